@@ -1,1 +1,13 @@
-//! shared
+//! What `ingest` and `worker` have in common.
+//!
+//! [`domain`] is the knowledge of interactions, people's numbers and records; it does no I/O. The other modules own one
+//! outside thing each: [`broker`] RabbitMQ's names and connections, [`config`] the settings, [`clock`] the time,
+//! [`telemetry`] logs and metrics, [`lifecycle`] start and stop, [`admin`] the health and metrics pages.
+
+pub mod admin;
+pub mod broker;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod lifecycle;
+pub mod telemetry;

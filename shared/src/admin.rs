@@ -1,0 +1,78 @@
+//! The pages that both services have: liveness, readiness, metrics; and the client for a container's health check.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
+
+/// How long a health check waits.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Whether a service can do its work, and what keeps it from it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Readiness {
+    /// What is missing, for a person. Empty: ready.
+    pub missing: Vec<String>,
+}
+
+impl Readiness {
+    /// 200 when ready, else 503 with what is missing.
+    #[must_use]
+    pub fn to_response(&self) -> HttpResponse {
+        if self.missing.is_empty() {
+            HttpResponse::Ok().json(serde_json::json!({ "status": "ready" }))
+        } else {
+            let body = serde_json::json!({ "status": "not ready", "missing": self.missing });
+            HttpResponse::ServiceUnavailable().json(body)
+        }
+    }
+}
+
+/// `GET /health/live`: the process answers. It does not depend on anything else, or a broker's outage would make an
+/// orchestrator restart healthy processes.
+#[expect(clippy::unused_async, reason = "actix takes async handlers")]
+pub async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({ "status": "alive" }))
+}
+
+/// `GET /metrics`, in Prometheus' text format.
+#[expect(clippy::unused_async, reason = "actix takes async handlers")]
+pub async fn metrics(handle: web::Data<PrometheusHandle>) -> HttpResponse {
+    handle.run_upkeep();
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(handle.render())
+}
+
+/// Asks the service that listens on `listen` whether it is ready; for a container's health check.
+///
+/// # Errors
+///
+/// When it does not answer, or is not ready.
+pub fn check_health(listen: SocketAddr) -> anyhow::Result<()> {
+    let mut stream = TcpStream::connect_timeout(&reachable(listen), HEALTH_TIMEOUT)?;
+    stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
+    stream.write_all(b"GET /health/ready HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let status = answer.split_whitespace().nth(1).unwrap_or_default();
+    anyhow::ensure!(
+        status == "200",
+        "not ready: {}",
+        answer.lines().last().unwrap_or_default()
+    );
+    Ok(())
+}
+
+/// Where a listener on all addresses is reached from its own machine.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}

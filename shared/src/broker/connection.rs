@@ -1,0 +1,75 @@
+//! Connections to RabbitMQ. Whoever holds one rebuilds it, with its channels, when anything on it fails: lapin's own
+//! recovery is not used, so no stale delivery tag can survive a reconnection.
+
+use std::time::Duration;
+
+use lapin::uri::AMQPUri;
+use lapin::{Connection, ConnectionProperties};
+use rand::Rng;
+use secrecy::ExposeSecret;
+
+use crate::config::{Broker, ConfigError};
+
+/// The first and the longest pause between attempts to connect.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// No connection to RabbitMQ.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address cannot be used.
+    #[error(transparent)]
+    Address(#[from] ConfigError),
+    /// Nobody answered in time.
+    #[error("RabbitMQ did not answer within {}", humantime::format_duration(*.0))]
+    TimedOut(Duration),
+    /// The broker refused, or cannot be reached.
+    #[error("cannot connect to RabbitMQ")]
+    Refused(#[source] lapin::Error),
+}
+
+/// Connects to RabbitMQ under a name that its management UI shows.
+///
+/// # Errors
+///
+/// When the address is unusable, the broker refuses, or it does not answer within `broker.connect_timeout`.
+pub async fn connect(settings: &Broker, name: &str) -> Result<Connection, ConnectError> {
+    let uri = address(settings)?;
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    let connecting = Connection::connect_uri(uri, properties);
+    match tokio::time::timeout(settings.connect_timeout, connecting).await {
+        Ok(connection) => connection.map_err(ConnectError::Refused),
+        Err(_) => Err(ConnectError::TimedOut(settings.connect_timeout)),
+    }
+}
+
+fn address(settings: &Broker) -> Result<AMQPUri, ConfigError> {
+    let parsed = settings.url.expose_secret().parse::<AMQPUri>();
+    let mut uri = parsed.map_err(|problem| ConfigError::value("broker.url", problem))?;
+    uri.query.heartbeat = Some(u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX));
+    uri.query.connection_timeout =
+        Some(u64::try_from(settings.connect_timeout.as_millis()).unwrap_or(u64::MAX));
+    Ok(uri)
+}
+
+/// The pauses between attempts to connect: doubling, with jitter, so that a fleet does not return in step.
+#[derive(Debug, Default)]
+pub struct Backoff {
+    attempts: u32,
+}
+
+impl Backoff {
+    /// The next pause.
+    pub fn next_pause(&mut self) -> Duration {
+        let (first, longest) = PAUSES;
+        let full = first
+            .saturating_mul(1 << self.attempts.min(16))
+            .min(longest);
+        self.attempts = self.attempts.saturating_add(1);
+        full.mul_f64(rand::rng().random_range(0.5..=1.0))
+    }
+
+    /// Begins anew, after a success.
+    pub fn reset(&mut self) {
+        self.attempts = 0;
+    }
+}

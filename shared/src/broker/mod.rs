@@ -1,0 +1,12 @@
+//! RabbitMQ: every name, the topology, connections, and publishing with confirms.
+//!
+//! No other module spells the name of an exchange, a queue, a routing key or a header.
+
+mod connection;
+pub mod message;
+mod publisher;
+pub mod topology;
+
+pub use connection::{Backoff, ConnectError, connect};
+pub use publisher::{Outgoing, PublishError, Publisher, PublisherState};
+pub use topology::{TopologyError, declare};

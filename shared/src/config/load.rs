@@ -1,0 +1,269 @@
+//! Reads the settings from their three places, and refuses what cannot be meant.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use config::{Config, File, FileFormat};
+
+use super::Settings;
+
+const DEFAULTS: &str = include_str!("../../../config/default.toml");
+const PREFIX: &str = "BRIDGE__";
+
+/// Keys that hold secrets: each can be given by `…_FILE`.
+const SECRETS: [&str; 6] = [
+    "broker.url",
+    "ingest.auth.basic",
+    "ingest.auth.signature_secrets",
+    "ingest.auth.tokens",
+    "pipedrive.api_token",
+    "redis.url",
+];
+
+/// The settings cannot be used. The text names the key and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file or the environment does not read as settings.
+    #[error("cannot read the settings: {0}")]
+    Unreadable(#[from] config::ConfigError),
+    /// A key is unknown, or its value is not of its kind.
+    #[error("setting `{key}` ({variable}): {problem}")]
+    Value {
+        /// The key, dotted.
+        key: String,
+        /// The environment variable that sets it.
+        variable: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A secret's file cannot be read.
+    #[error("setting `{key}`: cannot read its file {}", path.display())]
+    SecretFile {
+        /// The key, dotted.
+        key: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl ConfigError {
+    /// An error about one key.
+    #[must_use]
+    pub fn value(key: &str, problem: impl Into<String>) -> Self {
+        let variable = format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"));
+        Self::Value {
+            key: key.to_owned(),
+            variable,
+            problem: problem.into(),
+        }
+    }
+}
+
+/// Reads the settings: defaults, `file`, the process's environment.
+///
+/// # Errors
+///
+/// When a value is not of its kind, a key is unknown, or a file cannot be read.
+pub fn load(file: Option<&Path>) -> Result<Settings, ConfigError> {
+    load_from(
+        file,
+        std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))),
+    )
+}
+
+/// [`load`] with an environment of the caller's.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_from(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Settings, ConfigError> {
+    let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+    if let Some(file) = file {
+        builder = builder.add_source(File::from(file).format(FileFormat::Toml));
+    }
+    for (key, value) in overrides(environment)? {
+        builder = builder.set_override(key, value)?;
+    }
+    let settings: Settings =
+        serde_path_to_error::deserialize(builder.build()?).map_err(|error| {
+            let path = error.path().to_string();
+            ConfigError::value(&path, error.into_inner().to_string())
+        })?;
+    check(&settings)?;
+    Ok(settings)
+}
+
+/// The settings in the environment, by dotted key. Empty variables count as unset: a compose file passes them so.
+fn overrides(
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<BTreeMap<String, String>, ConfigError> {
+    let mut values = BTreeMap::new();
+    for (variable, value) in environment {
+        let Some(key) = variable.strip_prefix(PREFIX).filter(|_| !value.is_empty()) else {
+            continue;
+        };
+        let key = key.to_lowercase().replace("__", ".");
+        match key
+            .strip_suffix("_file")
+            .filter(|secret| SECRETS.contains(secret))
+        {
+            Some(secret) => values.insert(secret.to_owned(), read_secret(secret, value.into())?),
+            None => values.insert(key, value),
+        };
+    }
+    Ok(values)
+}
+
+fn read_secret(key: &str, path: PathBuf) -> Result<String, ConfigError> {
+    let text = std::fs::read_to_string(&path);
+    let text = text.map_err(|source| ConfigError::SecretFile {
+        key: key.to_owned(),
+        path,
+        source,
+    })?;
+    Ok(text.trim().to_owned())
+}
+
+/// What no type can express.
+fn check(settings: &Settings) -> Result<(), ConfigError> {
+    let at_least_one = |key, value: u64| match value {
+        0 => Err(ConfigError::value(key, "must be at least 1")),
+        _ => Ok(()),
+    };
+    at_least_one(
+        "pipedrive.requests_per_2s",
+        settings.pipedrive.requests_per_2s.into(),
+    )?;
+    at_least_one(
+        "pipedrive.searches_per_2s",
+        settings.pipedrive.searches_per_2s.into(),
+    )?;
+    at_least_one("pipedrive.daily_tokens", settings.pipedrive.daily_tokens)?;
+    at_least_one("worker.concurrency", settings.worker.concurrency.into())?;
+    at_least_one("retry.delays", settings.retry.delays.len() as u64)?;
+    if settings.worker.lease < settings.pipedrive.request_timeout * 2 + Duration::from_secs(10) {
+        let problem = "must be at least twice pipedrive.request_timeout and 10s: a request must end within the lease";
+        return Err(ConfigError::value("worker.lease", problem));
+    }
+    let base = &settings.pipedrive.base_url;
+    if !matches!(base.scheme(), "http" | "https") || base.host().is_none() || base.path() != "/" {
+        let problem = "must be an origin such as https://company.pipedrive.com; paths are appended";
+        return Err(ConfigError::value("pipedrive.base_url", problem));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn with(variables: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+        load_from(
+            None,
+            variables
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
+        )
+    }
+
+    #[test]
+    fn the_defaults_are_complete() {
+        let settings = with(&[]).unwrap();
+
+        assert_eq!(settings.retry.max_age, Duration::from_secs(48 * 3600));
+        assert_eq!(settings.retry.delays[4].name(), "1h");
+    }
+
+    #[test]
+    fn the_environment_overrides_with_lists_comma_separated() {
+        let settings = with(&[
+            ("BRIDGE__INGEST__AUTH__TOKENS", "one, 2"),
+            ("BRIDGE__RETRY__DELAYS", "500ms,60s"),
+            ("BRIDGE__WORKER__CONCURRENCY", "4"),
+            ("BRIDGE__PIPEDRIVE__BASE_URL", "http://127.0.0.1:8090"),
+            ("BRIDGE__PIPEDRIVE__API_TOKEN", ""),
+        ])
+        .unwrap();
+
+        let tokens: Vec<&str> = settings
+            .ingest
+            .auth
+            .tokens
+            .iter()
+            .map(ExposeSecret::expose_secret)
+            .collect();
+        assert_eq!(tokens, ["one", "2"]);
+        assert_eq!(
+            settings
+                .retry
+                .delays
+                .iter()
+                .map(RetryName::of)
+                .collect::<Vec<_>>(),
+            ["500ms", "1m"]
+        );
+        assert_eq!(settings.worker.concurrency, 4);
+        assert!(settings.pipedrive.api_token.is_none());
+    }
+
+    struct RetryName;
+    impl RetryName {
+        fn of(delay: &super::super::RetryDelay) -> &str {
+            delay.name()
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_key_and_its_variable() {
+        for (variable, value, part) in [
+            ("BRIDGE__WORKER__CONCURENCY", "4", "concurency"),
+            ("BRIDGE__RETRY__MAX_AGE", "soon", "retry.max_age"),
+            ("BRIDGE__WORKER__CONCURRENCY", "many", "worker.concurrency"),
+            (
+                "BRIDGE__PHONE__DEFAULT_REGION",
+                "XX",
+                "phone.default_region",
+            ),
+            (
+                "BRIDGE__PIPEDRIVE__BASE_URL",
+                "https://x.example/api/v2",
+                "pipedrive.base_url",
+            ),
+            ("BRIDGE__WORKER__LEASE", "15s", "worker.lease"),
+        ] {
+            let text = with(&[(variable, value)]).unwrap_err().to_string();
+            assert!(text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_come_from_files_too_and_do_not_print() {
+        let path = std::env::temp_dir().join(format!("bridge-secret-{}", std::process::id()));
+        std::fs::write(&path, "from-file\n").unwrap();
+
+        let settings =
+            with(&[("BRIDGE__PIPEDRIVE__API_TOKEN_FILE", path.to_str().unwrap())]).unwrap();
+
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(
+            settings
+                .pipedrive
+                .api_token
+                .as_ref()
+                .unwrap()
+                .expose_secret(),
+            "from-file"
+        );
+        assert!(!format!("{settings:?}").contains("from-file"));
+    }
+}

@@ -1,0 +1,202 @@
+//! Settings: `config/default.toml`, then a file of the operator's, then `BRIDGE__SECTION__KEY`.
+//!
+//! Everything is read and checked at start; an error names the key. This is the only reader of the environment.
+
+mod load;
+mod values;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use url::Url;
+
+use crate::domain::event::Filter;
+use crate::domain::phone::Region;
+
+pub use load::{ConfigError, load, load_from};
+pub use values::{ClockTime, RetryDelay};
+
+/// All settings. What each means, its unit and its default: `config/default.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Settings {
+    pub log: Log,
+    pub ingest: Ingest,
+    pub broker: Broker,
+    pub retry: Retry,
+    pub redis: Redis,
+    pub pipedrive: Pipedrive,
+    pub worker: Worker,
+    pub phone: Phone,
+    pub genesys: Genesys,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Log {
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, else JSON.
+    Auto,
+    /// For people.
+    Text,
+    /// For machines: one object a line.
+    Json,
+}
+
+/// `[ingest]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Ingest {
+    pub listen: SocketAddr,
+    pub body_limit_bytes: usize,
+    #[serde(deserialize_with = "values::duration")]
+    pub publish_timeout: Duration,
+    #[serde(deserialize_with = "values::duration")]
+    pub retry_after: Duration,
+    #[serde(deserialize_with = "values::list")]
+    pub channels: Vec<String>,
+    #[serde(deserialize_with = "values::list")]
+    pub statuses: Vec<String>,
+    pub auth: Auth,
+}
+
+impl Ingest {
+    /// Which events are recorded.
+    #[must_use]
+    pub fn filter(&self) -> Filter {
+        Filter {
+            channels: self.channels.clone(),
+            statuses: self.statuses.clone(),
+        }
+    }
+}
+
+/// `[ingest.auth]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Auth {
+    #[serde(deserialize_with = "values::secret_list")]
+    pub tokens: Vec<SecretString>,
+    #[serde(deserialize_with = "values::secret_list")]
+    pub basic: Vec<SecretString>,
+    #[serde(deserialize_with = "values::secret_list")]
+    pub signature_secrets: Vec<SecretString>,
+    pub allow_unauthenticated: bool,
+}
+
+impl Auth {
+    /// Whether nobody could be let in.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty() && self.basic.is_empty() && self.signature_secrets.is_empty()
+    }
+}
+
+/// `[broker]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Broker {
+    pub url: SecretString,
+    #[serde(deserialize_with = "values::duration")]
+    pub heartbeat: Duration,
+    #[serde(deserialize_with = "values::duration")]
+    pub connect_timeout: Duration,
+}
+
+/// `[retry]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Retry {
+    #[serde(deserialize_with = "values::delays")]
+    pub delays: Vec<RetryDelay>,
+    #[serde(deserialize_with = "values::duration")]
+    pub max_age: Duration,
+}
+
+/// `[redis]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Redis {
+    pub url: SecretString,
+    pub prefix: String,
+    #[serde(deserialize_with = "values::duration")]
+    pub timeout: Duration,
+    #[serde(deserialize_with = "values::duration")]
+    pub open_ttl: Duration,
+    #[serde(deserialize_with = "values::duration")]
+    pub done_ttl: Duration,
+    #[serde(deserialize_with = "values::duration")]
+    pub person_ttl: Duration,
+}
+
+/// `[pipedrive]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Pipedrive {
+    pub base_url: Url,
+    pub api_token: Option<SecretString>,
+    pub requests_per_2s: u32,
+    pub searches_per_2s: u32,
+    pub daily_tokens: u64,
+    pub daily_reset: ClockTime,
+    #[serde(deserialize_with = "values::duration")]
+    pub request_timeout: Duration,
+    #[serde(deserialize_with = "values::duration")]
+    pub connect_timeout: Duration,
+    #[serde(deserialize_with = "values::duration")]
+    pub probe_interval: Duration,
+    pub call_type: String,
+    pub chat_type: String,
+    pub fallback_owner_id: Option<u64>,
+    pub link_open_deal: bool,
+    #[serde(deserialize_with = "values::duration")]
+    pub search_lag: Duration,
+}
+
+/// `[worker]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Worker {
+    pub listen: SocketAddr,
+    pub concurrency: u16,
+    #[serde(deserialize_with = "values::duration")]
+    pub lease: Duration,
+    #[serde(deserialize_with = "values::duration")]
+    pub grace_period: Duration,
+}
+
+/// `[phone]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Phone {
+    #[serde(deserialize_with = "values::region")]
+    pub default_region: Option<Region>,
+}
+
+/// `[genesys]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Genesys {
+    pub interaction_url: String,
+}

@@ -1,0 +1,149 @@
+//! How single settings are written: durations, lists, times of day, regions.
+
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+
+use crate::domain::phone::Region;
+
+/// One rung of the retry ladder. Its written form, such as `30s`, is part of its queue's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryDelay {
+    /// How long a message waits.
+    pub duration: Duration,
+    name: String,
+}
+
+impl RetryDelay {
+    /// Reads a delay of whole milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// When it is no duration, or none at all.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let duration = parse_duration(text)?;
+        if duration < Duration::from_millis(1) {
+            return Err("a retry delay is at least 1ms".to_owned());
+        }
+        Ok(Self {
+            duration,
+            name: shortest_form(duration),
+        })
+    }
+
+    /// The delay in its shortest form: one number and one unit, so that `60s` and `1m` are one queue.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+fn shortest_form(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    let (size, unit) = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+    ]
+    .into_iter()
+    .find(|(size, _)| ms.is_multiple_of(*size))
+    .unwrap_or((1, "ms"));
+    format!("{}{unit}", ms / size)
+}
+
+/// A time of day, UTC: `HH:MM`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockTime {
+    /// Seconds after midnight.
+    pub seconds: u32,
+}
+
+impl<'de> Deserialize<'de> for ClockTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let parts = text
+            .split_once(':')
+            .and_then(|(h, m)| Some((h.parse::<u32>().ok()?, m.parse::<u32>().ok()?)));
+        match parts {
+            Some((hours @ 0..24, minutes @ 0..60)) => Ok(Self {
+                seconds: hours * 3600 + minutes * 60,
+            }),
+            _ => Err(D::Error::custom(format!(
+                "`{text}` is no time of day: write HH:MM"
+            ))),
+        }
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text.trim())
+        .map_err(|error| format!("`{text}` is no duration ({error}): write 500ms, 30s, 10m or 48h"))
+}
+
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).map_err(D::Error::custom)
+}
+
+pub(super) fn delays<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<RetryDelay>, D::Error> {
+    let texts = list(deserializer)?;
+    texts
+        .iter()
+        .map(|text| RetryDelay::parse(text).map_err(D::Error::custom))
+        .collect()
+}
+
+pub(super) fn region<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Region>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    Region::parse(&text).map(Some).map_err(D::Error::custom)
+}
+
+pub(super) fn secret_list<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<SecretString>, D::Error> {
+    Ok(list(deserializer)?
+        .into_iter()
+        .map(SecretString::from)
+        .collect())
+}
+
+/// A list, or its members in one text, comma separated. Blank members are left out.
+pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct ListVisitor;
+
+    impl<'de> Visitor<'de> for ListVisitor {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a list, or a comma separated text")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Vec<String>, E> {
+            let members = text
+                .split(',')
+                .map(str::trim)
+                .filter(|member| !member.is_empty());
+            Ok(members.map(str::to_owned).collect())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<String>, A::Error> {
+            let mut members = Vec::new();
+            while let Some(member) = items.next_element()? {
+                members.push(member);
+            }
+            Ok(members)
+        }
+    }
+
+    deserializer.deserialize_any(ListVisitor)
+}

@@ -1,0 +1,204 @@
+//! What one event tells, in the form that is remembered until all events of its interaction are known.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::event::{Channel, Event, Kind, Source};
+
+/// What one event tells of an interaction. Absent members were not told.
+///
+/// Kept in Redis as JSON: members may be added, never renamed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Which event told it.
+    pub kind: Kind,
+    /// When the event happened, else when it was received.
+    pub at: Timestamp,
+    /// How customer and company spoke.
+    pub channel: Channel,
+    /// `inbound` or `outbound`, as seen from the company.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    /// The customer's number or address as it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// The customer's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// When the interaction began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
+    /// How long the customer's session, or the agent's talk, lasted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// How long the agent held the customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_ms: Option<u64>,
+    /// How long after-call work lasted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_call_ms: Option<u64>,
+    /// The agent: name, else Genesys' user id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The queue: name, else Genesys' queue id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// The wrap-up code's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrapup_code: Option<String>,
+    /// What the agent wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrapup_notes: Option<String>,
+    /// Where the recording is; `https` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_url: Option<String>,
+    /// What was spoken of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+}
+
+/// Who began, as seen from the company.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// The customer began.
+    Inbound,
+    /// The company began.
+    Outbound,
+}
+
+impl Direction {
+    fn parse(text: Option<&str>) -> Option<Self> {
+        match text?.to_ascii_lowercase().as_str() {
+            "inbound" => Some(Self::Inbound),
+            "outbound" => Some(Self::Outbound),
+            _ => None,
+        }
+    }
+}
+
+impl Facts {
+    /// Takes the facts out of an event. `received` stands in for times that it does not tell.
+    #[must_use]
+    pub fn of(event: &Event<'_>, received: Timestamp) -> Self {
+        if event.source == Source::Guide {
+            Self::of_guide(event, received)
+        } else {
+            Self::of_detail(event, received)
+        }
+    }
+
+    fn of_guide(event: &Event<'_>, received: Timestamp) -> Self {
+        let body = &event.body;
+        let ended = timestamp(body.end_time.as_deref());
+        Self {
+            at: ended.unwrap_or(received),
+            direction: Direction::parse(body.direction.as_deref()),
+            number: owned(body.phone_number.as_deref()),
+            customer: owned(body.participant_name.as_deref())
+                .filter(|name| !name.eq_ignore_ascii_case("unknown")),
+            started: timestamp(body.start_time.as_deref()),
+            duration_ms: body
+                .duration
+                .0
+                .and_then(|seconds| milliseconds(seconds * 1000.0)),
+            agent: owned(body.agent_name.as_deref().or(body.user_id.as_deref())),
+            queue: owned(body.queue_name.as_deref().or(body.queue_id.as_deref())),
+            recording_url: owned(body.recording_url.as_deref())
+                .filter(|url| url.starts_with("https://")),
+            summary: owned(body.transcript_summary.as_deref()),
+            ..Self::empty(event, received)
+        }
+    }
+
+    fn of_detail(event: &Event<'_>, received: Timestamp) -> Self {
+        let body = &event.body;
+        let direction = Direction::parse(body.direction.as_deref());
+        let at = body.event_time.0.and_then(from_epoch_ms);
+        Self {
+            at: at.unwrap_or(received),
+            direction,
+            number: owned(customer_address(event, direction)),
+            customer: owned(body.callback_user_name.as_deref()),
+            duration_ms: body.interacting_duration_ms.0.and_then(milliseconds),
+            hold_ms: body.held_duration_ms.0.and_then(milliseconds),
+            after_call_ms: body.wrapup_duration_ms.0.and_then(milliseconds),
+            agent: owned(body.user_id.as_deref()),
+            queue: owned(body.queue_id.as_deref()),
+            wrapup_code: owned(body.wrapup_code.as_deref()),
+            wrapup_notes: owned(body.wrapup_notes.as_deref()),
+            ..Self::empty(event, received)
+        }
+    }
+
+    fn empty(event: &Event<'_>, at: Timestamp) -> Self {
+        Self {
+            kind: event.kind,
+            at,
+            channel: event.channel.clone(),
+            direction: None,
+            number: None,
+            customer: None,
+            started: None,
+            duration_ms: None,
+            hold_ms: None,
+            after_call_ms: None,
+            agent: None,
+            queue: None,
+            wrapup_code: None,
+            wrapup_notes: None,
+            recording_url: None,
+            summary: None,
+        }
+    }
+}
+
+/// The member that holds the customer's address: by medium and direction, as in Genesys' schema.
+fn customer_address<'e>(event: &'e Event<'_>, direction: Option<Direction>) -> Option<&'e str> {
+    let body = &event.body;
+    let is_outbound = direction == Some(Direction::Outbound);
+    if let Some(number) = body.callback_numbers.as_deref() {
+        return Some(number);
+    }
+    let (telephony, messaging) = if is_outbound {
+        (&body.dnis, &body.address_to)
+    } else {
+        (&body.ani, &body.address_from)
+    };
+    let by_channel = match event.channel {
+        Channel::Voice => [telephony, messaging],
+        Channel::Chat | Channel::Other(_) => [messaging, telephony],
+    };
+    by_channel.into_iter().find_map(|text| text.as_deref())
+}
+
+fn owned(text: Option<&str>) -> Option<String> {
+    text.map(str::to_owned)
+}
+
+fn timestamp(text: Option<&str>) -> Option<Timestamp> {
+    text?.parse().ok()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "an f64 out of range saturates, and jiff refuses the result"
+)]
+fn from_epoch_ms(ms: f64) -> Option<Timestamp> {
+    if ms.is_finite() {
+        Timestamp::from_millisecond(ms as i64).ok()
+    } else {
+        None
+    }
+}
+
+/// Durations from nothing to a year; others are nonsense.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the range is checked"
+)]
+fn milliseconds(ms: f64) -> Option<u64> {
+    const YEAR_MS: f64 = 366.0 * 86_400_000.0;
+    (0.0..=YEAR_MS).contains(&ms).then_some(ms.round() as u64)
+}

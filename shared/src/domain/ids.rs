@@ -1,0 +1,167 @@
+//! Identifiers that must not be mixed, and the two keys of idempotency.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The longest interaction id accepted, in bytes: it travels as AMQP `message_id`, a short string of at most 255.
+pub const INTERACTION_ID_MAX_BYTES: usize = 200;
+
+/// Which conversation: Genesys' `conversationId`, or the guide's `data.id`. Decides which record an event belongs to.
+///
+/// 1 to [`INTERACTION_ID_MAX_BYTES`] bytes, no control characters, no blank at either end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct InteractionId(String);
+
+/// The text is empty, too long or holds control characters.
+#[derive(Debug, thiserror::Error)]
+#[error("an interaction id has 1 to {INTERACTION_ID_MAX_BYTES} bytes and no control characters")]
+pub struct InvalidInteractionId;
+
+impl InteractionId {
+    /// Trims `text` and checks it.
+    ///
+    /// # Errors
+    ///
+    /// When nothing is left, it is too long, or it holds control characters.
+    pub fn parse(text: &str) -> Result<Self, InvalidInteractionId> {
+        let text = text.trim();
+        let fits = (1..=INTERACTION_ID_MAX_BYTES).contains(&text.len());
+        if !fits || text.chars().any(char::is_control) {
+            return Err(InvalidInteractionId);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The id as Genesys wrote it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The idempotency key of the guide: the id's SHA-256 in hexadecimal.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        sha256_hex(&self.0)
+    }
+}
+
+impl fmt::Display for InteractionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for InteractionId {
+    type Error = InvalidInteractionId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+impl From<InteractionId> for String {
+    fn from(id: InteractionId) -> Self {
+        id.0
+    }
+}
+
+/// Which event of an interaction: what came twice under one key is a duplicate.
+///
+/// Always the natural key `leaf|conversationId|participantId|sessionId|eventTime`. The envelope's own id is no part of
+/// it: Genesys may publish one event anew under another envelope.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EventKey(String);
+
+impl EventKey {
+    /// Joins the parts that tell one event from another.
+    #[must_use]
+    pub fn from_parts(parts: &[&str]) -> Self {
+        Self(parts.join("|"))
+    }
+
+    /// The key in readable form.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A short, fixed-length form for Redis fields: the first 16 bytes of the key's SHA-256 in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut hex = sha256_hex(&self.0);
+        hex.truncate(32);
+        hex
+    }
+}
+
+impl fmt::Display for EventKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// SHA-256 of `text` in hexadecimal.
+#[must_use]
+pub fn sha256_hex(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
+}
+
+macro_rules! pipedrive_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+pipedrive_id! {
+    /// A person in Pipedrive.
+    PersonId
+}
+pipedrive_id! {
+    /// An activity in Pipedrive.
+    ActivityId
+}
+pipedrive_id! {
+    /// A deal in Pipedrive.
+    DealId
+}
+pipedrive_id! {
+    /// A user of Pipedrive, the owner of records.
+    UserId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_idempotency_key_is_the_sha_256_that_the_guide_computes() {
+        let id = InteractionId::parse("abc").unwrap();
+
+        let key = id.idempotency_key();
+
+        assert_eq!(
+            key,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    #[test]
+    fn blank_long_and_control_character_ids_are_refused() {
+        for bad in ["", "  ", "a\nb", &"x".repeat(201)] {
+            assert!(InteractionId::parse(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(InteractionId::parse(" a ").unwrap().as_str(), "a");
+    }
+}

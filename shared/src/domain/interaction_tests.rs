@@ -1,0 +1,68 @@
+//! Merging: the same events give the same interaction in any order.
+
+use super::*;
+use crate::domain::event::{Filter, Recognised, recognise};
+
+const SAMPLES: [&[u8]; 4] = [
+    include_bytes!("../../fixtures/events/eventbridge-customer-end-voice-inbound.json"),
+    include_bytes!("../../fixtures/events/eventbridge-user-end-voice-inbound.json"),
+    include_bytes!("../../fixtures/events/eventbridge-acw-voice-inbound.json"),
+    include_bytes!("../../fixtures/events/guide-interaction-completed.json"),
+];
+
+fn merged(order: &[usize]) -> Interaction {
+    let mut known = BTreeMap::new();
+    let mut id = None;
+    for index in order {
+        let Ok(Recognised::Event(event)) = recognise(SAMPLES[*index], None, &Filter::everything())
+        else {
+            panic!("sample {index} is no event");
+        };
+        // Events that tell no time are received at different times in different orders.
+        let received = "2026-03-10T14:20:00Z".parse().unwrap();
+        known.insert(event.key.digest(), Facts::of(&event, received));
+        id = Some(event.interaction.clone());
+    }
+    Interaction::merge(&id.unwrap(), &known).unwrap()
+}
+
+#[test]
+fn any_order_of_the_same_events_gives_the_same_interaction() {
+    let expected = merged(&[0, 1, 2, 3]);
+    for order in [[3, 2, 1, 0], [1, 0, 3, 2], [2, 3, 0, 1], [0, 2, 1, 3]] {
+        assert_eq!(merged(&order), expected, "{order:?}");
+    }
+}
+
+#[test]
+fn agent_legs_add_agent_queue_talk_hold_and_wrap_up() {
+    let interaction = merged(&[1, 2, 0]);
+
+    assert_eq!(interaction.duration_ms, Some(441_905));
+    assert_eq!(
+        (
+            interaction.talk_ms,
+            interaction.hold_ms,
+            interaction.after_call_ms
+        ),
+        (Some(352_118), Some(30_250), Some(43_675))
+    );
+    assert_eq!(interaction.agents, ["7d2c4e6f-8a1b-4c3d-9e5f-0a1b2c3d4e5f"]);
+    assert_eq!(interaction.queues, ["3c5e7a90-1b2d-4f68-a7c4-90d1e2f3a4b5"]);
+    assert_eq!(interaction.wrapup_notes.len(), 1);
+    assert_eq!(interaction.started.to_string(), "2026-03-10T14:05:25.413Z");
+}
+
+#[test]
+fn an_agents_leg_alone_tells_an_interaction_too() {
+    let interaction = merged(&[1]);
+
+    assert_eq!(interaction.number.as_deref(), Some("tel:+12025550143"));
+    assert_eq!(interaction.duration_ms, Some(352_118));
+}
+
+#[test]
+fn nothing_known_is_no_interaction() {
+    let id = InteractionId::parse("a").unwrap();
+    assert_eq!(Interaction::merge(&id, &BTreeMap::new()), None);
+}

@@ -1,0 +1,83 @@
+//! Logs, metrics and trace context. No log line, span or label holds a number, a name, a token or a body.
+
+use std::io::IsTerminal;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use rand::Rng;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{ConfigError, Log, LogFormat};
+
+/// Upper bounds of the buckets of every histogram in seconds: a confirm takes milliseconds, a retried record hours.
+const SECONDS: [f64; 16] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0,
+    7200.0,
+];
+
+/// Starts logging.
+///
+/// # Errors
+///
+/// When `log.filter` does not parse.
+pub fn start_logging(settings: &Log) -> Result<(), ConfigError> {
+    let filter = EnvFilter::try_new(&settings.filter);
+    let filter = filter.map_err(|problem| ConfigError::value("log.filter", problem.to_string()))?;
+    let is_terminal = std::io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(is_terminal);
+    let as_text =
+        settings.format == LogFormat::Text || (settings.format == LogFormat::Auto && is_terminal);
+    // A second start, as in tests that start both services in one process, keeps the first.
+    let started = if as_text {
+        builder.try_init()
+    } else {
+        builder.json().flatten_event(true).try_init()
+    };
+    if started.is_err() {
+        tracing::debug!("Logging was started already");
+    }
+    Ok(())
+}
+
+/// Starts collecting metrics; the handle renders them.
+///
+/// # Errors
+///
+/// When a recorder is installed already.
+pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?;
+    Ok(builder.install_recorder()?)
+}
+
+/// The webhook's W3C trace context if it brought a well-formed one, else a new one.
+///
+/// Source: W3C Trace Context, `version-traceid-parentid-flags`.
+#[must_use]
+pub fn traceparent(received: Option<&str>) -> String {
+    let is_hex = |part: &str, length: usize| {
+        part.len() == length
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
+    if let Some(received) = received {
+        let parts: Vec<&str> = received.split('-').collect();
+        if let [version, trace, parent, flags] = parts[..]
+            && is_hex(version, 2)
+            && is_hex(trace, 32)
+            && is_hex(parent, 16)
+            && is_hex(flags, 2)
+        {
+            return received.to_owned();
+        }
+    }
+    let mut rng = rand::rng();
+    format!(
+        "00-{:032x}-{:016x}-01",
+        rng.random::<u128>(),
+        rng.random::<u64>()
+    )
+}
