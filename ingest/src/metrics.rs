@@ -66,7 +66,15 @@ impl Metrics {
             ),
             unavailable: ByReason::new(
                 "bridge_ingest_unavailable_total",
-                &["down", "blocked", "refused", "returned", "lost", "timeout"],
+                &[
+                    "down",
+                    "blocked",
+                    "refused",
+                    "returned",
+                    "lost",
+                    "unconfirmed",
+                    "timeout",
+                ],
             ),
         }
     }
