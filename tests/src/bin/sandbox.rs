@@ -24,28 +24,23 @@ Let it fail (GET /_sandbox lists everything that can be done to it):
 Whoever reaches the port can read and change everything: keep it on loopback.")]
 struct Options {
     /// Where to listen; port 0 takes a free one.
-    #[arg(long, env = "SANDBOX_LISTEN", default_value = "127.0.0.1:8090")]
+    #[arg(long, default_value = "127.0.0.1:8090")]
     listen: String,
 
     /// The API token that requests carry as `x-api-token`; a random one if not given.
-    #[arg(long, env = "SANDBOX_API_TOKEN", hide_env_values = true)]
+    #[arg(long)]
     api_token: Option<String>,
 
     /// The plan whose burst limits and daily budget apply.
-    #[arg(long, env = "SANDBOX_PLAN", default_value = "lite")]
+    #[arg(long, default_value = "lite")]
     plan: Plan,
 
     /// Milliseconds until a new or changed person shows up in searches.
-    #[arg(
-        long,
-        env = "SANDBOX_SEARCH_LAG_MS",
-        value_name = "MS",
-        default_value_t = 0
-    )]
+    #[arg(long, value_name = "MS", default_value_t = 0)]
     search_lag: u64,
 
     /// Begin with some people, deals and users.
-    #[arg(long, env = "SANDBOX_SEED_DEMO_DATA")]
+    #[arg(long)]
     seed_demo_data: bool,
 }
 

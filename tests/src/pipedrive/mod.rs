@@ -24,6 +24,7 @@ mod error;
 mod faults;
 mod gateway;
 mod handlers;
+mod html;
 mod instrument;
 mod log;
 mod model;
