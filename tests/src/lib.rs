@@ -1,5 +1,6 @@
-//! The stand-ins and the harness of the end-to-end tests.
+//! Stand-ins for the outside world, and what end-to-end tests are built from.
 //!
 //! Nothing in here is part of the product; `ingest` and `worker` never depend on it.
 
+pub mod pipedrive;
 pub mod services;
