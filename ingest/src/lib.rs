@@ -1,1 +1,11 @@
-//! ingest
+//! Takes Genesys' webhooks: authenticates, recognises, publishes, and answers once the broker has confirmed.
+//!
+//! What an event means is `shared::domain`'s; what becomes of it is the worker's. This service keeps nothing.
+
+pub mod auth;
+pub mod check;
+pub mod error;
+mod metrics;
+pub mod routes;
+pub mod signature;
+pub mod startup;

@@ -1,6 +1,9 @@
 //! Logs, metrics and trace context. No log line, span or label holds a number, a name, a token or a body.
 
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use rand::Rng;
@@ -13,6 +16,12 @@ const SECONDS: [f64; 16] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0,
     7200.0,
 ];
+/// How often samples are moved into their buckets. Until then every one is kept, and nobody may ever scrape.
+/// Source: metrics-exporter-prometheus, `PrometheusHandle::run_upkeep`.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The process's one recorder, once it is installed.
+static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
 
 /// Starts logging.
 ///
@@ -41,15 +50,45 @@ pub fn start_logging(settings: &Log) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Starts collecting metrics; the handle renders them.
+/// Starts collecting metrics; the handle renders them. Services that share a process share the metrics.
 ///
 /// # Errors
 ///
-/// When a recorder is installed already.
+/// When another recorder is installed already, or the system has no thread left.
 pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
-    let builder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?;
-    Ok(builder.install_recorder()?)
+    let mut recorder = RECORDER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = recorder.as_ref() {
+        return Ok(handle.clone());
+    }
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .install_recorder()?;
+    let kept = handle.clone();
+    // A thread, not a task: it outlives the runtime of whoever was first.
+    thread::Builder::new()
+        .name("metrics-upkeep".to_owned())
+        .spawn(move || {
+            loop {
+                thread::sleep(UPKEEP_INTERVAL);
+                kept.run_upkeep();
+            }
+        })?;
+    Ok(recorder.insert(handle).clone())
+}
+
+/// An error with its causes in one line. Causes that an error of another crate tells already are not told twice.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let told = error.to_string();
+        if !text.contains(&told) {
+            text = format!("{text}: {told}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// The webhook's W3C trace context if it brought a well-formed one, else a new one.

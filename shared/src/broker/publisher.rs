@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::{Backoff, ConnectError, TopologyError, connect, declare};
 use crate::config::{Broker, RetryDelay};
+use crate::telemetry::chain;
 
 /// A message on its way out.
 #[derive(Debug)]
@@ -253,15 +254,4 @@ async fn run(connection: &Connection, channel: Channel, sender: &watch::Sender<S
             None => return "the connection ended".to_owned(),
         }
     }
-}
-
-/// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

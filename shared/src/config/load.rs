@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::{Config, File, FileFormat};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use super::Settings;
 
@@ -62,6 +64,20 @@ impl ConfigError {
             problem: problem.into(),
         }
     }
+}
+
+/// An address without its password, for a person to read.
+#[must_use]
+pub fn redacted(address: &SecretString) -> String {
+    let parsed = address.expose_secret().parse::<Url>().ok();
+    // Without a host, whatever stands before it may be the password: `user:password@host` has the scheme `user`.
+    let Some(mut url) = parsed.filter(Url::has_host) else {
+        return "an unreadable address".to_owned();
+    };
+    if url.password().is_some() && url.set_password(Some("***")).is_err() {
+        return "an unreadable address".to_owned();
+    }
+    url.to_string()
 }
 
 /// Reads the settings: defaults, `file`, the process's environment.
@@ -164,8 +180,6 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     fn with(variables: &[(&str, &str)]) -> Result<Settings, ConfigError> {
@@ -245,6 +259,18 @@ mod tests {
             let text = with(&[(variable, value)]).unwrap_err().to_string();
             assert!(text.contains(part), "{text}");
         }
+    }
+
+    #[test]
+    fn a_redacted_address_keeps_everything_but_the_password() {
+        let shown = |address: &str| redacted(&SecretString::from(address));
+
+        assert_eq!(
+            shown("amqp://bridge:secret@rabbitmq:5672/%2f"),
+            "amqp://bridge:***@rabbitmq:5672/%2f"
+        );
+        assert_eq!(shown("redis://redis:6379/0"), "redis://redis:6379/0");
+        assert_eq!(shown("bridge:secret@rabbitmq"), "an unreadable address");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use url::Url;
 use crate::domain::event::Filter;
 use crate::domain::phone::Region;
 
-pub use load::{ConfigError, DEFAULTS, load, load_from};
+pub use load::{ConfigError, DEFAULTS, load, load_from, redacted};
 pub use values::{ClockTime, RetryDelay};
 
 /// All settings. What each means, its unit and its default: `config/default.toml`.

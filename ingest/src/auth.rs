@@ -1,0 +1,184 @@
+//! Who may post: a bearer token, `X-Webhook-Token`, HTTP Basic, or a signature of the body.
+//!
+//! One valid credential is enough, and several secrets of each kind are valid at once, so that they can be rotated. A
+//! signature is the exception: where signature secrets are configured, one that is present must be right, whatever else
+//! the request carries, because a body that does not match its signature was changed on the way.
+//!
+//! Every configured secret is compared, in constant time and by its digest, so that an answer's time tells neither
+//! which one matched nor how long it is.
+
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use shared::config::{ConfigError, Ingest};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::signature::{self, SigningKey};
+
+/// The header that some senders can set when they cannot set `Authorization`.
+const TOKEN_HEADER: &str = "x-webhook-token";
+/// The header of a body's signature.
+const SIGNATURE_HEADER: &str = "x-hub-signature-256";
+
+/// The request carries no valid credential. It does not tell which part was wrong.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("no valid credential")]
+pub struct Unauthenticated;
+
+/// Decides who may post.
+pub struct Authenticator {
+    tokens: Secrets,
+    basic: Secrets,
+    signing_keys: Vec<SigningKey>,
+    lets_anybody_in: bool,
+}
+
+impl Authenticator {
+    /// Reads `ingest.auth`.
+    ///
+    /// # Errors
+    ///
+    /// When nobody could be let in, or anybody could from outside this machine.
+    pub fn new(settings: &Ingest) -> Result<Self, ConfigError> {
+        let auth = &settings.auth;
+        if auth.allow_unauthenticated && !settings.listen.ip().is_loopback() {
+            return Err(ConfigError::value(
+                "ingest.auth.allow_unauthenticated",
+                format!(
+                    "only together with a loopback `ingest.listen`, which is {}: anybody could post",
+                    settings.listen
+                ),
+            ));
+        }
+        if auth.is_empty() && !auth.allow_unauthenticated {
+            return Err(ConfigError::value(
+                "ingest.auth.tokens",
+                "no credential is configured. Set tokens here, or `ingest.auth.basic` or \
+                 `ingest.auth.signature_secrets`; to try things out on a loopback address, set \
+                 `ingest.auth.allow_unauthenticated` (BRIDGE__INGEST__AUTH__ALLOW_UNAUTHENTICATED) to true",
+            ));
+        }
+        if let Some(pair) = auth
+            .basic
+            .iter()
+            .find(|pair| !pair.expose_secret().contains(':'))
+        {
+            let problem = format!(
+                "an entry of {} characters is no `user:password` pair",
+                pair.expose_secret().len()
+            );
+            return Err(ConfigError::value("ingest.auth.basic", problem));
+        }
+        Ok(Self {
+            tokens: Secrets::new(&auth.tokens),
+            basic: Secrets::new(&auth.basic),
+            signing_keys: auth
+                .signature_secrets
+                .iter()
+                .map(|secret| SigningKey::new(secret.expose_secret().as_bytes()))
+                .collect(),
+            lets_anybody_in: auth.allow_unauthenticated && auth.is_empty(),
+        })
+    }
+
+    /// Whether the request may post `body`.
+    ///
+    /// # Errors
+    ///
+    /// When it carries no valid credential, or a wrong signature.
+    pub fn check(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Unauthenticated> {
+        if self.lets_anybody_in {
+            return Ok(());
+        }
+        let signed = self.check_signature(headers, body)?;
+        let known = signed | self.check_authorization(headers) | self.check_token(headers);
+        if bool::from(known) {
+            Ok(())
+        } else {
+            Err(Unauthenticated)
+        }
+    }
+
+    /// The challenges of a 401.
+    #[must_use]
+    pub fn challenges(&self) -> &'static [&'static str] {
+        const BEARER: &str = "Bearer realm=\"genesys-webhook\"";
+        const BASIC: &str = "Basic realm=\"genesys-webhook\", charset=\"UTF-8\"";
+        if self.basic.0.is_empty() {
+            &[BEARER]
+        } else {
+            &[BEARER, BASIC]
+        }
+    }
+
+    /// Whether the body is signed; a wrong signature ends the matter.
+    fn check_signature(&self, headers: &HeaderMap, body: &[u8]) -> Result<Choice, Unauthenticated> {
+        let Some(header) = headers
+            .get(SIGNATURE_HEADER)
+            .filter(|_| !self.signing_keys.is_empty())
+        else {
+            return Ok(Choice::from(0));
+        };
+        let presented = signature::parse(header.as_bytes()).ok_or(Unauthenticated)?;
+        let any = |found, key: &SigningKey| found | key.signs(body, &presented);
+        let is_right = self.signing_keys.iter().fold(Choice::from(0), any);
+        if bool::from(is_right) {
+            Ok(is_right)
+        } else {
+            Err(Unauthenticated)
+        }
+    }
+
+    fn check_authorization(&self, headers: &HeaderMap) -> Choice {
+        let header = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let Some((scheme, credentials)) = header.and_then(|value| value.split_once(' ')) else {
+            return Choice::from(0);
+        };
+        let credentials = credentials.trim();
+        if scheme.eq_ignore_ascii_case("bearer") {
+            self.tokens.contain(credentials.as_bytes())
+        } else if scheme.eq_ignore_ascii_case("basic") {
+            let pair = STANDARD.decode(credentials);
+            pair.map_or(Choice::from(0), |pair| self.basic.contain(&pair))
+        } else {
+            Choice::from(0)
+        }
+    }
+
+    fn check_token(&self, headers: &HeaderMap) -> Choice {
+        let token = headers.get(TOKEN_HEADER);
+        token.map_or(Choice::from(0), |token| {
+            self.tokens.contain(token.as_bytes())
+        })
+    }
+}
+
+/// Secrets by their digests.
+struct Secrets(Vec<[u8; 32]>);
+
+impl Secrets {
+    fn new(secrets: &[SecretString]) -> Self {
+        let digests = secrets
+            .iter()
+            .map(|secret| digest(secret.expose_secret().as_bytes()));
+        Self(digests.collect())
+    }
+
+    fn contain(&self, presented: &[u8]) -> Choice {
+        let presented = digest(presented);
+        let any = |found, secret: &[u8; 32]| found | secret.ct_eq(&presented);
+        self.0.iter().fold(Choice::from(0), any)
+    }
+}
+
+fn digest(secret: &[u8]) -> [u8; 32] {
+    Sha256::digest(secret).into()
+}
+
+#[cfg(test)]
+#[path = "auth_tests.rs"]
+mod tests;

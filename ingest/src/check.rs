@@ -1,0 +1,147 @@
+//! `ingest check`: looks at everything that starting needs, and says what it found, one line an item.
+
+use std::io::{self, Write};
+use std::net::TcpListener;
+
+use shared::broker::{self, ConnectError, TopologyError};
+use shared::config::{self, Auth, Settings};
+use shared::telemetry::chain;
+
+use crate::auth::Authenticator;
+
+/// What was found about one item.
+struct Finding {
+    item: &'static str,
+    result: Result<String, Problem>,
+}
+
+struct Problem {
+    what: String,
+    remedy: &'static str,
+}
+
+/// Checks `settings` and the broker, writes the findings, and tells whether `ingest` can do its work.
+///
+/// # Errors
+///
+/// When the findings cannot be written.
+pub async fn run(settings: &Settings, out: &mut impl Write) -> io::Result<bool> {
+    let mut findings = vec![listen(settings), authentication(settings)];
+    findings.extend(rabbitmq(settings).await);
+    for Finding { item, result } in &findings {
+        match result {
+            Ok(found) => writeln!(out, "ok    {item:<15} {found}")?,
+            Err(Problem { what, remedy }) => {
+                writeln!(out, "FAIL  {item:<15} {what}\n{:22}remedy: {remedy}", "")?;
+            }
+        }
+    }
+    Ok(findings.iter().all(|finding| finding.result.is_ok()))
+}
+
+fn listen(settings: &Settings) -> Finding {
+    let address = settings.ingest.listen;
+    let reach = if address.ip().is_loopback() {
+        "this machine only"
+    } else {
+        "reachable from outside"
+    };
+    let result = match TcpListener::bind(address) {
+        Ok(_) => Ok(format!("{address} is free ({reach})")),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(format!(
+            "{address} is in use ({reach}); right if ingest runs already"
+        )),
+        Err(error) => Err(Problem {
+            what: format!("{address}: {error}"),
+            remedy: "set ingest.listen (BRIDGE__INGEST__LISTEN) to an address of this machine and a port above 1023",
+        }),
+    };
+    Finding {
+        item: "listen",
+        result,
+    }
+}
+
+fn authentication(settings: &Settings) -> Finding {
+    let result = match Authenticator::new(&settings.ingest) {
+        Ok(_) if settings.ingest.auth.is_empty() => {
+            Ok("none: anybody on this machine can post".to_owned())
+        }
+        Ok(_) => Ok(counts(&settings.ingest.auth)),
+        Err(error) => Err(Problem {
+            what: error.to_string(),
+            remedy: "give Genesys a secret and set it here, for example BRIDGE__INGEST__AUTH__TOKENS_FILE",
+        }),
+    };
+    Finding {
+        item: "authentication",
+        result,
+    }
+}
+
+fn counts(auth: &Auth) -> String {
+    format!(
+        "tokens: {}, basic: {}, signature secrets: {}",
+        auth.tokens.len(),
+        auth.basic.len(),
+        auth.signature_secrets.len()
+    )
+}
+
+async fn rabbitmq(settings: &Settings) -> Vec<Finding> {
+    let address = config::redacted(&settings.broker.url);
+    let connection = match broker::connect(&settings.broker, "ingest check").await {
+        Ok(connection) => connection,
+        Err(error) => {
+            let problem = Problem {
+                what: format!("{address}: {}", chain(&error)),
+                remedy: remedy(&error),
+            };
+            return vec![Finding {
+                item: "rabbitmq",
+                result: Err(problem),
+            }];
+        }
+    };
+    let connected = Finding {
+        item: "rabbitmq",
+        result: Ok(format!("{address} answers")),
+    };
+    let declared = match connection.create_channel().await {
+        Ok(channel) => broker::declare(&channel, &settings.retry.delays).await,
+        Err(source) => Err(TopologyError::Failed {
+            object: "a channel".to_owned(),
+            source,
+        }),
+    };
+    let result = match declared {
+        Ok(()) => Ok(format!(
+            "exchanges, work, dead letter and {} retry queues are as they should be",
+            settings.retry.delays.len()
+        )),
+        Err(error) => Err(Problem {
+            what: chain(&error),
+            remedy: "give the user configure, write and read permission on interactions.*; \
+                     an object with other arguments must be emptied and deleted first",
+        }),
+    };
+    vec![
+        connected,
+        Finding {
+            item: "topology",
+            result,
+        },
+    ]
+}
+
+fn remedy(error: &ConnectError) -> &'static str {
+    match error {
+        ConnectError::Address(_) => {
+            "write broker.url (BRIDGE__BROKER__URL) as amqp://user:password@host:5672/vhost"
+        }
+        ConnectError::TimedOut(_) => "check host and port in broker.url, and the firewall between",
+        ConnectError::Refused(_) => {
+            "check that RabbitMQ runs, and host, port, user, password and virtual host in broker.url"
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What is counted. Handles are registered once, so that counting takes no look-up and every series exists at zero.
+
+use metrics::{Counter, Histogram, Unit};
+
+use crate::error::WebhookError;
+
+/// The webhook's metrics.
+pub struct Metrics {
+    /// Requests to the webhook.
+    pub received: Counter,
+    /// Answered 200 after the confirm.
+    pub accepted: Counter,
+    /// Time from the hand-over to the broker to its confirm.
+    pub publish_seconds: Histogram,
+    ignored: ByReason,
+    rejected: ByReason,
+    unavailable: ByReason,
+}
+
+impl Metrics {
+    /// Registers everything.
+    pub fn new() -> Self {
+        metrics::describe_counter!("bridge_ingest_received_total", "Webhook requests received");
+        metrics::describe_counter!(
+            "bridge_ingest_accepted_total",
+            "Webhook requests answered 200 after the broker's confirm"
+        );
+        metrics::describe_counter!(
+            "bridge_ingest_ignored_total",
+            "Authentic webhook requests that tell nothing to record, by reason"
+        );
+        metrics::describe_counter!(
+            "bridge_ingest_rejected_total",
+            "Webhook requests answered 4xx, by reason"
+        );
+        metrics::describe_counter!(
+            "bridge_ingest_unavailable_total",
+            "Webhook requests answered 503, by reason"
+        );
+        metrics::describe_histogram!(
+            "bridge_ingest_publish_seconds",
+            Unit::Seconds,
+            "Time from the hand-over of a message to the broker's confirm"
+        );
+        metrics::describe_gauge!(
+            PUBLISHER_UP,
+            "1 when messages can be published, 0 when the broker is away or blocks"
+        );
+        Self {
+            received: metrics::counter!("bridge_ingest_received_total"),
+            accepted: metrics::counter!("bridge_ingest_accepted_total"),
+            publish_seconds: metrics::histogram!("bridge_ingest_publish_seconds"),
+            ignored: ByReason::new(
+                "bridge_ingest_ignored_total",
+                &["topic", "status", "channel", "transferred"],
+            ),
+            rejected: ByReason::new(
+                "bridge_ingest_rejected_total",
+                &[
+                    "too_large",
+                    "incomplete",
+                    "unauthenticated",
+                    "malformed",
+                    "unrecognised",
+                ],
+            ),
+            unavailable: ByReason::new(
+                "bridge_ingest_unavailable_total",
+                &["down", "blocked", "refused", "returned", "lost", "timeout"],
+            ),
+        }
+    }
+
+    /// Counts an event that is none of ours.
+    pub fn ignored(&self, reason: &'static str) {
+        self.ignored.increment(reason);
+    }
+
+    /// Counts a webhook that was not taken.
+    pub fn failed(&self, error: &WebhookError) {
+        if error.status().is_server_error() {
+            self.unavailable.increment(error.label());
+        } else {
+            self.rejected.increment(error.label());
+        }
+    }
+}
+
+const PUBLISHER_UP: &str = "bridge_ingest_publisher_up";
+
+/// Tells whether messages can be published; set when metrics are read.
+pub fn set_publisher_up(is_up: bool) {
+    metrics::gauge!(PUBLISHER_UP).set(f64::from(u8::from(is_up)));
+}
+
+/// One counter for each reason.
+struct ByReason {
+    name: &'static str,
+    counters: Vec<(&'static str, Counter)>,
+}
+
+impl ByReason {
+    fn new(name: &'static str, reasons: &[&'static str]) -> Self {
+        let counters = reasons
+            .iter()
+            .map(|reason| (*reason, metrics::counter!(name, "reason" => *reason)));
+        Self {
+            name,
+            counters: counters.collect(),
+        }
+    }
+
+    fn increment(&self, reason: &'static str) {
+        match self.counters.iter().find(|(known, _)| *known == reason) {
+            Some((_, counter)) => counter.increment(1),
+            None => metrics::counter!(self.name, "reason" => reason).increment(1),
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! The webhook over HTTP while the broker is away: who and what is refused, in which order, and that nothing is ever
+//! answered 200 without a confirm. With a broker: the end-to-end tests.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fmt::Write;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use ingest::routes::WEBHOOK_PATH;
+use ingest::startup::Application;
+use serde_json::Value;
+use shared::config;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const TOKEN: &str = "X-Webhook-Token: token\r\n";
+const CALL: &str = r#"{"data":{"id":"call-1","channelType":"voice"}}"#;
+/// Far above what a local answer takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct TestApp {
+    port: u16,
+    shutdown: CancellationToken,
+    running: JoinHandle<anyhow::Result<()>>,
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: Value,
+}
+
+impl TestApp {
+    /// Starts the service with a broker address on which nobody listens.
+    async fn spawn(variables: &[(&str, &str)]) -> Self {
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+        let broker = format!("amqp://guest:guest@{}/%2f", nobody.local_addr().unwrap());
+        drop(nobody);
+        Self::spawn_with_broker(&broker, variables).await
+    }
+
+    async fn spawn_with_broker(broker: &str, variables: &[(&str, &str)]) -> Self {
+        let defaults = [
+            ("BRIDGE__INGEST__LISTEN", "127.0.0.1:0"),
+            ("BRIDGE__INGEST__AUTH__TOKENS", "token"),
+            ("BRIDGE__INGEST__BODY_LIMIT_BYTES", "1024"),
+            ("BRIDGE__BROKER__URL", broker),
+        ];
+        let variables = defaults.iter().chain(variables);
+        let variables = variables.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let settings = config::load_from(None, variables).unwrap();
+        let application = Application::build(&settings).await.unwrap();
+        let shutdown = CancellationToken::new();
+        Self {
+            port: application.port(),
+            running: tokio::spawn(application.run_until_stopped(shutdown.clone())),
+            shutdown,
+        }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.port)).await.unwrap()
+    }
+
+    /// Sends one request as it stands, and reads the answer.
+    async fn send(&self, request: &str) -> Answer {
+        let mut stream = self.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        read_answer(&mut stream).await
+    }
+
+    async fn post_to(&self, path: &str, headers: &str, body: &str) -> Answer {
+        let length = body.len();
+        self.send(&format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+        ))
+        .await
+    }
+
+    async fn post(&self, headers: &str, body: &str) -> Answer {
+        self.post_to(WEBHOOK_PATH, headers, body).await
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(&format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        ))
+        .await
+    }
+}
+
+async fn read_answer(stream: &mut TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes))
+        .await
+        .expect("no whole answer")
+        .unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").expect("no head");
+    Answer {
+        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+        head: head.to_ascii_lowercase(),
+        body: serde_json::from_str(body).unwrap_or(Value::Null),
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    fn assert_is(&self, status: u16, word: &str) {
+        assert_eq!(
+            (self.status, &self.body["status"]),
+            (status, &word.into()),
+            "{:?}",
+            self.body
+        );
+    }
+
+    #[track_caller]
+    fn assert_tells(&self, text: &str) {
+        let told = self.body["error"]
+            .as_str()
+            .or(self.body["reason"].as_str())
+            .unwrap_or_default();
+        assert!(told.contains(text), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_broker_an_event_is_answered_503_in_time() {
+    let app = TestApp::spawn(&[("BRIDGE__INGEST__RETRY_AFTER", "7s")]).await;
+    let start = Instant::now();
+
+    let answer = app.post(TOKEN, CALL).await;
+
+    answer.assert_is(503, "unavailable");
+    assert!(answer.head.contains("retry-after: 7"), "{}", answer.head);
+    assert!(start.elapsed() < Duration::from_secs(3));
+    assert!(
+        !answer.body.to_string().contains("127.0.0.1"),
+        "tells the sender where the broker is"
+    );
+}
+
+#[tokio::test]
+async fn a_broker_that_does_not_answer_does_not_hold_up_the_start() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let broker = format!("amqp://guest:guest@{}/%2f", silent.local_addr().unwrap());
+
+    let app =
+        TestApp::spawn_with_broker(&broker, &[("BRIDGE__BROKER__CONNECT_TIMEOUT", "200ms")]).await;
+
+    app.get("/health/live").await.assert_is(200, "alive");
+    app.get("/health/ready").await.assert_is(503, "not ready");
+    app.post(TOKEN, CALL).await.assert_is(503, "unavailable");
+}
+
+#[tokio::test]
+async fn liveness_does_not_depend_on_the_broker_and_readiness_does() {
+    let app = TestApp::spawn(&[]).await;
+
+    app.get("/health/live").await.assert_is(200, "alive");
+    let ready = app.get("/health/ready").await;
+    ready.assert_is(503, "not ready");
+    assert!(
+        ready.body["missing"][0]
+            .as_str()
+            .unwrap()
+            .contains("RabbitMQ"),
+        "{:?}",
+        ready.body
+    );
+}
+
+#[tokio::test]
+async fn authentication_comes_before_any_look_into_the_body() {
+    let app = TestApp::spawn(&[]).await;
+
+    for body in ["{", "{}", CALL, ""] {
+        let answer = app.post("Authorization: Bearer wrong\r\n", body).await;
+        answer.assert_is(401, "rejected");
+        assert!(
+            answer.head.contains("www-authenticate: bearer"),
+            "{}",
+            answer.head
+        );
+    }
+    app.post("", CALL).await.assert_is(401, "rejected");
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_when_announced_and_when_it_grows() {
+    let app = TestApp::spawn(&[]).await;
+    let chunk = "x".repeat(700);
+    let chunk = format!("{:x}\r\n{chunk}\r\n", chunk.len());
+
+    let announced = app.post(TOKEN, &"x".repeat(1025)).await;
+    let growing = app
+        .send(&format!(
+            "POST {WEBHOOK_PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n"
+        ))
+        .await;
+
+    for answer in [announced, growing] {
+        answer.assert_is(413, "rejected");
+        answer.assert_tells("1024 bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_pieces_is_read_whole() {
+    let app = TestApp::spawn(&[]).await;
+    let mut pieces = String::new();
+    for piece in CALL.as_bytes().chunks(7) {
+        let text = std::str::from_utf8(piece).unwrap();
+        write!(pieces, "{:x}\r\n{text}\r\n", piece.len()).unwrap();
+    }
+
+    let answer = app
+        .send(&format!(
+            "POST {WEBHOOK_PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{TOKEN}Transfer-Encoding: chunked\r\n\r\n{pieces}0\r\n\r\n"
+        ))
+        .await;
+
+    // Authenticated, parsed and recognised: only the broker is missing.
+    answer.assert_is(503, "unavailable");
+}
+
+#[tokio::test]
+async fn what_is_not_json_is_400_with_the_place_and_what_is_no_event_422_with_the_lack() {
+    let app = TestApp::spawn(&[]).await;
+
+    let malformed = app.post(TOKEN, "{\"data\":\n{,}}").await;
+    malformed.assert_is(400, "rejected");
+    malformed.assert_tells("line 2 column 2");
+    for (body, lack) in [
+        ("{}", "conversationId"),
+        ("[]", "no known event"),
+        (r#"{"data":{"channelType":"voice"}}"#, "data.id"),
+        (r#"{"data":{"id":"call-1"}}"#, "data.channelType"),
+        (
+            r#"{"eventBody":{"conversationId":"c","mediaType":"VOICE"}}"#,
+            "topicName",
+        ),
+    ] {
+        let answer = app.post(TOKEN, body).await;
+        answer.assert_is(422, "rejected");
+        answer.assert_tells(lack);
+    }
+}
+
+#[tokio::test]
+async fn authentic_events_that_are_not_recorded_are_answered_200_with_the_reason() {
+    let app = TestApp::spawn(&[]).await;
+
+    for (body, reason) in [
+        (
+            r#"{"eventType":"interaction.started","data":{"id":"call-1"}}"#,
+            "topic interaction.started",
+        ),
+        (
+            r#"{"data":{"id":"call-1","channelType":"voice","status":"connected"}}"#,
+            "status connected",
+        ),
+        (
+            r#"{"data":{"id":"call-1","channelType":"email"}}"#,
+            "channel email",
+        ),
+    ] {
+        let answer = app.post(TOKEN, body).await;
+        answer.assert_is(200, "ignored");
+        answer.assert_tells(reason);
+    }
+}
+
+#[tokio::test]
+async fn a_topic_beside_the_body_comes_in_the_query_or_in_a_header() {
+    let app = TestApp::spawn(&[]).await;
+    let body = r#"{"eventBody":{"conversationId":"c","mediaType":"VOICE"}}"#;
+    let topic = "v2.detail.events.conversation.%7Bid%7D.acd.start";
+
+    let in_query = app
+        .post_to(&format!("{WEBHOOK_PATH}?topic={topic}"), TOKEN, body)
+        .await;
+    let in_header = app
+        .post(&format!("{TOKEN}X-Genesys-Topic: acd.start\r\n"), body)
+        .await;
+    let recorded = app
+        .post_to(&format!("{WEBHOOK_PATH}?topic=customer.end"), TOKEN, body)
+        .await;
+
+    in_query.assert_is(200, "ignored");
+    in_query.assert_tells("{id}.acd.start");
+    in_header.assert_is(200, "ignored");
+    recorded.assert_is(503, "unavailable");
+}
+
+#[tokio::test]
+async fn other_methods_and_paths_are_answered_in_json_too() {
+    let app = TestApp::spawn(&[]).await;
+
+    let method = app.get(WEBHOOK_PATH).await;
+    method.assert_is(405, "rejected");
+    assert!(method.head.contains("allow: post"), "{}", method.head);
+    app.post_to("/health/ready", TOKEN, CALL)
+        .await
+        .assert_is(405, "rejected");
+    let path = app.get("/").await;
+    path.assert_is(404, "rejected");
+    path.assert_tells(WEBHOOK_PATH);
+}
+
+#[tokio::test]
+async fn metrics_count_each_outcome_by_its_reason() {
+    let app = TestApp::spawn(&[]).await;
+    app.post("", CALL).await;
+    app.post(TOKEN, CALL).await;
+
+    let stream = &mut app.connect().await;
+    stream
+        .write_all(b"GET /metrics HTTP/1.0\r\n\r\n")
+        .await
+        .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+
+    // Tests share the process's counters: these are at least one, and those of other outcomes exist.
+    for series in [
+        "rejected_total{reason=\"unauthenticated\"}",
+        "unavailable_total{reason=\"down\"}",
+    ] {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("bridge_ingest_{series}")))
+            .expect(series);
+        assert!(!line.ends_with(" 0"), "{line}");
+    }
+    for line in [
+        "bridge_ingest_publisher_up 0",
+        "bridge_ingest_accepted_total 0",
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_answers_the_request_in_flight_and_takes_no_other() {
+    let app = TestApp::spawn(&[]).await;
+    let mut started = app.connect().await;
+    let (first, rest) = CALL.split_at(10);
+    let length = CALL.len();
+    let head = format!(
+        "POST {WEBHOOK_PATH} HTTP/1.1\r\nHost: localhost\r\n{TOKEN}Content-Length: {length}\r\n\r\n{first}"
+    );
+    started.write_all(head.as_bytes()).await.unwrap();
+    // An answer on another connection: the first one has been taken on by then.
+    app.get("/health/live").await.assert_is(200, "alive");
+
+    app.shutdown.cancel();
+    let refused = async {
+        while TcpStream::connect(("127.0.0.1", app.port)).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, refused)
+        .await
+        .expect("still takes connections");
+    started.write_all(rest.as_bytes()).await.unwrap();
+
+    read_answer(&mut started)
+        .await
+        .assert_is(503, "unavailable");
+    tokio::time::timeout(PATIENCE, app.running)
+        .await
+        .expect("does not stop")
+        .unwrap()
+        .unwrap();
+}
