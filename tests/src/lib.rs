@@ -2,5 +2,6 @@
 //!
 //! Nothing in here is part of the product; `ingest` and `worker` never depend on it.
 
+pub mod app;
 pub mod pipedrive;
 pub mod services;

@@ -3,9 +3,9 @@
 use shared::broker::{self, topology};
 use shared::config::Settings;
 
-use crate::failure::chain;
 use crate::redis::Store;
 use crate::startup;
+use shared::telemetry::chain;
 
 /// Looks at everything the worker needs, prints a line for each, and tells whether all is well.
 ///

@@ -13,10 +13,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::failure::chain;
 use crate::gate::Gate;
 use crate::inbound::Inbound;
 use crate::pipeline::Pipeline;
+use shared::telemetry::chain;
 
 /// Tag of our consumer; the connection's name says whose it is.
 const CONSUMER_TAG: &str = "worker";

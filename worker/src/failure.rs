@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use redis::RedisError;
+use shared::telemetry::chain;
 
 use crate::gate::Closure;
 use crate::pipedrive::PipedriveError;
@@ -177,18 +178,6 @@ fn of_pipedrive(error: &PipedriveError) -> Disposition {
         | PipedriveError::Bucket(_) => Disposition::Park(BUSY),
         PipedriveError::Forbidden { .. } | PipedriveError::Rejected { .. } => Disposition::DeadLetter,
     }
-}
-
-/// An error with its causes in one line.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

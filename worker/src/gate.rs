@@ -6,9 +6,9 @@ use shared::clock;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::failure::chain;
 use crate::pipedrive;
 use crate::redis::Store;
+use shared::telemetry::chain;
 
 /// Between two attempts to reach Redis.
 const REDIS_INTERVAL: Duration = Duration::from_secs(1);

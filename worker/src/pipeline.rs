@@ -13,7 +13,9 @@ use shared::domain::phone::{Party, Region, read_party};
 
 use crate::activity::{Recorded, Recorder};
 use crate::backoff;
-use crate::failure::{At, Failure, chain};
+use shared::telemetry::chain;
+
+use crate::failure::{At, Failure};
 use crate::gate::Gate;
 use crate::inbound::{Decoded, Inbound, SettleError};
 use crate::person::PersonFinder;
