@@ -91,6 +91,18 @@ async fn subject_and_type_have_defaults_and_unknown_types_are_refused() {
 }
 
 #[tokio::test]
+async fn a_comment_in_a_note_does_not_survive() {
+    let sandbox = Sandbox::spawn(SandboxConfig::default());
+    let note = "Call<!-- marker --> from<!-- one --><b>queue</b><!-- never closed";
+
+    let created = Api::of(&sandbox)
+        .post("/api/v2/activities", json!({"note": note}))
+        .await;
+
+    assert_eq!(created.body["data"]["note"], "Call from<b>queue</b>");
+}
+
+#[tokio::test]
 async fn an_activity_refers_to_what_exists() {
     let sandbox = Sandbox::spawn(SandboxConfig::default());
     let api = Api::of(&sandbox);

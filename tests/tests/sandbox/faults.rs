@@ -87,6 +87,27 @@ async fn an_effect_can_come_after_the_cut() {
 }
 
 #[tokio::test]
+async fn a_late_effect_does_not_outlive_a_reset() {
+    let (sandbox, api) = sandbox_with(Fault::apply_late(Duration::from_millis(100)));
+    post(&api).await.unwrap_err();
+
+    sandbox.reset();
+    sandbox.add_fault(FaultRule::once(
+        "POST",
+        ACTIVITIES,
+        Fault::apply_late(Duration::from_millis(200)),
+    ));
+    post(&api).await.unwrap_err();
+    wait_until("the second effect has come", || {
+        sandbox.unsettled_requests() == 0
+    })
+    .await;
+
+    assert_eq!(sandbox.activities().len(), 1);
+    assert_eq!(sandbox.requests()[0].number, 1, "numbers go on");
+}
+
+#[tokio::test]
 async fn server_errors_come_before_the_effect_or_after_it() {
     for (fault, effects) in [
         (Fault::server_error_before_effect(503), 0),
