@@ -1,1 +1,7 @@
-//! tests
+//! Stand-ins for the outside world, and what end-to-end tests are built from.
+//!
+//! Nothing in here is part of the product; `ingest` and `worker` never depend on it.
+
+pub mod app;
+pub mod pipedrive;
+pub mod services;

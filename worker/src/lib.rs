@@ -1,1 +1,22 @@
-//! worker
+//! Consumes interactions from RabbitMQ and records each once in Pipedrive.
+//!
+//! [`pipeline`] is the way of one message: decode → lease → match → record → settle. Decisions are plain functions in
+//! [`matching`], [`record`] and [`retry`]; [`redis`] and [`pipedrive`] own those two services.
+
+pub mod activity;
+pub mod admin;
+mod backoff;
+pub mod check;
+pub mod consumer;
+pub mod failure;
+pub mod gate;
+pub mod inbound;
+pub mod matching;
+pub mod person;
+pub mod pipedrive;
+pub mod pipeline;
+pub mod record;
+pub mod redis;
+pub mod replay;
+pub mod retry;
+pub mod startup;

@@ -10,7 +10,8 @@ use url::Url;
 
 use super::Settings;
 
-const DEFAULTS: &str = include_str!("../../../config/default.toml");
+/// `config/default.toml`: every setting, explained.
+pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
 const PREFIX: &str = "BRIDGE__";
 
 /// Keys that hold secrets: each can be given by `…_FILE`.
@@ -165,8 +166,8 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
     at_least_one("pipedrive.daily_tokens", settings.pipedrive.daily_tokens)?;
     at_least_one("worker.concurrency", settings.worker.concurrency.into())?;
     at_least_one("retry.delays", settings.retry.delays.len() as u64)?;
-    if settings.worker.lease < settings.pipedrive.request_timeout * 2 + Duration::from_secs(10) {
-        let problem = "must be at least twice pipedrive.request_timeout and 10s: a request must end within the lease";
+    if settings.worker.lease < settings.pipedrive.request_timeout * 3 + Duration::from_secs(20) {
+        let problem = "must be at least 3 times pipedrive.request_timeout and 20s: a request must end within the lease";
         return Err(ConfigError::value("worker.lease", problem));
     }
     let base = &settings.pipedrive.base_url;

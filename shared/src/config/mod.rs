@@ -15,7 +15,7 @@ use url::Url;
 use crate::domain::event::Filter;
 use crate::domain::phone::Region;
 
-pub use load::{ConfigError, load, load_from, redacted};
+pub use load::{ConfigError, DEFAULTS, load, load_from, redacted};
 pub use values::{ClockTime, RetryDelay};
 
 /// All settings. What each means, its unit and its default: `config/default.toml`.
@@ -167,6 +167,8 @@ pub struct Pipedrive {
     pub chat_type: String,
     pub fallback_owner_id: Option<u64>,
     pub link_open_deal: bool,
+    #[serde(deserialize_with = "values::duration")]
+    pub settle_time: Duration,
     #[serde(deserialize_with = "values::duration")]
     pub search_lag: Duration,
 }

@@ -1,0 +1,46 @@
+# Two images from one build: `bridge` (ingest and worker) and `sandbox`.
+# Written for the classic builder too: no RUN --mount, no COPY --link.
+
+FROM rust:1-trixie AS build
+WORKDIR /build
+ENV CARGO_PROFILE_RELEASE_DEBUG=none CARGO_PROFILE_RELEASE_STRIP=symbols
+
+# Dependencies first, with empty sources in place of ours: this layer lasts until a manifest changes.
+COPY Cargo.toml Cargo.lock ./
+COPY ingest/Cargo.toml ingest/
+COPY shared/Cargo.toml shared/
+COPY tests/Cargo.toml tests/
+COPY worker/Cargo.toml worker/
+RUN set -eu; \
+    for crate in ingest shared tests worker; do \
+      mkdir -p "$crate/src"; touch "$crate/src/lib.rs"; \
+      # Programs and benchmarks that a manifest names by path must exist.
+      for path in $(sed -n 's/^path = "\(.*\.rs\)"$/\1/p' "$crate/Cargo.toml"); do \
+        mkdir -p "$crate/$(dirname "$path")"; echo 'fn main() {}' > "$crate/$path"; \
+      done; \
+    done; \
+    cargo build --release --locked --package ingest --package worker --package bridge-tests --lib
+
+COPY . .
+# Cargo goes by time stamps, and our sources are older than the empty ones.
+RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + \
+ && cargo build --release --locked --package ingest --package worker --package bridge-tests \
+      --bin ingest --bin worker --bin sandbox
+
+FROM debian:trixie-slim AS runtime
+# The authorities by which Pipedrive's certificate is checked.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ca-certificates \
+ && rm -rf /var/lib/apt/lists/*
+# Nobody in particular; a number, so that Kubernetes can see that it is not root.
+USER 10001:10001
+
+FROM runtime AS sandbox
+COPY --from=build /build/target/release/sandbox /usr/local/bin/
+EXPOSE 8090
+CMD ["sandbox", "--listen", "0.0.0.0:8090"]
+
+FROM runtime AS bridge
+COPY --from=build /build/target/release/ingest /build/target/release/worker /usr/local/bin/
+EXPOSE 8080 8081
+CMD ["ingest"]

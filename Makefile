@@ -1,0 +1,43 @@
+# Everything a contributor runs, one word each. `make` alone lists it.
+# Only Rust has to be there already: what else is missing is installed when run by root, or else named.
+
+CARGO ?= cargo
+# Starts a RabbitMQ and a Redis unless the environment names them, and ends them afterwards.
+WITH_SERVICES = $(CARGO) run --package bridge-tests --bin with-services --
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt lint doc tools
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: tools ## Run the bridge against the sandbox and show what lands
+	@echo "Building; the first time this takes a few minutes." >&2
+	@$(CARGO) build --bins
+	@$(CARGO) run --quiet --package bridge-tests --bin demo
+
+test: tools ## Run all tests, with a RabbitMQ and a Redis
+	@echo "Building; the first time this takes a few minutes." >&2
+	@$(WITH_SERVICES) $(CARGO) test --workspace $(TEST_ARGUMENTS)
+
+check: fmt lint doc test ## All that CI checks
+
+fmt: ## Check the formatting
+	@$(CARGO) fmt --all --check
+
+lint: tools ## Run clippy; warnings are errors
+	@$(CARGO) clippy --workspace --all-targets -- --deny warnings
+
+doc: tools ## Build the documentation; warnings are errors
+	@RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps
+
+# The TLS library is partly C.
+tools:
+	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust, https://rustup.rs" >&2; exit 1; }
+	@command -v cc >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing gcc and libc6-dev with apt-get." >&2; \
+	    apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends gcc libc6-dev >/dev/null; \
+	  else \
+	    echo "A C compiler (cc) is missing: sudo apt-get install gcc libc6-dev" >&2; exit 1; \
+	  fi; }

@@ -1,0 +1,411 @@
+//! The whole bridge for one test: `ingest` and `worker` in this process, a virtual host and a Redis prefix of the test's
+//! own, and the Pipedrive sandbox.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use shared::broker::topology;
+use shared::config::{self, Settings};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::pipedrive::{Activity, Control, Sandbox, SandboxConfig};
+use crate::services::{Environment, Management, QueuedMessage, Vhost, wait_until};
+
+/// Longer than anything takes that a test waits for, on a machine that is busy with other tests.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The token of webhooks.
+pub const WEBHOOK_TOKEN: &str = "test-webhook-token";
+
+/// How a [`TestApp`] is put together.
+#[derive(Debug, Default)]
+pub struct Builder {
+    settings: Vec<(String, String)>,
+    sandbox: SandboxConfig,
+    without_worker: bool,
+}
+
+impl Builder {
+    /// Sets an environment variable of the services, such as `BRIDGE__RETRY__DELAYS`.
+    #[must_use]
+    pub fn set(mut self, variable: &str, value: impl Into<String>) -> Self {
+        self.settings.push((variable.to_owned(), value.into()));
+        self
+    }
+
+    /// Starts the sandbox so.
+    #[must_use]
+    pub fn sandbox(mut self, config: SandboxConfig) -> Self {
+        self.sandbox = config;
+        self
+    }
+
+    /// Starts no worker yet.
+    #[must_use]
+    pub fn without_worker(mut self) -> Self {
+        self.without_worker = true;
+        self
+    }
+
+    /// Starts it all, and waits until it is ready.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not become ready: no test could go on.
+    pub async fn spawn(self) -> TestApp {
+        self.try_spawn()
+            .await
+            .unwrap_or_else(|error| panic!("the test app does not start: {error:#}"))
+    }
+
+    async fn try_spawn(self) -> Result<TestApp> {
+        let environment = Environment::shared().await;
+        let vhost = environment.broker().create_vhost().await?;
+        let sandbox = Sandbox::spawn(self.sandbox);
+        let pipedrive = sandbox.control();
+        let mut variables = vec![
+            (
+                "BRIDGE__INGEST__LISTEN".to_owned(),
+                "127.0.0.1:0".to_owned(),
+            ),
+            (
+                "BRIDGE__WORKER__LISTEN".to_owned(),
+                "127.0.0.1:0".to_owned(),
+            ),
+            (
+                "BRIDGE__INGEST__AUTH__TOKENS".to_owned(),
+                WEBHOOK_TOKEN.to_owned(),
+            ),
+            (
+                "BRIDGE__BROKER__URL".to_owned(),
+                vhost.amqp_url().to_string(),
+            ),
+            (
+                "BRIDGE__REDIS__URL".to_owned(),
+                environment.redis_url().to_string(),
+            ),
+            (
+                "BRIDGE__REDIS__PREFIX".to_owned(),
+                format!("test-{}", Uuid::new_v4().simple()),
+            ),
+            ("BRIDGE__PIPEDRIVE__BASE_URL".to_owned(), sandbox.base_url()),
+            (
+                "BRIDGE__PIPEDRIVE__API_TOKEN".to_owned(),
+                pipedrive.api_token(),
+            ),
+            (
+                "BRIDGE__PIPEDRIVE__REQUESTS_PER_2S".to_owned(),
+                "1000".to_owned(),
+            ),
+            (
+                "BRIDGE__PIPEDRIVE__SEARCHES_PER_2S".to_owned(),
+                "1000".to_owned(),
+            ),
+            (
+                "BRIDGE__PIPEDRIVE__REQUEST_TIMEOUT".to_owned(),
+                "2s".to_owned(),
+            ),
+            ("BRIDGE__PIPEDRIVE__SETTLE_TIME".to_owned(), "2s".to_owned()),
+            (
+                "BRIDGE__PIPEDRIVE__PROBE_INTERVAL".to_owned(),
+                "200ms".to_owned(),
+            ),
+            ("BRIDGE__WORKER__LEASE".to_owned(), "26s".to_owned()),
+            ("BRIDGE__RETRY__DELAYS".to_owned(), "500ms,1s,2s".to_owned()),
+        ];
+        variables.extend(self.settings);
+        let settings = config::load_from(None, variables)?;
+        let stop = CancellationToken::new();
+        let ingest = ingest::startup::Application::build(&settings).await?;
+        let ingest_port = ingest.port();
+        let ingest = tokio::spawn(ingest.run_until_stopped(stop.clone()));
+        let mut app = TestApp {
+            pipedrive,
+            settings,
+            http: reqwest::Client::builder().timeout(PATIENCE).build()?,
+            ingest_url: format!("http://127.0.0.1:{ingest_port}"),
+            ingest,
+            workers: Vec::new(),
+            stop,
+            vhost,
+            management: environment.broker().management(),
+            sandbox,
+        };
+        app.wait_ready(&app.ingest_url.clone()).await?;
+        if !self.without_worker {
+            app.start_worker().await;
+        }
+        Ok(app)
+    }
+}
+
+/// The running bridge. Dropping it stops it.
+#[derive(Debug)]
+pub struct TestApp {
+    /// What Pipedrive holds and was asked, and how it misbehaves.
+    pub pipedrive: Control,
+    /// The services' settings.
+    pub settings: Settings,
+    /// Where `ingest` listens.
+    pub ingest_url: String,
+    http: reqwest::Client,
+    ingest: JoinHandle<Result<()>>,
+    workers: Vec<RunningWorker>,
+    stop: CancellationToken,
+    vhost: Vhost,
+    management: Management,
+    sandbox: Sandbox,
+}
+
+#[derive(Debug)]
+struct RunningWorker {
+    url: String,
+    stop: CancellationToken,
+    task: JoinHandle<Result<()>>,
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl TestApp {
+    /// A bridge with the defaults of tests.
+    pub async fn spawn() -> Self {
+        Builder::default().spawn().await
+    }
+
+    /// A bridge to put together.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Starts one more worker, and waits until it consumes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not.
+    pub async fn start_worker(&mut self) {
+        let stop = self.stop.child_token();
+        let worker = worker::startup::Application::build(self.settings.clone())
+            .await
+            .expect("a worker starts");
+        let url = format!("http://127.0.0.1:{}", worker.port());
+        let task = tokio::spawn(worker.run_until_stopped(stop.clone()));
+        self.wait_ready(&url).await.expect("a worker becomes ready");
+        self.workers.push(RunningWorker { url, stop, task });
+    }
+
+    /// Stops the worker that was started last, as SIGTERM does, and waits until it has drained.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is none, or it fails.
+    pub async fn stop_worker(&mut self) {
+        let worker = self.workers.pop().expect("a worker runs");
+        worker.stop.cancel();
+        worker
+            .task
+            .await
+            .expect("a worker does not panic")
+            .expect("a worker stops well");
+    }
+
+    /// Where the first worker's admin listener is.
+    ///
+    /// # Panics
+    ///
+    /// Panics if none runs.
+    #[must_use]
+    pub fn worker_url(&self) -> &str {
+        &self.workers.first().expect("a worker runs").url
+    }
+
+    /// Posts a webhook.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no answer.
+    pub async fn post(&self, body: impl Into<reqwest::Body>) -> Answer {
+        let url = format!("{}/api/v1/genesys/webhook", self.ingest_url);
+        let answer = self
+            .http
+            .post(url)
+            .bearer_auth(WEBHOOK_TOKEN)
+            .body(body)
+            .send()
+            .await
+            .expect("ingest answers");
+        let status = answer.status().as_u16();
+        Answer {
+            status,
+            body: answer.json().await.unwrap_or(Value::Null),
+        }
+    }
+
+    /// Reads a page of one of the services.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no answer.
+    pub async fn get(&self, url: &str) -> (u16, String) {
+        let answer = self.http.get(url).send().await.expect("a service answers");
+        (
+            answer.status().as_u16(),
+            answer.text().await.expect("an answer has a text"),
+        )
+    }
+
+    /// Waits until Pipedrive holds `count` activities, and gives them.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it never does.
+    pub async fn wait_for_activities(&self, count: usize) -> Vec<Activity> {
+        let awaited = format!("{count} activities");
+        let activities = wait_until(&awaited, PATIENCE, async || {
+            let activities = self.pipedrive.activities();
+            ensure!(activities.len() == count, "there are {}", activities.len());
+            Ok(activities)
+        });
+        activities.await.unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// Waits until no message waits or is worked on, dead letters apart.
+    ///
+    /// # Panics
+    ///
+    /// Panics if that never comes.
+    pub async fn wait_until_idle(&self) {
+        let idle = wait_until("an idle bridge", PATIENCE, async || {
+            let mut queues = vec![topology::WORK_QUEUE.to_owned()];
+            queues.extend(self.settings.retry.delays.iter().map(topology::retry_queue));
+            for queue in queues {
+                let depth = self.management.depth(self.vhost.name(), &queue).await?;
+                ensure!(
+                    depth.ready + depth.unacknowledged == 0,
+                    "{queue} holds {depth:?}"
+                );
+            }
+            Ok(())
+        });
+        idle.await.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    /// Waits until there are `count` dead letters, and gives them; they stay where they are.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there never are.
+    pub async fn wait_for_dead_letters(&self, count: usize) -> Vec<QueuedMessage> {
+        let awaited = format!("{count} dead letters");
+        let letters = wait_until(&awaited, PATIENCE, async || {
+            let letters = self
+                .management
+                .get_messages(self.vhost.name(), topology::DEAD_LETTER_QUEUE, 1000)
+                .await?;
+            ensure!(letters.len() == count, "there are {}", letters.len());
+            Ok(letters)
+        });
+        letters.await.unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// RabbitMQ as its management UI sees it.
+    #[must_use]
+    pub fn management(&self) -> &Management {
+        &self.management
+    }
+
+    /// The test's virtual host.
+    #[must_use]
+    pub fn vhost(&self) -> &Vhost {
+        &self.vhost
+    }
+
+    /// The Pipedrive sandbox.
+    #[must_use]
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// Whether `ingest` still runs.
+    #[must_use]
+    pub fn ingest_runs(&self) -> bool {
+        !self.ingest.is_finished()
+    }
+
+    async fn wait_ready(&self, url: &str) -> Result<()> {
+        let url = format!("{url}/health/ready");
+        wait_until(&format!("readiness at {url}"), PATIENCE, async || {
+            let answer = self.http.get(&url).send().await?;
+            let (status, body) = (answer.status().as_u16(), answer.text().await?);
+            ensure!(status == 200, "{status} {body}");
+            Ok(())
+        })
+        .await
+        .context("not ready")
+    }
+}
+
+/// What `ingest` answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The JSON body.
+    pub body: Value,
+}
+
+impl Answer {
+    /// Asserts that the event was taken.
+    ///
+    /// # Panics
+    ///
+    /// Panics if not.
+    pub fn assert_accepted(&self) {
+        assert_eq!(
+            (self.status, &self.body["status"]),
+            (200, &json!("accepted")),
+            "{self:?}"
+        );
+    }
+
+    /// Asserts that the event is none to record.
+    ///
+    /// # Panics
+    ///
+    /// Panics if not.
+    pub fn assert_ignored(&self) {
+        assert_eq!(
+            (self.status, &self.body["status"]),
+            (200, &json!("ignored")),
+            "{self:?}"
+        );
+    }
+}
+
+/// A committed sample of Genesys' events, by name.
+///
+/// # Panics
+///
+/// Panics if there is none of the name.
+#[must_use]
+pub fn sample(name: &str) -> Vec<u8> {
+    let path = format!(
+        "{}/../shared/fixtures/events/{name}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The guide's payload of a call.
+#[must_use]
+pub fn call(id: &str, number: &str) -> String {
+    let data = json!({"id": id, "channelType": "voice", "phoneNumber": number, "duration": 61,
+        "participantName": "Casey Customer", "recordingUrl": "https://recordings.example.invalid/1"});
+    json!({"eventType": "interaction.completed", "data": data}).to_string()
+}

@@ -1,0 +1,125 @@
+//! What a sandbox is started with, and what can be changed while it runs.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Tokens that one seat adds to the daily budget, before the multiplier of the plan.
+const DAILY_TOKENS_PER_SEAT: u64 = 30_000;
+
+/// Requests that the Search API takes in two seconds, on every plan.
+const SEARCHES_PER_2S: u32 = 10;
+
+/// How a sandbox begins.
+#[derive(Clone, Debug)]
+pub struct SandboxConfig {
+    /// The API token of the first user. A random one if it is `None`.
+    pub api_token: Option<String>,
+    /// An OAuth access token that is accepted as `Authorization: Bearer`, if any is.
+    pub oauth_access_token: Option<String>,
+    /// The limits of the company.
+    pub limits: Limits,
+    /// The answers to questions that nobody has published an answer to.
+    pub behaviour: Behaviour,
+    /// How many requests the log keeps; older ones are dropped, the totals stay.
+    pub log_capacity: usize,
+}
+
+impl Default for SandboxConfig {
+    /// No limits, no search lag: what a test of something else wants.
+    fn default() -> Self {
+        Self {
+            api_token: None,
+            oauth_access_token: None,
+            limits: Limits::unlimited(),
+            behaviour: Behaviour::default(),
+            log_capacity: 1_000_000,
+        }
+    }
+}
+
+/// Pipedrive's plans, which differ in their limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Plan {
+    /// 20 requests per 2 s, 30,000 tokens a day.
+    Lite,
+    /// 40 requests per 2 s, 60,000 tokens a day.
+    Growth,
+    /// 100 requests per 2 s, 150,000 tokens a day.
+    Premium,
+    /// 120 requests per 2 s, 210,000 tokens a day.
+    Ultimate,
+    /// No limits at all, which no real plan has.
+    Unlimited,
+}
+
+/// How much a company may ask. `None` means without limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Requests in any 2 seconds by one API token. An OAuth token has four times as many.
+    pub requests_per_2s: Option<u32>,
+    /// Requests to `/search` in any 2 seconds by one token of either sort.
+    pub searches_per_2s: Option<u32>,
+    /// Tokens from midnight UTC to midnight UTC by the whole company.
+    pub daily_tokens: Option<u64>,
+}
+
+impl Limits {
+    /// No limits at all.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self {
+            requests_per_2s: None,
+            searches_per_2s: None,
+            daily_tokens: None,
+        }
+    }
+
+    /// The limits of a plan with one seat.
+    #[must_use]
+    pub fn of_plan(plan: Plan) -> Self {
+        let (requests, multiplier) = match plan {
+            Plan::Lite => (20, 1),
+            Plan::Growth => (40, 2),
+            Plan::Premium => (100, 5),
+            Plan::Ultimate => (120, 7),
+            Plan::Unlimited => return Self::unlimited(),
+        };
+        Self {
+            requests_per_2s: Some(requests),
+            searches_per_2s: Some(SEARCHES_PER_2S),
+            daily_tokens: Some(DAILY_TOKENS_PER_SEAT * multiplier),
+        }
+    }
+}
+
+/// Where public sources disagree or say nothing, a client has to live with either; a test chooses which one it meets.
+#[derive(Clone, Copy, Debug)]
+pub struct Behaviour {
+    /// How long a change takes to show up in searches.
+    pub search_lag: Duration,
+    /// The status of a successful `POST` in v2: 200 in the documents, 201 in test doubles of others.
+    pub created_status: u16,
+    /// The status when a body refers to a person, deal or user that does not exist: 400 or 404.
+    pub missing_reference_status: u16,
+    /// Whether `GET /persons/{id}` shows a deleted or merged person with `is_deleted`, rather than answering 404.
+    pub shows_deleted_persons: bool,
+    /// Whether times of day are answered as `HH:MM:SS` (the documents) rather than `HH:MM` (the migration guide).
+    pub answers_seconds: bool,
+    /// Whether the headers on the daily budget are sent. Staff say that they can be missing.
+    pub sends_daily_headers: bool,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            search_lag: Duration::ZERO,
+            created_status: 200,
+            missing_reference_status: 400,
+            shows_deleted_persons: true,
+            answers_seconds: true,
+            sends_daily_headers: true,
+        }
+    }
+}

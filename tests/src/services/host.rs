@@ -1,0 +1,64 @@
+//! What a private server runs in: a process of ours or a container, driven alike.
+
+use std::{net::TcpListener, time::Duration};
+
+use anyhow::{Context as _, Result};
+
+use super::wait::wait_until;
+
+/// A server that can be started, ended, frozen and started again on the same data.
+pub(super) trait Host: Send + Sync {
+    /// Starts the server; its data and addresses are those of the last time.
+    fn start(&mut self) -> Result<()>;
+
+    /// Asks the server to end in good order.
+    fn terminate(&mut self) -> Result<()>;
+
+    /// Ends the server at once, as a power cut would. Does nothing when it has ended.
+    fn kill(&mut self) -> Result<()>;
+
+    /// Freezes the server: its connections stay open and nothing answers.
+    fn pause(&mut self) -> Result<()>;
+
+    /// Lets a frozen server go on.
+    fn resume(&mut self) -> Result<()>;
+
+    /// Whether the server still runs, frozen or not.
+    fn is_running(&mut self) -> bool;
+
+    /// The last lines that the server said.
+    fn last_words(&self) -> String;
+}
+
+/// Ends a server in good order, and by force if it has not ended after `grace`.
+pub(super) async fn stop(host: &mut dyn Host, grace: Duration) -> Result<()> {
+    if host.is_running() {
+        host.terminate()?;
+        let ended = wait_until("the end of the server", grace, async || {
+            anyhow::ensure!(!host.is_running(), "it still runs");
+            Ok(())
+        });
+        ended.await.ok();
+    }
+    host.kill()
+}
+
+/// Finds ports of the loopback interface that are free now.
+///
+/// They are held together until all are found, so that no two are the same.
+pub(super) fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    let mut held = Vec::with_capacity(N);
+    let mut ports = [0; N];
+    for port in &mut ports {
+        let listener = TcpListener::bind("127.0.0.1:0").context("find a free port")?;
+        *port = listener.local_addr().context("find a free port")?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+/// The end of a server's log: enough to see why it did not start.
+pub(super) fn tail(log: &str) -> String {
+    let lines: Vec<_> = log.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
+}

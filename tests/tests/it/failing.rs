@@ -1,0 +1,181 @@
+//! Failures: retried what can heal, dead-lettered what cannot, nothing written twice.
+
+use std::time::Duration;
+
+use bridge_tests::app::{TestApp, call};
+use bridge_tests::pipedrive::{Fault, FaultRule, Limits, SandboxConfig};
+use bridge_tests::services::wait_until;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_activity_whose_answer_was_lost_is_found_and_not_written_again() {
+    for fault in [
+        Fault::CutAfterEffect,
+        Fault::server_error_after_effect(502),
+        Fault::apply_late(Duration::from_millis(800)),
+    ] {
+        let app = TestApp::spawn().await;
+        app.pipedrive
+            .add_person("Casey Customer", &["+12025550143"]);
+        app.pipedrive
+            .add_fault(FaultRule::once("POST", "/api/v2/activities", fault.clone()));
+
+        app.post(call("call-1", "+12025550143"))
+            .await
+            .assert_accepted();
+
+        app.wait_for_activities(1).await;
+        app.wait_until_idle().await;
+        assert_eq!(app.pipedrive.activities().len(), 1, "{fault:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_whose_creation_was_never_answered_is_found_and_not_created_again() {
+    let app = TestApp::spawn().await;
+    app.pipedrive.set_search_lag(Duration::from_secs(300));
+    app.pipedrive.add_fault(FaultRule::once(
+        "POST",
+        "/api/v2/persons",
+        Fault::CutAfterEffect,
+    ));
+
+    app.post(call("call-1", "+15550123456"))
+        .await
+        .assert_accepted();
+
+    let activities = app.wait_for_activities(1).await;
+    assert_eq!(app.pipedrive.persons().len(), 1);
+    assert_eq!(activities[0].person_id, Some(app.pipedrive.persons()[0].id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_pipedrive_refuses_is_dead_lettered_with_its_reason_and_its_body_unchanged() {
+    let app = TestApp::spawn().await;
+    let body = call("call-1", "+12025550143");
+    app.pipedrive.add_fault(FaultRule::always(
+        "POST",
+        "/api/v2/activities",
+        Fault::forbidden(),
+    ));
+
+    app.post(body.clone()).await.assert_accepted();
+
+    let letters = app.wait_for_dead_letters(1).await;
+    assert_eq!(letters[0].payload, body);
+    assert_eq!(letters[0].property("message_id").unwrap(), "call-1");
+    assert_eq!(letters[0].header("x-failure-class").unwrap(), "permanent");
+    assert_eq!(
+        letters[0].header("x-failure-reason").unwrap(),
+        "pipedrive_forbidden"
+    );
+    assert_eq!(letters[0].header("x-failed-step").unwrap(), "record");
+    assert_eq!(letters[0].header("x-http-status").unwrap(), 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_heal_in_time_is_dead_lettered_as_exhausted() {
+    let app = TestApp::builder()
+        .set("BRIDGE__RETRY__MAX_AGE", "3s")
+        .spawn()
+        .await;
+    app.pipedrive.add_fault(FaultRule::always(
+        "GET",
+        "/api/v2/persons/search",
+        Fault::server_error_before_effect(500),
+    ));
+
+    app.post(call("call-1", "+12025550143"))
+        .await
+        .assert_accepted();
+
+    let letters = app.wait_for_dead_letters(1).await;
+    assert_eq!(letters[0].header("x-failure-class").unwrap(), "exhausted");
+    assert_eq!(
+        letters[0].header("x-failure-reason").unwrap(),
+        "pipedrive_server_error"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_token_pauses_consumption_and_a_good_one_resumes_it() {
+    let app = TestApp::spawn().await;
+    app.pipedrive
+        .add_person("Casey Customer", &["+12025550143"]);
+    let token = app.pipedrive.api_token();
+    app.pipedrive.set_api_token("another");
+
+    for n in 0..20 {
+        app.post(call(&format!("call-{n}"), "+12025550143"))
+            .await
+            .assert_accepted();
+    }
+    let ready = format!("{}/health/ready", app.worker_url());
+    wait_until(
+        "a worker that is not ready",
+        Duration::from_secs(20),
+        async || {
+            let (status, body) = app.get(&ready).await;
+            anyhow::ensure!(
+                status == 503 && body.contains("API token"),
+                "{status} {body}"
+            );
+            Ok(())
+        },
+    )
+    .await
+    .unwrap();
+    app.pipedrive.set_api_token(&token);
+
+    app.wait_for_activities(20).await;
+    app.wait_for_dead_letters(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spent_day_pauses_consumption_and_costs_no_attempt() {
+    let app = TestApp::spawn().await;
+    app.pipedrive
+        .add_person("Casey Customer", &["+12025550143"]);
+    let spent = Fault::daily_budget_exceeded(Duration::from_secs(3));
+    app.pipedrive
+        .add_fault(FaultRule::once("GET", "/api/v2/persons/search", spent));
+
+    app.post(call("call-1", "+12025550143"))
+        .await
+        .assert_accepted();
+
+    app.wait_for_activities(1).await;
+    app.wait_for_dead_letters(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pipedrives_limits_are_kept_to_without_a_single_429() {
+    let limits = Limits {
+        requests_per_2s: Some(20),
+        searches_per_2s: Some(10),
+        daily_tokens: None,
+    };
+    let app = TestApp::builder()
+        .sandbox(SandboxConfig {
+            limits,
+            ..SandboxConfig::default()
+        })
+        .set("BRIDGE__PIPEDRIVE__REQUESTS_PER_2S", "20")
+        .set("BRIDGE__PIPEDRIVE__SEARCHES_PER_2S", "10")
+        .spawn()
+        .await;
+
+    for n in 0..30 {
+        app.post(call(&format!("call-{n}"), &format!("+120255501{n:02}")))
+            .await
+            .assert_accepted();
+    }
+
+    app.wait_for_activities(30).await;
+    let refused = app
+        .pipedrive
+        .requests()
+        .iter()
+        .filter(|request| format!("{:?}", request.answer).contains("429"))
+        .count();
+    assert_eq!(refused, 0);
+}

@@ -1,0 +1,6 @@
+//! End to end: a webhook goes in, what lands in Pipedrive and in RabbitMQ is looked at.
+
+mod failing;
+mod matching;
+mod recording;
+mod replaying;

@@ -1,0 +1,122 @@
+//! One interaction, one activity.
+
+use bridge_tests::app::{TestApp, call, sample};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_lands_on_the_timeline_of_the_person_who_has_the_number() {
+    let app = TestApp::spawn().await;
+    let person = app
+        .pipedrive
+        .add_person("Casey Customer", &["(202) 555-0143"]);
+    let deal = app.pipedrive.add_deal("Twenty seats", person);
+
+    app.post(sample("guide-interaction-completed"))
+        .await
+        .assert_accepted();
+
+    let activities = app.wait_for_activities(1).await;
+    let activity = &activities[0];
+    assert_eq!(
+        (activity.person_id, activity.deal_id),
+        (Some(person), Some(deal))
+    );
+    assert_eq!((activity.r#type.as_str(), activity.done), ("call", true));
+    let note = activity.note.as_deref().unwrap();
+    for part in [
+        "7 min 21 s (441 seconds)",
+        "https://recordings.example.invalid/",
+        "Genesys interaction e2b1a3c4-5d6f",
+    ] {
+        assert!(note.contains(part), "{part} is missing in {note}");
+    }
+    assert_eq!(app.pipedrive.persons().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_sent_twice_creates_one_activity_and_its_second_message_asks_pipedrive_nothing() {
+    let app = TestApp::spawn().await;
+    app.pipedrive
+        .add_person("Casey Customer", &["+12025550143"]);
+
+    app.post(call("call-1", "+12025550143"))
+        .await
+        .assert_accepted();
+    app.wait_for_activities(1).await;
+    app.wait_until_idle().await;
+    let asked = app.pipedrive.request_count();
+    app.post(call("call-1", "+12025550143"))
+        .await
+        .assert_accepted();
+    app.wait_until_idle().await;
+
+    assert_eq!(app.pipedrive.activities().len(), 1);
+    assert_eq!(app.pipedrive.request_count(), asked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_events_of_one_conversation_end_in_the_same_record_whatever_their_order() {
+    let events = [
+        "eventbridge-customer-end-voice-inbound",
+        "eventbridge-user-end-voice-inbound",
+        "eventbridge-acw-voice-inbound",
+    ];
+    let mut notes = Vec::new();
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]] {
+        let app = TestApp::spawn().await;
+        app.pipedrive
+            .add_person("Casey Customer", &["+12025550143"]);
+
+        for event in order {
+            app.post(sample(events[event])).await.assert_accepted();
+        }
+
+        app.wait_for_activities(1).await;
+        app.wait_until_idle().await;
+        let activities = app.pipedrive.activities();
+        assert_eq!(activities.len(), 1, "{order:?}");
+        let activity = &activities[0];
+        assert!(activity.person_id.is_some());
+        notes.push((
+            activity.subject.clone(),
+            activity.note.clone(),
+            activity.due_time.clone(),
+            activity.duration.clone(),
+        ));
+    }
+    assert!(notes[0].1.as_deref().unwrap().contains("Asked for a quote"));
+    assert!(notes.iter().all(|note| *note == notes[0]), "{notes:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agents_leg_that_nothing_follows_is_recorded_too() {
+    let app = TestApp::spawn().await;
+
+    app.post(sample("eventbridge-user-end-voice-outbound"))
+        .await
+        .assert_accepted();
+
+    let activities = app.wait_for_activities(1).await;
+    assert!(
+        activities[0]
+            .subject
+            .starts_with("Outbound call to +447700900123"),
+        "{}",
+        activities[0].subject
+    );
+    assert_eq!(app.pipedrive.persons()[0].phones[0].value, "+447700900123");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_final_or_not_wanted_is_answered_ignored_and_goes_nowhere() {
+    let app = TestApp::spawn().await;
+
+    for event in [
+        "eventbridge-user-end-voice-transfer-not-final",
+        "eventbridge-customer-end-sms",
+    ] {
+        app.post(sample(event)).await.assert_ignored();
+    }
+
+    app.wait_until_idle().await;
+    assert_eq!(app.pipedrive.request_count(), 0);
+}

@@ -1,0 +1,209 @@
+//! Records an interaction: one activity, created once, kept up to date.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use shared::clock;
+use shared::domain::ids::{ActivityId, DealId, PersonId, sha256_hex};
+use shared::domain::interaction::Interaction;
+use shared::domain::phone::Party;
+
+use crate::failure::Failure;
+use crate::person::{CLOCK_SKEW, wait_since};
+use crate::pipedrive::{Client, PipedriveError};
+use crate::record::{self, Activity, Attachment, Participant, Style};
+use crate::redis::{Job, Lease, Step};
+
+/// Writes activities.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    /// Where to.
+    pub client: Client,
+    /// How they look.
+    pub style: Style,
+    /// Whether a person's only open deal is linked.
+    pub link_open_deal: bool,
+    /// How long after a lost answer a record may still appear.
+    pub settle_time: Duration,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// A new activity.
+    Created(ActivityId),
+    /// An existing one was changed.
+    Updated(ActivityId),
+    /// An existing one tells everything already.
+    Unchanged(ActivityId),
+    /// Somebody deleted it; it stays deleted.
+    Deleted(ActivityId),
+}
+
+impl Recorded {
+    /// The label in metrics and logs.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Created(_) => "created",
+            Self::Updated(_) => "updated",
+            Self::Unchanged(_) => "unchanged",
+            Self::Deleted(_) => "deleted",
+        }
+    }
+
+    /// The activity.
+    #[must_use]
+    pub fn id(self) -> ActivityId {
+        match self {
+            Self::Created(id) | Self::Updated(id) | Self::Unchanged(id) | Self::Deleted(id) => id,
+        }
+    }
+}
+
+/// Body of a PATCH: what events can add. Type, owner and "done" belong to people once the activity exists.
+#[derive(Debug, Serialize)]
+struct Update<'a> {
+    subject: &'a str,
+    due_date: &'a str,
+    due_time: &'a str,
+    duration: &'a str,
+    note: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    participants: Option<&'a [Participant]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deal_id: Option<DealId>,
+}
+
+impl Recorder {
+    /// Brings the one activity of `interaction` into being, or up to date; `job` then says what was written.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be done, or cannot be known to be done, now.
+    ///
+    /// # Panics
+    ///
+    /// Never: an activity is always JSON.
+    pub async fn record(
+        &self,
+        lease: &Lease,
+        job: &mut Job,
+        interaction: &Interaction,
+        party: &Party,
+        attachment: &Attachment,
+    ) -> Result<Recorded, Failure> {
+        let activity = record::activity(interaction, party, attachment, None, &self.style);
+        let digest = sha256_hex(&serde_json::to_string(&activity).expect("activities are JSON"));
+        let recorded = match self.existing(job, interaction, attachment).await? {
+            Some(id) if job.written.as_deref() == Some(&digest) => Recorded::Unchanged(id),
+            Some(id) => {
+                self.update(lease, job.person, id, activity, attachment)
+                    .await?
+            }
+            None => {
+                job.person = attachment.person();
+                job.written = Some(digest.clone());
+                self.create(lease, job, activity).await?
+            }
+        };
+        job.person = attachment.person();
+        job.written = Some(digest);
+        Ok(recorded)
+    }
+
+    /// The activity that is there already, known or found.
+    async fn existing(
+        &self,
+        job: &Job,
+        interaction: &Interaction,
+        attachment: &Attachment,
+    ) -> Result<Option<ActivityId>, Failure> {
+        let (person, since) = match job.activity {
+            Step::Done(id) => return Ok(Some(id)),
+            Step::Open if job.is_clean => return Ok(None),
+            Step::Open => (attachment.person(), interaction.started),
+            Step::Intent(at) => {
+                wait_since(at, self.settle_time)?;
+                (job.person, at)
+            }
+        };
+        let since = since.checked_sub(CLOCK_SKEW).unwrap_or(since);
+        let activities = self.client.activities_since(person, since).await?;
+        let is_ours = |note: &str| record::is_marked(note, &interaction.id);
+        let found = activities
+            .into_iter()
+            .find(|activity| activity.note.as_deref().is_some_and(is_ours));
+        metrics::counter!("bridge_worker_reconciliations_total", "found" => found.is_some().to_string()).increment(1);
+        Ok(found.map(|activity| activity.id))
+    }
+
+    async fn create(
+        &self,
+        lease: &Lease,
+        job: &Job,
+        mut activity: Activity,
+    ) -> Result<Recorded, Failure> {
+        if let Some(person) = job.person {
+            lease.renew().await?;
+            activity.deal_id = self.deal(person).await?;
+        }
+        lease.intend_activity(job, clock::now()).await?;
+        match self.client.create_activity(&activity).await {
+            Ok(id) => Ok(Recorded::Created(id)),
+            Err(error) if error.outcome_is_unknown() => {
+                // The time counts from the loss of the answer.
+                lease.intend_activity(job, clock::now()).await?;
+                Err(error.into())
+            }
+            Err(error) => {
+                lease.withdraw_activity().await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn update(
+        &self,
+        lease: &Lease,
+        attached: Option<PersonId>,
+        id: ActivityId,
+        activity: Activity,
+        attachment: &Attachment,
+    ) -> Result<Recorded, Failure> {
+        lease.renew().await?;
+        let moves = attached != attachment.person();
+        let deal_id = match attachment.person() {
+            Some(person) if moves => self.deal(person).await?,
+            _ => None,
+        };
+        let update = Update {
+            subject: &activity.subject,
+            due_date: &activity.due_date,
+            due_time: &activity.due_time,
+            duration: &activity.duration,
+            note: &activity.note,
+            participants: moves.then_some(&*activity.participants),
+            deal_id,
+        };
+        match self.client.update_activity(id, &update).await {
+            Ok(()) => Ok(Recorded::Updated(id)),
+            Err(PipedriveError::NotFound { .. }) => Ok(Recorded::Deleted(id)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The person's only open deal. Not being allowed to look at deals is no reason to lose a call.
+    async fn deal(&self, person: PersonId) -> Result<Option<DealId>, Failure> {
+        if !self.link_open_deal {
+            return Ok(None);
+        }
+        match self.client.only_open_deal(person).await {
+            Err(error @ (PipedriveError::Forbidden { .. } | PipedriveError::Rejected { .. })) => {
+                tracing::warn!(%error, "No deal is linked");
+                Ok(None)
+            }
+            other => Ok(other?),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What can go wrong with a message, and what that means: for the message, and for consumption as a whole.
+
+use std::time::Duration;
+
+use redis::RedisError;
+use shared::telemetry::chain;
+
+use crate::gate::Closure;
+use crate::pipedrive::PipedriveError;
+use crate::redis::LeaseError;
+use crate::retry::Disposition;
+
+/// How long a message waits whose interaction or number somebody else works on: a moment, on the first rung.
+const BUSY: Duration = Duration::ZERO;
+
+/// The steps of the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named after the steps")]
+pub enum At {
+    Decode,
+    Lease,
+    Match,
+    Record,
+}
+
+impl At {
+    /// The name in headers and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::Lease => "lease",
+            Self::Match => "match",
+            Self::Record => "record",
+        }
+    }
+}
+
+/// A message was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The body tells no event.
+    #[error("the body is no event: {0}")]
+    Unrecognised(String),
+    /// The body tells an event that is never recorded.
+    #[error("the event is none to record: {0}")]
+    NotOurs(String),
+    /// Another delivery works on the same interaction, or on the same number.
+    #[error("somebody else works on it")]
+    Busy,
+    /// It only adds to an event that has not come yet.
+    #[error("waits for the event that it enriches")]
+    Deferred,
+    /// A record may still appear that was sent before; it is looked for later.
+    #[error("a lost answer has not settled for another {}s", .0.as_secs())]
+    Unsettled(Duration),
+    /// The lease expired while we worked.
+    #[error("the lease was lost")]
+    LeaseLost,
+    /// Redis lost data while we were connected.
+    #[error("Redis lost data")]
+    EpochChanged,
+    /// Redis does not answer.
+    #[error("Redis does not answer")]
+    Redis(#[source] RedisError),
+    /// Pipedrive did not do what was asked.
+    #[error("Pipedrive did not do it")]
+    Pipedrive(#[from] PipedriveError),
+    /// A defect of ours.
+    #[error("processing panicked")]
+    Panicked,
+}
+
+impl From<RedisError> for Failure {
+    fn from(error: RedisError) -> Self {
+        Self::Redis(error)
+    }
+}
+
+impl From<LeaseError> for Failure {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::Lost => Self::LeaseLost,
+            LeaseError::Redis(error) => Self::Redis(error),
+        }
+    }
+}
+
+impl Failure {
+    /// What becomes of the message.
+    #[must_use]
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Unrecognised(_) | Self::NotOurs(_) | Self::Panicked => Disposition::DeadLetter,
+            Self::Busy | Self::Deferred | Self::LeaseLost | Self::EpochChanged | Self::Redis(_) => {
+                Disposition::Park(BUSY)
+            }
+            Self::Unsettled(wait) => Disposition::Park(*wait),
+            Self::Pipedrive(error) => of_pipedrive(error),
+        }
+    }
+
+    /// Whether nothing at all should be consumed until it heals, because every other message would fail alike.
+    #[must_use]
+    pub fn closes(&self) -> Option<Closure> {
+        match self {
+            Self::Redis(_) | Self::EpochChanged | Self::Pipedrive(PipedriveError::Bucket(_)) => {
+                Some(Closure::Redis)
+            }
+            Self::Pipedrive(PipedriveError::Unauthorized { status }) => {
+                Some(Closure::Unauthorized { status: *status })
+            }
+            Self::Pipedrive(PipedriveError::Blocked) => Some(Closure::Blocked),
+            Self::Pipedrive(PipedriveError::BudgetSpent { wait, .. }) => {
+                Some(Closure::BudgetSpent { wait: *wait })
+            }
+            Self::Unrecognised(_)
+            | Self::NotOurs(_)
+            | Self::Busy
+            | Self::Deferred
+            | Self::Unsettled(_)
+            | Self::LeaseLost
+            | Self::Pipedrive(_)
+            | Self::Panicked => None,
+        }
+    }
+
+    /// A stable code for headers and metrics.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Unrecognised(_) => "unrecognised",
+            Self::NotOurs(_) => "not_ours",
+            Self::Busy => "busy",
+            Self::Deferred => "deferred",
+            Self::Unsettled(_) => "unsettled",
+            Self::LeaseLost => "lease_lost",
+            Self::EpochChanged => "redis_lost_data",
+            Self::Redis(_) => "redis_unavailable",
+            Self::Pipedrive(error) => error.reason(),
+            Self::Panicked => "panicked",
+        }
+    }
+
+    /// Pipedrive's status, where it answered.
+    #[must_use]
+    pub fn http_status(&self) -> Option<u16> {
+        match self {
+            Self::Pipedrive(error) => error.status(),
+            _ => None,
+        }
+    }
+
+    /// With its causes, in one line, for a person.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Pipedrive(error) => chain(error),
+            other => chain(other),
+        }
+    }
+}
+
+fn of_pipedrive(error: &PipedriveError) -> Disposition {
+    match error {
+        PipedriveError::Unreachable { .. }
+        | PipedriveError::NoAnswer { .. }
+        | PipedriveError::Unreadable { .. }
+        | PipedriveError::Server { .. }
+        // A person may have been deleted or merged since it was looked up: the next attempt looks anew.
+        | PipedriveError::NotFound { .. } => Disposition::Retry,
+        PipedriveError::RateLimited { wait, .. } => Disposition::Park(*wait),
+        // Our trouble, not the message's. Dead-lettering here would empty the work queue within minutes of a token's
+        // end. Consumption pauses meanwhile, so that the short wait is no hammering.
+        PipedriveError::BudgetSpent { .. }
+        | PipedriveError::Unauthorized { .. }
+        | PipedriveError::Blocked
+        | PipedriveError::Bucket(_) => Disposition::Park(BUSY),
+        PipedriveError::Forbidden { .. } | PipedriveError::Rejected { .. } => Disposition::DeadLetter,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expired_token_pauses_everything_and_dead_letters_nothing() {
+        let failure = Failure::from(PipedriveError::Unauthorized { status: 401 });
+
+        assert_eq!(failure.disposition(), Disposition::Park(BUSY));
+        assert_eq!(
+            failure.closes(),
+            Some(Closure::Unauthorized { status: 401 })
+        );
+    }
+
+    #[test]
+    fn what_pipedrive_refuses_is_dead_and_what_it_fails_at_is_retried() {
+        let rejected = PipedriveError::Rejected {
+            operation: "x",
+            status: 400,
+            message: String::new(),
+        };
+        assert_eq!(
+            Failure::from(rejected).disposition(),
+            Disposition::DeadLetter
+        );
+
+        let server = PipedriveError::Server {
+            operation: "x",
+            status: 503,
+        };
+        assert_eq!(Failure::from(server).disposition(), Disposition::Retry);
+    }
+}

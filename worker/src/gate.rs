@@ -1,0 +1,208 @@
+//! Whether messages are consumed at present. Where every message would fail alike, none is taken from the queue.
+
+use std::time::Duration;
+
+use shared::clock;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::pipedrive;
+use crate::redis::Store;
+use shared::telemetry::chain;
+
+/// Between two attempts to reach Redis.
+const REDIS_INTERVAL: Duration = Duration::from_secs(1);
+/// Before Cloudflare is tried again: it blocks those who go on despite limits.
+const BLOCKED_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Why nothing is consumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closure {
+    /// Redis does not answer, or lost data.
+    Redis,
+    /// Pipedrive does not let the token in.
+    Unauthorized {
+        /// 401, or 402 where the account is closed.
+        status: u16,
+    },
+    /// Cloudflare blocks this address.
+    Blocked,
+    /// The day's tokens are spent.
+    BudgetSpent {
+        /// How long until there are new ones.
+        wait: Duration,
+    },
+}
+
+impl Closure {
+    /// For readiness and logs, with what is to be done.
+    #[must_use]
+    pub fn explain(self) -> String {
+        match self {
+            Self::Redis => "Redis does not answer; nothing to do here once it is back".to_owned(),
+            Self::Unauthorized { status: 402 } => {
+                "Pipedrive answers 402: the company's account is not open; work resumes once it is"
+                    .to_owned()
+            }
+            Self::Unauthorized { status } => {
+                format!(
+                    "Pipedrive answers {status}: the API token is not valid; set a good one (pipedrive.api_token)"
+                )
+            }
+            Self::Blocked => {
+                "Cloudflare blocks this address; it is tried again every minute".to_owned()
+            }
+            Self::BudgetSpent { wait } => {
+                format!(
+                    "the day's Pipedrive tokens are spent; more in {}s (pipedrive.daily_tokens)",
+                    wait.as_secs()
+                )
+            }
+        }
+    }
+
+    /// The label in metrics.
+    fn label(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::Blocked => "blocked",
+            Self::BudgetSpent { .. } => "budget",
+        }
+    }
+}
+
+/// Open, or closed with a reason. Clones are the same gate.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    state: watch::Sender<Option<Closure>>,
+}
+
+impl Gate {
+    /// A gate that is closed until Redis was reached.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            state: watch::Sender::new(Some(Closure::Redis)),
+        }
+    }
+
+    /// Closes; the last reason counts.
+    pub fn close(&self, why: Closure) {
+        let was_open = self.state.send_replace(Some(why)).is_none();
+        if was_open {
+            metrics::counter!("bridge_worker_pauses_total", "reason" => why.label()).increment(1);
+            tracing::error!(
+                reason = why.label(),
+                "Consumption pauses: {}",
+                why.explain()
+            );
+        }
+    }
+
+    /// Why it is closed.
+    #[must_use]
+    pub fn closure(&self) -> Option<Closure> {
+        *self.state.borrow()
+    }
+
+    /// Waits until it is open.
+    pub async fn opened(&self) {
+        self.wait_for(Option::is_none).await;
+    }
+
+    /// Waits until it is closed.
+    pub async fn closed(&self) {
+        self.wait_for(Option::is_some).await;
+    }
+
+    async fn wait_for(&self, condition: impl FnMut(&Option<Closure>) -> bool) {
+        let mut state = self.state.subscribe();
+        // The sender lives in `self`.
+        let reached = state.wait_for(condition).await;
+        drop(reached);
+    }
+
+    fn open(&self) {
+        self.state.send_replace(None);
+        tracing::info!("Consumption goes on");
+    }
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Opens the gate again as soon as what closed it has healed.
+#[derive(Debug)]
+pub struct Gatekeeper {
+    /// The gate.
+    pub gate: Gate,
+    /// Must be connected, whatever else closed the gate.
+    pub store: Store,
+    /// Is asked who we are.
+    pub client: pipedrive::Client,
+    /// Between two such questions.
+    pub probe_interval: Duration,
+}
+
+impl Gatekeeper {
+    /// Keeps the gate until shutdown.
+    pub async fn run(self, shutdown: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.tend() => {}
+            }
+        }
+    }
+
+    /// Waits for the gate to close, and once that healed, opens it.
+    async fn tend(&self) {
+        self.gate.closed().await;
+        // Whoever found Redis wanting holds a connection that is of no use any more.
+        if self.gate.closure() == Some(Closure::Redis) {
+            self.store.disconnect();
+        }
+        let since = clock::now();
+        while let Some(closure) = self.gate.closure() {
+            if self.has_healed(closure, since).await {
+                self.gate.open();
+                return;
+            }
+            tokio::time::sleep(self.interval(closure)).await;
+        }
+    }
+
+    async fn has_healed(&self, closure: Closure, since: jiff::Timestamp) -> bool {
+        if !self.store.is_connected()
+            && let Err(error) = self.store.connect().await
+        {
+            tracing::warn!(error = chain(&error), "Redis cannot be used yet");
+            return false;
+        }
+        match closure {
+            Closure::Redis => true,
+            Closure::Unauthorized { .. } | Closure::Blocked => match self.client.probe().await {
+                Ok(_) => true,
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "Pipedrive does not let us in yet");
+                    false
+                }
+            },
+            Closure::BudgetSpent { wait } => {
+                clock::now().duration_since(since).unsigned_abs() >= wait
+            }
+        }
+    }
+
+    fn interval(&self, closure: Closure) -> Duration {
+        match closure {
+            Closure::Redis | Closure::BudgetSpent { .. } => REDIS_INTERVAL,
+            Closure::Unauthorized { .. } => self.probe_interval,
+            Closure::Blocked => BLOCKED_INTERVAL,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! A message this worker holds, and the event it tells.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicNackOptions};
+use shared::broker::message::Envelope;
+use shared::broker::topology;
+use shared::broker::{Outgoing, PublishError, Publisher};
+use shared::clock;
+use shared::config::RetryDelay;
+use shared::domain::event::{Filter, Kind, Recognised, Unrecognised, recognise};
+use shared::domain::facts::Facts;
+use shared::domain::ids::{EventKey, InteractionId};
+
+use crate::failure::Failure;
+use lapin::BasicProperties;
+
+/// A message from the work queue that is not settled yet.
+///
+/// Settling consumes it: a second time will not compile.
+#[derive(Debug)]
+#[must_use = "an unsettled message holds a prefetch slot until its channel closes"]
+pub struct Inbound {
+    delivery: Delivery,
+    /// What its headers tell.
+    pub envelope: Envelope,
+}
+
+/// What a message tells.
+#[derive(Debug)]
+pub struct Decoded {
+    /// Which interaction.
+    pub interaction: InteractionId,
+    /// Which of its events.
+    pub event: EventKey,
+    /// The event's kind.
+    pub kind: Kind,
+    /// What it tells.
+    pub facts: Facts,
+}
+
+/// The message could not be settled: its connection is gone, and the broker will deliver it again.
+#[derive(Debug, thiserror::Error)]
+pub enum SettleError {
+    /// Not acknowledged.
+    #[error("the message was not acknowledged")]
+    Ack(#[source] lapin::Error),
+    /// Not published to where it should go next.
+    #[error("the message was not published to {queue}")]
+    Publish {
+        /// The queue.
+        queue: String,
+        /// Why.
+        #[source]
+        source: PublishError,
+    },
+}
+
+impl Inbound {
+    /// Takes a delivery.
+    pub fn new(delivery: Delivery) -> Self {
+        let envelope = Envelope::read(&delivery.properties);
+        Self { delivery, envelope }
+    }
+
+    /// When `ingest` received it; for one that was published by hand, now.
+    #[must_use]
+    pub fn received_at(&self) -> Timestamp {
+        self.envelope.received_at.unwrap_or_else(clock::now)
+    }
+
+    /// Whether somebody may have worked on it before.
+    #[must_use]
+    pub fn was_seen_before(&self) -> bool {
+        self.delivery.redelivered
+            || self.envelope.attempts > 0
+            || self.envelope.is_replay
+            || self.envelope.deferred
+    }
+
+    /// Properties and headers as they came.
+    #[must_use]
+    pub fn properties(&self) -> &BasicProperties {
+        &self.delivery.properties
+    }
+
+    /// Recognises the body, as `ingest` did. What was accepted once is recorded, whatever the filter says by now.
+    ///
+    /// # Errors
+    ///
+    /// When it tells no event that is ever recorded: somebody else published it.
+    pub fn decode(&self) -> Result<Decoded, Failure> {
+        let recognised = recognise(
+            &self.delivery.data,
+            self.envelope.event.as_deref(),
+            &Filter::everything(),
+        );
+        match recognised {
+            Ok(Recognised::Event(event)) => Ok(Decoded {
+                facts: Facts::of(&event, self.received_at()),
+                interaction: event.interaction,
+                event: event.key,
+                kind: event.kind,
+            }),
+            Ok(Recognised::Ignored(why)) => Err(Failure::NotOurs(why.to_string())),
+            Err(error) => Err(Failure::Unrecognised(reason(&error))),
+        }
+    }
+
+    /// Acknowledges it: all is done.
+    ///
+    /// # Errors
+    ///
+    /// When the channel is gone. The message comes again then, and is found to be done.
+    pub async fn ack(self) -> Result<(), SettleError> {
+        self.delivery
+            .acker
+            .ack(BasicAckOptions::default())
+            .await
+            .map(drop)
+            .map_err(SettleError::Ack)
+    }
+
+    /// Publishes it to a retry queue, and acknowledges it. In this order a crash in between makes a second message, which
+    /// is found to be a duplicate; in the other it would be lost.
+    ///
+    /// # Errors
+    ///
+    /// When either is not confirmed. The message comes again then.
+    pub async fn retry(
+        mut self,
+        publisher: &Publisher,
+        delay: &RetryDelay,
+        properties: BasicProperties,
+    ) -> Result<(), SettleError> {
+        let message = Outgoing {
+            exchange: topology::RETRY_EXCHANGE,
+            routing_key: delay.name().to_owned(),
+            properties,
+            body: self.take_body(),
+        };
+        self.move_on(publisher, message, topology::retry_queue(delay))
+            .await
+    }
+
+    /// Publishes it to the dead letter queue, body unchanged, and acknowledges it.
+    ///
+    /// # Errors
+    ///
+    /// When either is not confirmed. The message comes again then.
+    pub async fn dead_letter(
+        mut self,
+        publisher: &Publisher,
+        properties: BasicProperties,
+    ) -> Result<(), SettleError> {
+        let message = Outgoing {
+            exchange: topology::DEAD_LETTER_EXCHANGE,
+            routing_key: topology::DEAD_KEY.to_owned(),
+            properties,
+            body: self.take_body(),
+        };
+        self.move_on(publisher, message, topology::DEAD_LETTER_QUEUE.to_owned())
+            .await
+    }
+
+    /// Gives it back to the queue untouched; at shutdown only.
+    ///
+    /// # Errors
+    ///
+    /// When the channel is gone: then it is back in the queue already.
+    pub async fn requeue(self) -> Result<(), SettleError> {
+        let options = BasicNackOptions {
+            requeue: true,
+            ..BasicNackOptions::default()
+        };
+        self.delivery
+            .acker
+            .nack(options)
+            .await
+            .map(drop)
+            .map_err(SettleError::Ack)
+    }
+
+    async fn move_on(
+        self,
+        publisher: &Publisher,
+        message: Outgoing,
+        queue: String,
+    ) -> Result<(), SettleError> {
+        let confirmed = publisher.publish(message).await;
+        confirmed.map_err(|source| SettleError::Publish { queue, source })?;
+        self.ack().await
+    }
+
+    fn take_body(&mut self) -> Bytes {
+        Bytes::from(std::mem::take(&mut self.delivery.data))
+    }
+}
+
+/// Without what the body says: a syntax error quotes nothing, but a shape error may.
+fn reason(error: &Unrecognised) -> String {
+    match error {
+        Unrecognised::Shape(_) => "a member is there twice".to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,211 @@
+//! Finds the person of a number, or creates it once.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use shared::clock;
+use shared::domain::ids::PersonId;
+use shared::domain::phone::{E164, Region};
+
+use crate::backoff;
+use crate::failure::Failure;
+use crate::matching::{self, PersonMatch};
+use crate::pipedrive::{Client, NewPerson, Phone, PipedriveError};
+use crate::record::Attachment;
+use crate::redis::{LeaseError, People, PersonClaim, PersonLease};
+
+/// How often, and first for how long, a number is waited for that somebody else looks up.
+const BUSY_TRIES: usize = 5;
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
+/// How far clocks may be apart: lists of what was written "since" begin so much earlier.
+pub(crate) const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(120);
+
+/// Finds people by number.
+#[derive(Clone, Debug)]
+pub struct PersonFinder {
+    /// Where they are.
+    pub client: Client,
+    /// Who is remembered.
+    pub people: People,
+    /// How stored numbers without country code are read.
+    pub region: Option<Region>,
+    /// How long after a lost answer a record may still appear.
+    pub settle_time: Duration,
+    /// How long the search may not know a person.
+    pub search_lag: Duration,
+}
+
+impl PersonFinder {
+    /// The person who has `number`; a new one named `name`, where nobody has it; nobody, where several have it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be found out now. A search that fails is never "nobody".
+    pub async fn find(
+        &self,
+        number: &E164,
+        name: Option<&str>,
+        owner: &str,
+    ) -> Result<Attachment, Failure> {
+        let mut pauses = backoff::pauses(BUSY_PAUSE, BUSY_TRIES);
+        loop {
+            match self.people.claim(number, owner).await? {
+                PersonClaim::Known(person) => {
+                    if self.still_has(person, number).await? {
+                        return Ok(Attachment::Person(person));
+                    }
+                    self.people.forget(number).await?;
+                }
+                PersonClaim::Busy(_) => match pauses.next() {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => return Err(Failure::Busy),
+                },
+                PersonClaim::Granted(lease) => {
+                    let found = self.find_or_create(&lease, number, name).await;
+                    if found.is_err() {
+                        // It would expire by itself; giving it back spares others the wait.
+                        give_back(&lease).await;
+                    }
+                    return found;
+                }
+            }
+        }
+    }
+
+    /// One token buys certainty: a remembered person may have been merged away, or given another number.
+    async fn still_has(&self, person: PersonId, number: &E164) -> Result<bool, Failure> {
+        match self.client.person(person).await {
+            Ok(person) if person.is_deleted => Ok(false),
+            Ok(person) => Ok(matching::has_number(
+                &values(person.phones),
+                number,
+                self.region,
+            )),
+            Err(PipedriveError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn find_or_create(
+        &self,
+        lease: &PersonLease,
+        number: &E164,
+        name: Option<&str>,
+    ) -> Result<Attachment, Failure> {
+        if let Some(intent) = lease.intent {
+            wait_since(intent, self.settle_time)?;
+            if let Some(person) = self.find_created(number, intent).await? {
+                lease.remember(person).await?;
+                return Ok(Attachment::Person(person));
+            }
+        }
+        match self.search(lease, number).await? {
+            PersonMatch::One(person) => {
+                lease.remember(person).await?;
+                Ok(Attachment::Person(person))
+            }
+            PersonMatch::Ambiguous(people) => {
+                lease.release().await?;
+                Ok(Attachment::Shared(people))
+            }
+            PersonMatch::Unknown => {
+                if let Some(intent) = lease.intent {
+                    wait_since(intent, self.search_lag)?;
+                }
+                self.create(lease, number, name)
+                    .await
+                    .map(Attachment::Person)
+            }
+        }
+    }
+
+    async fn search(&self, lease: &PersonLease, number: &E164) -> Result<PersonMatch, Failure> {
+        for term in matching::search_terms(number) {
+            lease.renew().await?;
+            let candidates = self.client.search_by_phone(&term).await?;
+            let found = matching::match_person(&candidates, number, self.region);
+            if found != PersonMatch::Unknown {
+                return Ok(found);
+            }
+        }
+        Ok(PersonMatch::Unknown)
+    }
+
+    /// Looks for the person whose creation was never answered, in the database's list: the search lags.
+    async fn find_created(
+        &self,
+        number: &E164,
+        intent: Timestamp,
+    ) -> Result<Option<PersonId>, Failure> {
+        let since = intent.checked_sub(CLOCK_SKEW).unwrap_or(intent);
+        let people = self.client.people_since(since).await?;
+        let created = people
+            .into_iter()
+            .filter(|person| !person.is_deleted)
+            .find(|person| {
+                matching::has_number(&values(person.phones.clone()), number, self.region)
+            });
+        Ok(created.map(|person| person.id))
+    }
+
+    async fn create(
+        &self,
+        lease: &PersonLease,
+        number: &E164,
+        name: Option<&str>,
+    ) -> Result<PersonId, Failure> {
+        let phone = Phone {
+            value: number.as_str().to_owned(),
+            primary: true,
+            label: Some("work".to_owned()),
+        };
+        let person = NewPerson {
+            name: name.unwrap_or(number.as_str()).to_owned(),
+            phones: vec![phone],
+        };
+        lease.intend(clock::now()).await?;
+        match self.client.create_person(&person).await {
+            Ok(id) => {
+                lease.remember(id).await?;
+                metrics::counter!("bridge_worker_people_created_total").increment(1);
+                tracing::info!(person.id = %id, "Created person {id}");
+                Ok(id)
+            }
+            Err(error) if error.outcome_is_unknown() => {
+                // The time counts from the loss of the answer.
+                lease.intend(clock::now()).await?;
+                Err(error.into())
+            }
+            Err(error) => {
+                lease.withdraw().await?;
+                Err(error.into())
+            }
+        }
+    }
+}
+
+/// An error while less than `wait` has passed since `moment`.
+pub(crate) fn wait_since(moment: Timestamp, wait: Duration) -> Result<(), Failure> {
+    let passed = clock::now()
+        .duration_since(moment)
+        .max(SignedDuration::ZERO)
+        .unsigned_abs();
+    match wait.checked_sub(passed) {
+        Some(rest) if !rest.is_zero() => Err(Failure::Unsettled(rest)),
+        _ => Ok(()),
+    }
+}
+
+fn values(phones: Option<Vec<Phone>>) -> Vec<String> {
+    phones
+        .unwrap_or_default()
+        .into_iter()
+        .map(|phone| phone.value)
+        .collect()
+}
+
+async fn give_back(lease: &PersonLease) {
+    if let Err(LeaseError::Redis(error)) = lease.release().await {
+        tracing::debug!(%error, "A number's lock is left to expire");
+    }
+}

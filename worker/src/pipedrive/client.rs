@@ -1,0 +1,620 @@
+//! The one HTTP client of Pipedrive: tokens before every call, limits and errors after it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use shared::domain::ids::{ActivityId, DealId, PersonId};
+use url::Url;
+
+use super::error::PipedriveError;
+use super::model::{
+    ActivityRecord, ActivityType, Answer, Created, Deal, NewPerson, Person, Refusal, SearchResult,
+    User,
+};
+use crate::backoff;
+use crate::matching::Candidate;
+use crate::redis::TokenBucket;
+
+/// How often a call that a rate limit turned away is sent again while its message is held.
+const RATE_LIMITED_TRIES: u32 = 2;
+/// How often a call that may be repeated is repeated after a failure, and the first pause.
+const REPEATS: usize = 2;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// `Retry-After` above which a 429 is taken for the daily limit; a burst is over in seconds.
+const BURST_MAX: Duration = Duration::from_secs(10);
+/// Least wait after a burst: Pipedrive's window.
+const WINDOW: Duration = Duration::from_secs(2);
+/// Records a page; the cost of a list does not depend on it. 500 is the most.
+const PAGE: &str = "500";
+/// Longest reason of a refusal that is kept, in characters.
+const MESSAGE_MAX_CHARS: usize = 300;
+
+/// How Pipedrive is reached.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Origin, without a path.
+    pub base_url: Url,
+    /// Sent as `x-api-token`.
+    pub api_token: SecretString,
+    /// For a whole request.
+    pub request_timeout: Duration,
+    /// For connecting.
+    pub connect_timeout: Duration,
+}
+
+/// What a call costs.
+#[derive(Clone, Copy, Debug)]
+pub struct Spend {
+    /// Tokens of the daily budget: `x-token-cost` in Pipedrive's documents.
+    pub tokens: u64,
+    /// Whether it counts as a search.
+    pub is_search: bool,
+}
+
+/// What an answer's headers say of the limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests in 2 seconds, and those left.
+    pub requests: Option<(u32, u32)>,
+    /// What is left of the daily tokens.
+    pub daily_left: Option<u64>,
+}
+
+/// What `worker check` and the gatekeeper learn from a probe.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// The token's user.
+    pub user: User,
+    /// The limits that the answer told.
+    pub limits: Limits,
+}
+
+/// Speaks with Pipedrive.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    settings: Arc<Settings>,
+    bucket: TokenBucket,
+}
+
+struct Call<'c> {
+    operation: &'static str,
+    method: Method,
+    path: String,
+    query: &'c [(&'c str, &'c str)],
+    body: Option<Bytes>,
+    cost: u64,
+    is_search: bool,
+}
+
+impl Call<'_> {
+    /// GET and PATCH have absolute values: sent twice they have one effect.
+    fn is_repeatable(&self) -> bool {
+        self.method != Method::POST
+    }
+}
+
+impl Client {
+    /// Makes the client; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// When the system's certificates cannot be loaded.
+    pub fn new(settings: Settings, bucket: TokenBucket) -> reqwest::Result<Self> {
+        let http = reqwest::Client::builder()
+            .user_agent(concat!(
+                "genesys-pipedrive-bridge/",
+                env!("CARGO_PKG_VERSION")
+            ))
+            .timeout(settings.request_timeout)
+            .connect_timeout(settings.connect_timeout)
+            // A redirected POST would become a GET.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self {
+            http,
+            settings: Arc::new(settings),
+            bucket,
+        })
+    }
+
+    /// People whose telephone numbers contain `term`. 20 tokens; a search.
+    ///
+    /// # Errors
+    ///
+    /// When Pipedrive does not answer with a result; that is never "nobody".
+    pub async fn search_by_phone(&self, term: &str) -> Result<Vec<Candidate>, PipedriveError> {
+        let query = [("term", term), ("fields", "phone"), ("limit", PAGE)];
+        let mut call = get(
+            "search people by phone",
+            "/api/v2/persons/search",
+            &query,
+            20,
+        );
+        call.is_search = true;
+        let found: SearchResult = self.data(call).await?;
+        let candidate = |found: super::model::SearchItem| Candidate {
+            id: found.item.id,
+            phones: found.item.phones.unwrap_or_default(),
+        };
+        Ok(found.items.into_iter().map(candidate).collect())
+    }
+
+    /// One person. 1 token.
+    ///
+    /// # Errors
+    ///
+    /// [`PipedriveError::NotFound`] when it was deleted or merged away; any other failure.
+    pub async fn person(&self, id: PersonId) -> Result<Person, PipedriveError> {
+        self.data(get(
+            "read a person",
+            &format!("/api/v2/persons/{id}"),
+            &[],
+            1,
+        ))
+        .await
+    }
+
+    /// People changed since `since`, newest first. 10 tokens a page. A database list: no index lag.
+    ///
+    /// # Errors
+    ///
+    /// When Pipedrive does not answer with a list.
+    pub async fn people_since(&self, since: Timestamp) -> Result<Vec<Person>, PipedriveError> {
+        let since = whole_seconds(since);
+        let query = [
+            ("updated_since", &*since),
+            ("sort_by", "add_time"),
+            ("sort_direction", "desc"),
+            ("limit", PAGE),
+        ];
+        self.list("list people", "/api/v2/persons", &query, 10)
+            .await
+    }
+
+    /// Creates a person. 5 tokens. Not to be repeated blindly.
+    ///
+    /// # Errors
+    ///
+    /// Mind [`PipedriveError::outcome_is_unknown`].
+    pub async fn create_person(&self, person: &NewPerson) -> Result<PersonId, PipedriveError> {
+        let created: Created<PersonId> = self
+            .data(post("create a person", "/api/v2/persons", person, 5))
+            .await?;
+        Ok(created.id)
+    }
+
+    /// The person's open deal, if there is exactly one. 10 tokens.
+    ///
+    /// # Errors
+    ///
+    /// When Pipedrive does not answer with a list.
+    pub async fn only_open_deal(&self, person: PersonId) -> Result<Option<DealId>, PipedriveError> {
+        let person = person.to_string();
+        let query = [("person_id", &*person), ("status", "open"), ("limit", "2")];
+        let deals: Vec<Deal> = self
+            .data(get("list open deals", "/api/v2/deals", &query, 10))
+            .await?;
+        match &deals[..] {
+            [only] => Ok(Some(only.id)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Activities changed since `since`, newest first, of a person where one is given. 10 tokens a page. A database list.
+    ///
+    /// # Errors
+    ///
+    /// When Pipedrive does not answer with a list.
+    pub async fn activities_since(
+        &self,
+        person: Option<PersonId>,
+        since: Timestamp,
+    ) -> Result<Vec<ActivityRecord>, PipedriveError> {
+        let since = whole_seconds(since);
+        let person = person.map(|id| id.to_string());
+        let mut query = vec![
+            ("updated_since", &*since),
+            ("sort_by", "add_time"),
+            ("sort_direction", "desc"),
+            ("limit", PAGE),
+        ];
+        if let Some(person) = &person {
+            query.push(("person_id", person));
+        }
+        self.list("list activities", "/api/v2/activities", &query, 10)
+            .await
+    }
+
+    /// Creates an activity. 5 tokens. Not to be repeated blindly.
+    ///
+    /// # Errors
+    ///
+    /// Mind [`PipedriveError::outcome_is_unknown`].
+    pub async fn create_activity(
+        &self,
+        activity: &impl Serialize,
+    ) -> Result<ActivityId, PipedriveError> {
+        let call = post("create an activity", "/api/v2/activities", activity, 5);
+        let created: Created<ActivityId> = self.data(call).await?;
+        Ok(created.id)
+    }
+
+    /// Changes an activity to absolute values. 5 tokens. May be repeated.
+    ///
+    /// # Errors
+    ///
+    /// [`PipedriveError::NotFound`] when somebody deleted it; any other failure.
+    pub async fn update_activity(
+        &self,
+        id: ActivityId,
+        activity: &impl Serialize,
+    ) -> Result<(), PipedriveError> {
+        let mut call = post(
+            "update an activity",
+            &format!("/api/v2/activities/{id}"),
+            activity,
+            5,
+        );
+        call.method = Method::PATCH;
+        let _updated: Created<ActivityId> = self.data(call).await?;
+        Ok(())
+    }
+
+    /// Asks who the token's user is, past the token bucket: it must be possible while all else is paused. 2 tokens.
+    ///
+    /// # Errors
+    ///
+    /// When Pipedrive does not let the token in, or does not answer.
+    pub async fn probe(&self) -> Result<Probe, PipedriveError> {
+        let call = get("read the token's user", "/v1/users/me", &[], 2);
+        let (answer, limits) = self.send::<User>(&call).await?;
+        let user = answer.data.ok_or(PipedriveError::Unreadable {
+            operation: call.operation,
+            status: 200,
+        })?;
+        Ok(Probe { user, limits })
+    }
+
+    /// Types of activities. 20 tokens; for `worker check`, past the token bucket like [`Client::probe`].
+    ///
+    /// # Errors
+    ///
+    /// When Pipedrive does not answer with a list.
+    pub async fn activity_types(&self) -> Result<Vec<ActivityType>, PipedriveError> {
+        let call = get("list activity types", "/v1/activityTypes", &[], 20);
+        let (answer, _) = self.send::<Vec<ActivityType>>(&call).await?;
+        Ok(answer.data.unwrap_or_default())
+    }
+
+    async fn data<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, PipedriveError> {
+        let (operation, answer) = (call.operation, self.call::<T>(&call).await?);
+        answer.data.ok_or(PipedriveError::Unreadable {
+            operation,
+            status: 200,
+        })
+    }
+
+    /// All pages of a list.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        path: &str,
+        query: &[(&str, &str)],
+        cost: u64,
+    ) -> Result<Vec<T>, PipedriveError> {
+        let mut records = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut query = query.to_vec();
+            if let Some(cursor) = &cursor {
+                query.push(("cursor", cursor));
+            }
+            let answer: Answer<Vec<T>> = self.call(&get(operation, path, &query, cost)).await?;
+            records.extend(answer.data.unwrap_or_default());
+            cursor = answer.additional_data.and_then(|data| data.next_cursor);
+            if cursor.is_none() {
+                return Ok(records);
+            }
+        }
+    }
+
+    /// Sends a call when the bucket has tokens for it; again where that is harmless and may help.
+    async fn call<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<Answer<T>, PipedriveError> {
+        let spend = Spend {
+            tokens: call.cost,
+            is_search: call.is_search,
+        };
+        let mut pauses = backoff::pauses(FIRST_PAUSE, REPEATS);
+        let mut rate_limited = 0;
+        loop {
+            self.bucket
+                .take(spend)
+                .await
+                .map_err(|error| error.during(call.operation))?;
+            match self.send(call).await {
+                Ok((answer, limits)) => {
+                    self.bucket
+                        .learn(limits)
+                        .await
+                        .map_err(PipedriveError::Bucket)?;
+                    return Ok(answer);
+                }
+                Err(PipedriveError::RateLimited { wait, .. })
+                    if rate_limited < RATE_LIMITED_TRIES =>
+                {
+                    rate_limited += 1;
+                    self.bucket
+                        .pause(wait)
+                        .await
+                        .map_err(PipedriveError::Bucket)?;
+                }
+                Err(error @ PipedriveError::BudgetSpent { wait, .. }) => {
+                    self.bucket
+                        .pause(wait)
+                        .await
+                        .map_err(PipedriveError::Bucket)?;
+                    return Err(error);
+                }
+                Err(error) if call.is_repeatable() && error.may_heal_at_once() => {
+                    match pauses.next() {
+                        Some(pause) => tokio::time::sleep(pause).await,
+                        None => return Err(error),
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<(Answer<T>, Limits), PipedriveError> {
+        let begun = Instant::now();
+        let result = self.exchange(call).await;
+        let status = match &result {
+            Ok(_) => "200".to_owned(),
+            Err(error) => error
+                .status()
+                .map_or_else(|| "none".to_owned(), |status| status.to_string()),
+        };
+        let labels = [("operation", call.operation.to_owned()), ("status", status)];
+        metrics::counter!("bridge_pipedrive_requests_total", &labels).increment(1);
+        metrics::counter!("bridge_pipedrive_tokens_total").increment(call.cost);
+        metrics::histogram!("bridge_pipedrive_request_seconds")
+            .record(begun.elapsed().as_secs_f64());
+        result
+    }
+
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<(Answer<T>, Limits), PipedriveError> {
+        let operation = call.operation;
+        let answer = self.request(call).send().await.map_err(|source| {
+            if source.is_connect() {
+                PipedriveError::Unreachable {
+                    operation,
+                    source: source.without_url(),
+                }
+            } else {
+                PipedriveError::NoAnswer {
+                    operation,
+                    source: source.without_url(),
+                }
+            }
+        })?;
+        if !answer.status().is_success() {
+            return Err(refused(operation, answer).await);
+        }
+        let status = answer.status().as_u16();
+        let limits = limits(answer.headers());
+        let body = answer.bytes().await;
+        let body = body.map_err(|source| PipedriveError::NoAnswer {
+            operation,
+            source: source.without_url(),
+        })?;
+        match serde_json::from_slice::<Answer<T>>(&body) {
+            Ok(answer) if answer.success => Ok((answer, limits)),
+            Ok(_) | Err(_) => Err(PipedriveError::Unreadable { operation, status }),
+        }
+    }
+
+    fn request(&self, call: &Call<'_>) -> RequestBuilder {
+        let mut url = self.settings.base_url.clone();
+        url.set_path(&call.path);
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(call.query);
+        }
+        // Never in the query: addresses end up in logs.
+        let token = HeaderValue::from_str(self.settings.api_token.expose_secret());
+        let mut token = token.unwrap_or_else(|_| HeaderValue::from_static(""));
+        token.set_sensitive(true);
+        let request = self
+            .http
+            .request(call.method.clone(), url)
+            .header("x-api-token", token);
+        match &call.body {
+            Some(body) => request
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.clone()),
+            None => request,
+        }
+    }
+}
+
+fn get<'c>(
+    operation: &'static str,
+    path: &str,
+    query: &'c [(&'c str, &'c str)],
+    cost: u64,
+) -> Call<'c> {
+    Call {
+        operation,
+        method: Method::GET,
+        path: path.to_owned(),
+        query,
+        body: None,
+        cost,
+        is_search: false,
+    }
+}
+
+fn post(operation: &'static str, path: &str, body: &impl Serialize, cost: u64) -> Call<'static> {
+    let body = serde_json::to_vec(body).expect("our own records are JSON");
+    Call {
+        operation,
+        method: Method::POST,
+        path: path.to_owned(),
+        query: &[],
+        body: Some(body.into()),
+        cost,
+        is_search: false,
+    }
+}
+
+/// `updated_since` with fractions of a second is refused.
+fn whole_seconds(time: Timestamp) -> String {
+    Timestamp::from_second(time.as_second())
+        .unwrap_or(time)
+        .to_string()
+}
+
+/// What an answer without success means.
+async fn refused(operation: &'static str, answer: Response) -> PipedriveError {
+    let status = answer.status().as_u16();
+    let headers = answer.headers().clone();
+    let is_page = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    match status {
+        401 | 402 => return PipedriveError::Unauthorized { status },
+        403 if is_page => return PipedriveError::Blocked,
+        404 | 410 => return PipedriveError::NotFound { operation, status },
+        500.. => return PipedriveError::Server { operation, status },
+        // Redirects are not followed: nobody knows what was done.
+        300..=399 => return PipedriveError::Unreadable { operation, status },
+        _ => {}
+    }
+    let body = answer.bytes().await.unwrap_or_default();
+    let refusal: Refusal = serde_json::from_slice(&body).unwrap_or_default();
+    let message = presentable(&refusal.error.unwrap_or_default());
+    match status {
+        429 => too_many(operation, &headers, &message),
+        403 => PipedriveError::Forbidden { operation, message },
+        _ => PipedriveError::Rejected {
+            operation,
+            status,
+            message,
+        },
+    }
+}
+
+fn too_many(operation: &'static str, headers: &HeaderMap, message: &str) -> PipedriveError {
+    let seconds = |name: &str| number(headers, name).map(Duration::from_secs);
+    let retry_after = seconds("retry-after");
+    let is_spent = limits(headers).daily_left == Some(0)
+        || message.contains("daily")
+        || retry_after.is_some_and(|wait| wait > BURST_MAX);
+    if is_spent {
+        // Without a hint, look again in a quarter of an hour: the reset's hour is not documented.
+        let wait = retry_after.unwrap_or(Duration::from_secs(900));
+        return PipedriveError::BudgetSpent { operation, wait };
+    }
+    let wait = retry_after
+        .or_else(|| seconds("x-ratelimit-reset"))
+        .unwrap_or(WINDOW);
+    PipedriveError::RateLimited {
+        operation,
+        wait: wait.clamp(WINDOW, BURST_MAX),
+    }
+}
+
+fn limits(headers: &HeaderMap) -> Limits {
+    let small = |name| number(headers, name).and_then(|value| u32::try_from(value).ok());
+    Limits {
+        requests: small("x-ratelimit-limit").zip(small("x-ratelimit-remaining")),
+        daily_left: number(headers, "x-daily-ratelimit-token-remaining"),
+    }
+}
+
+fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// Pipedrive's reason without what may be personal: long numbers and addresses are masked.
+fn presentable(message: &str) -> String {
+    let mask = |word: &str| {
+        let digits = word.chars().filter(char::is_ascii_digit).count();
+        if word.contains('@') || digits > 6 {
+            "[…]".to_owned()
+        } else {
+            word.to_owned()
+        }
+    };
+    let words: Vec<String> = message.split_whitespace().map(mask).collect();
+    words.join(" ").chars().take(MESSAGE_MAX_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn a_burst_is_told_from_a_spent_day() {
+        let burst = too_many("x", &headers(&[("x-ratelimit-reset", "1")]), "");
+        assert!(
+            matches!(burst, PipedriveError::RateLimited { wait, .. } if wait == WINDOW),
+            "{burst:?}"
+        );
+
+        let spent = [
+            too_many("x", &headers(&[("retry-after", "3939")]), ""),
+            too_many("x", &headers(&[]), "daily request budget exceeded"),
+            too_many(
+                "x",
+                &headers(&[("x-daily-ratelimit-token-remaining", "0")]),
+                "",
+            ),
+        ];
+        for error in spent {
+            assert!(
+                matches!(error, PipedriveError::BudgetSpent { .. }),
+                "{error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn reasons_hold_no_numbers_and_addresses() {
+        let message =
+            presentable("phone +12025550143 of casey@example.com: 'type' is wrong, 2 more");
+        assert_eq!(message, "phone […] of […] 'type' is wrong, 2 more");
+    }
+
+    #[test]
+    fn times_are_written_in_whole_seconds() {
+        assert_eq!(
+            whole_seconds("2026-03-10T14:12:48.987Z".parse().unwrap()),
+            "2026-03-10T14:12:48Z"
+        );
+    }
+}

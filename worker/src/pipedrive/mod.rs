@@ -1,0 +1,11 @@
+//! Pipedrive's API as far as it is needed: people, activities, open deals, the token's user.
+//!
+//! Knows nothing of interactions. Every call takes its tokens from the bucket that all workers share.
+
+mod client;
+mod error;
+mod model;
+
+pub use client::{Client, Limits, Probe, Settings, Spend};
+pub use error::{PipedriveError, SpendError};
+pub use model::{ActivityRecord, ActivityType, NewPerson, Person, Phone, User};

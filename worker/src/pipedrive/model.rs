@@ -1,0 +1,110 @@
+//! Pipedrive's records, as far as they are read or written here. Names are Pipedrive's.
+
+use serde::{Deserialize, Serialize};
+use shared::domain::ids::{ActivityId, DealId, PersonId, UserId};
+
+/// What every answer is wrapped in. Fields are read leniently: the status is the authority.
+#[derive(Debug, Deserialize)]
+pub(super) struct Answer<T> {
+    #[serde(default)]
+    pub success: bool,
+    pub data: Option<T>,
+    pub additional_data: Option<AdditionalData>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct AdditionalData {
+    pub next_cursor: Option<String>,
+}
+
+/// Why Pipedrive refused.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Refusal {
+    pub error: Option<String>,
+}
+
+/// Anything with an id.
+#[derive(Debug, Deserialize)]
+pub(super) struct Created<Id> {
+    pub id: Id,
+}
+
+/// An activity as it is listed.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "Pipedrive's names")]
+pub struct ActivityRecord {
+    pub id: ActivityId,
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// A person, from `GET /api/v2/persons` and `/api/v2/persons/{id}`.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "Pipedrive's names")]
+pub struct Person {
+    pub id: PersonId,
+    #[serde(default)]
+    pub is_deleted: bool,
+    #[serde(default)]
+    pub phones: Option<Vec<Phone>>,
+}
+
+/// A person as searches show it: its numbers are bare texts there.
+#[derive(Debug, Deserialize)]
+pub(super) struct FoundPerson {
+    pub id: PersonId,
+    #[serde(default)]
+    pub phones: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct SearchResult {
+    pub items: Vec<SearchItem>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct SearchItem {
+    pub item: FoundPerson,
+}
+
+/// A telephone number of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "Pipedrive's names")]
+pub struct Phone {
+    pub value: String,
+    #[serde(default)]
+    pub primary: bool,
+    #[serde(default)]
+    pub label: Option<String>,
+}
+
+/// Body of `POST /api/v2/persons`.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "Pipedrive's names")]
+pub struct NewPerson {
+    pub name: String,
+    pub phones: Vec<Phone>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Deal {
+    pub id: DealId,
+}
+
+/// The user of the API token.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "Pipedrive's names")]
+pub struct User {
+    pub id: UserId,
+    #[serde(default)]
+    pub company_domain: Option<String>,
+}
+
+/// A type of activities, from `GET /v1/activityTypes`.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "Pipedrive's names")]
+pub struct ActivityType {
+    pub key_string: String,
+    #[serde(default)]
+    pub active_flag: bool,
+}

@@ -1,0 +1,336 @@
+//! decode → lease → match → record → settle.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use shared::broker::Publisher;
+use shared::broker::message::{self, DeadLetter, Retry};
+use shared::clock;
+use shared::domain::interaction::Interaction;
+use shared::domain::phone::{Party, Region, read_party};
+
+use crate::activity::{Recorded, Recorder};
+use crate::backoff;
+use shared::telemetry::chain;
+
+use crate::failure::{At, Failure};
+use crate::gate::Gate;
+use crate::inbound::{Decoded, Inbound, SettleError};
+use crate::person::PersonFinder;
+use crate::record::Attachment;
+use crate::redis::{Claim, ClaimRequest, Epoch, Job, Lease, Ledger};
+use crate::retry::{Next, RetrySchedule};
+
+/// How often, and first for how long, an interaction is waited for that another delivery works on: the events of one
+/// interaction come together.
+const BUSY_TRIES: usize = 5;
+const BUSY_PAUSE: Duration = Duration::from_millis(50);
+/// How young the epoch may be for an event that only adds to others to be taken for the first of its interaction.
+const ENRICHING_HORIZON: SignedDuration = SignedDuration::from_hours(24);
+
+/// Processes messages, one at a time each.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// Who worked on what.
+    pub ledger: Ledger,
+    /// Who has which number.
+    pub finder: PersonFinder,
+    /// Writes the activity.
+    pub recorder: Recorder,
+    /// How numbers without country code are read.
+    pub region: Option<Region>,
+    /// When a failed message is tried again.
+    pub schedule: RetrySchedule,
+    /// To the retry and dead letter queues.
+    pub publisher: Publisher,
+    /// Closed where every other message would fail alike.
+    pub gate: Gate,
+    /// Our name in dead letters.
+    pub worker: String,
+}
+
+/// How a message ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Recorded(Recorded),
+    Duplicate,
+}
+
+/// A failure and the step in which it happened.
+#[derive(Debug)]
+struct Failed {
+    at: At,
+    failure: Failure,
+}
+
+trait During<T> {
+    /// Says in which step a failure happened.
+    fn during(self, at: At) -> Result<T, Failed>;
+}
+
+impl<T, E: Into<Failure>> During<T> for Result<T, E> {
+    fn during(self, at: At) -> Result<T, Failed> {
+        self.map_err(|error| Failed {
+            at,
+            failure: error.into(),
+        })
+    }
+}
+
+impl Pipeline {
+    /// Takes a message to its end: recorded and acknowledged, or on its way to a retry queue or the dead letter queue.
+    #[tracing::instrument(name = "worker.process", skip_all, fields(
+        interaction.id = tracing::field::Empty,
+        event = message.envelope.event,
+        attempt = message.envelope.attempts + 1,
+        traceparent = message.envelope.traceparent,
+    ))]
+    pub async fn process(&self, message: Inbound) {
+        let begun = clock::now();
+        // A panic over one message must not end the others, nor leave this one unsettled.
+        let running = AssertUnwindSafe(self.run(&message)).catch_unwind().await;
+        let outcome = running.unwrap_or(Err(Failed {
+            at: At::Record,
+            failure: Failure::Panicked,
+        }));
+        let received = message.received_at();
+        let settled = match outcome {
+            Ok(outcome) => self.complete(message, outcome, received).await,
+            Err(failed) => self.divert(message, failed).await,
+        };
+        if let Err(error) = settled {
+            tracing::warn!(
+                error = chain(&error),
+                "The message comes again: it could not be settled"
+            );
+        }
+        metrics::histogram!("bridge_worker_processing_seconds").record(seconds_since(begun));
+    }
+
+    async fn run(&self, message: &Inbound) -> Result<Outcome, Failed> {
+        let event = message.decode().during(At::Decode)?;
+        tracing::Span::current().record("interaction.id", event.interaction.as_str());
+        let Some((lease, mut job)) = self.lease(message, &event).await.during(At::Lease)? else {
+            return Ok(Outcome::Duplicate);
+        };
+        let worked = self.work(message, &event, &lease, &mut job).await;
+        match &worked {
+            Ok(recorded) => lease
+                .complete(&job, recorded.id())
+                .await
+                .during(At::Record)?,
+            Err(_) => {
+                // It would expire by itself; giving it back spares the next delivery the wait.
+                if let Err(error) = lease.release().await {
+                    tracing::debug!(error = chain(&error), "The lease is left to expire");
+                }
+            }
+        }
+        worked.map(Outcome::Recorded)
+    }
+
+    async fn work(
+        &self,
+        message: &Inbound,
+        event: &Decoded,
+        lease: &Lease,
+        job: &mut Job,
+    ) -> Result<Recorded, Failed> {
+        wait_for_the_enriched(message, event, job).during(At::Lease)?;
+        let interaction = Interaction::merge(&event.interaction, &job.facts)
+            .expect("the event's own facts are there");
+        let party = read_party(interaction.number.as_deref(), self.region);
+        let attachment = self
+            .match_person(&interaction, &party, job)
+            .await
+            .during(At::Match)?;
+        self.recorder
+            .record(lease, job, &interaction, &party, &attachment)
+            .await
+            .during(At::Record)
+    }
+
+    /// Claims the interaction; nothing for a duplicate.
+    async fn lease(
+        &self,
+        message: &Inbound,
+        event: &Decoded,
+    ) -> Result<Option<(Lease, Box<Job>)>, Failure> {
+        let is_surely_new = is_surely_new(message, event, &self.ledger.epoch()?);
+        let owner = Ledger::new_owner();
+        let request = ClaimRequest {
+            interaction: &event.interaction,
+            event: &event.event,
+            facts: &event.facts,
+            is_surely_new,
+            owner: &owner,
+        };
+        let mut pauses = backoff::pauses(BUSY_PAUSE, BUSY_TRIES);
+        loop {
+            match self.ledger.claim(&request).await? {
+                Claim::Granted(lease, job) => return Ok(Some((lease, job))),
+                Claim::Duplicate => return Ok(None),
+                Claim::EpochChanged => return Err(Failure::EpochChanged),
+                Claim::Busy(_) => match pauses.next() {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => return Err(Failure::Busy),
+                },
+            }
+        }
+    }
+
+    /// Whom the interaction belongs to. An answer that was found for the same number before is kept.
+    async fn match_person(
+        &self,
+        interaction: &Interaction,
+        party: &Party,
+        job: &mut Job,
+    ) -> Result<Attachment, Failure> {
+        let Party::Number(number) = party else {
+            job.number = None;
+            return Ok(Attachment::Nobody);
+        };
+        if let Some(person) = job
+            .person
+            .filter(|_| job.number.as_deref() == Some(number.as_str()))
+        {
+            return Ok(Attachment::Person(person));
+        }
+        job.number = Some(number.as_str().to_owned());
+        let owner = Ledger::new_owner();
+        self.finder
+            .find(number, interaction.customer.as_deref(), &owner)
+            .await
+    }
+
+    async fn complete(
+        &self,
+        message: Inbound,
+        outcome: Outcome,
+        received: Timestamp,
+    ) -> Result<(), SettleError> {
+        match outcome {
+            Outcome::Duplicate => {
+                count("duplicate");
+                tracing::debug!("Duplicate; nothing to do");
+            }
+            Outcome::Recorded(recorded) => {
+                count(recorded.label());
+                metrics::histogram!("bridge_worker_receipt_to_record_seconds")
+                    .record(seconds_since(received));
+                let id = recorded.id();
+                tracing::info!(activity.id = %id, outcome = recorded.label(), "Recorded as activity {id}");
+            }
+        }
+        message.ack().await
+    }
+
+    /// To a retry queue or to the dead letter queue.
+    async fn divert(&self, message: Inbound, failed: Failed) -> Result<(), SettleError> {
+        let Failed { at, failure } = failed;
+        if let Some(closure) = failure.closes() {
+            self.gate.close(closure);
+        }
+        let now = clock::now();
+        let since = match message.envelope.retry_since {
+            Some(since) => since,
+            None if message.envelope.is_replay => now,
+            None => message.received_at(),
+        };
+        let attempts = message.envelope.attempts;
+        let class = match self
+            .schedule
+            .next(failure.disposition(), attempts, since, now)
+        {
+            Next::Retry { delay, attempts } => {
+                count("retried");
+                let reason = failure.reason();
+                metrics::counter!("bridge_worker_retries_total", "delay" => delay.name().to_owned(), "reason" => reason)
+                    .increment(1);
+                tracing::info!(
+                    reason,
+                    delay = delay.name(),
+                    step = at.as_str(),
+                    error = failure.detail(),
+                    "Tried again later"
+                );
+                let deferred = message.envelope.deferred || matches!(failure, Failure::Deferred);
+                let headers = Retry {
+                    attempts,
+                    since,
+                    reason,
+                    deferred,
+                };
+                let properties = message::retry(message.properties(), &headers);
+                return message.retry(&self.publisher, delay, properties).await;
+            }
+            Next::Exhausted => "exhausted",
+            Next::Permanent if matches!(failure, Failure::Panicked | Failure::Unrecognised(_)) => {
+                "poison"
+            }
+            Next::Permanent => "permanent",
+        };
+        count("dead_lettered");
+        let reason = failure.reason();
+        metrics::counter!("bridge_worker_dead_letters_total", "class" => class, "reason" => reason)
+            .increment(1);
+        let detail = failure.detail();
+        tracing::error!(
+            class,
+            reason,
+            step = at.as_str(),
+            error = detail,
+            "Dead-lettered"
+        );
+        let letter = DeadLetter {
+            class,
+            reason,
+            detail,
+            step: at.as_str(),
+            http_status: failure.http_status(),
+            attempts: attempts + 1,
+            at: now,
+            worker: &self.worker,
+        };
+        let properties = message::dead_letter(message.properties(), &letter);
+        message.dead_letter(&self.publisher, properties).await
+    }
+}
+
+/// An event that only adds to others waits once, for the shortest delay, for one of those to create the record: they
+/// come together, in any order, and one create is cheaper than a create and an update. If none comes, it creates itself.
+fn wait_for_the_enriched(message: &Inbound, event: &Decoded, job: &Job) -> Result<(), Failure> {
+    let is_first_try = !message.was_seen_before();
+    let is_alone = job.activity == crate::redis::Step::Open
+        && job.facts.values().all(|facts| facts.kind.enriches());
+    if event.kind.enriches() && is_first_try && is_alone {
+        Err(Failure::Deferred)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether, by the message's own evidence, nobody can have recorded the interaction without this Redis knowing.
+fn is_surely_new(message: &Inbound, event: &Decoded, epoch: &Epoch) -> bool {
+    let horizon = if event.kind.enriches() {
+        ENRICHING_HORIZON
+    } else {
+        SignedDuration::ZERO
+    };
+    let began = event
+        .facts
+        .at
+        .checked_sub(horizon)
+        .unwrap_or(event.facts.at);
+    !message.was_seen_before() && began >= epoch.since
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("bridge_worker_messages_total", "outcome" => outcome).increment(1);
+}
+
+fn seconds_since(moment: Timestamp) -> f64 {
+    clock::now().duration_since(moment).as_secs_f64().max(0.0)
+}

@@ -1,0 +1,16 @@
+//! Redis: every key and every script, and the connection.
+//!
+//! The connection is ours to rebuild: whenever one is made, the eviction policy and the epoch are looked at, so that a
+//! Redis which lost data is never taken for one that remembers.
+
+mod epoch;
+mod idempotency;
+mod people;
+mod store;
+mod token_bucket;
+
+pub use epoch::Epoch;
+pub use idempotency::{Claim, ClaimRequest, Job, Lease, LeaseError, Ledger, Step};
+pub use people::{People, PersonClaim, PersonLease};
+pub use store::{Facts as StoreFacts, Store, StoreError};
+pub use token_bucket::{TokenBucket, TokenBucketSettings};

@@ -1,0 +1,16 @@
+-- Claims the right to find out, or to create, the person of one number.
+-- KEYS person, lock
+-- ARGV owner, lease ms, ttl ms
+local id = redis.call('HGET', KEYS[1], 'id')
+if id then return {'known', id} end
+
+local fence
+if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
+  fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
+elseif redis.call('GET', KEYS[2]) == ARGV[1] then
+  fence = redis.call('HGET', KEYS[1], 'fence')
+else
+  return {'busy', tostring(redis.call('PTTL', KEYS[2]))}
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return {'granted', tostring(fence), redis.call('HGET', KEYS[1], 'intent') or ''}

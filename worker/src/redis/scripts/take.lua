@@ -1,0 +1,28 @@
+-- Takes the tokens of one request, or says how long there are none.
+-- Pipedrive counts requests in any 2 seconds: a token is back 2 seconds after it was taken, so what is kept is when the
+-- last ones were. A bucket that refills evenly would let through twice the limit at the edge of a burst.
+-- KEYS requests, searches, pause, day
+-- ARGV window us, requests in it, searches in it, search (1 or 0), cost, tokens a day, day's ttl ms
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+if tonumber(redis.call('GET', KEYS[4]) or '0') + ARGV[5] > tonumber(ARGV[6]) then return {'spent', '0'} end
+
+local free_at = tonumber(redis.call('GET', KEYS[3]) or '0')
+local function look(key, limit)
+  local taken = redis.call('LINDEX', key, limit - 1)
+  if taken then free_at = math.max(free_at, taken + ARGV[1]) end
+end
+look(KEYS[1], ARGV[2])
+if ARGV[4] == '1' then look(KEYS[2], ARGV[3]) end
+if free_at > now then return {'wait', string.format('%.0f', free_at - now)} end
+
+local function take(key, limit)
+  redis.call('LPUSH', key, string.format('%.0f', now))
+  redis.call('LTRIM', key, 0, limit - 1)
+  redis.call('PEXPIRE', key, 60000)
+end
+take(KEYS[1], ARGV[2])
+if ARGV[4] == '1' then take(KEYS[2], ARGV[3]) end
+redis.call('INCRBY', KEYS[4], ARGV[5])
+redis.call('PEXPIRE', KEYS[4], ARGV[7])
+return {'taken', '0'}

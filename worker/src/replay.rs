@@ -1,0 +1,166 @@
+//! `worker replay`: moves dead letters back to the work queue, as the management UI does, but by filter.
+
+use std::io::IsTerminal;
+
+use anyhow::Context;
+use bytes::Bytes;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use shared::broker::{self, Outgoing, Publisher, message, topology};
+use shared::config::Settings;
+
+/// Which dead letters are moved. Without a filter: all that are there at the start.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Filter {
+    /// Only those with this `x-failure-reason`, such as `pipedrive_rejected`.
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Only the events of this interaction.
+    #[arg(long, value_name = "ID")]
+    pub interaction: Option<String>,
+    /// Only those dead since this time or later, such as 2026-03-10T14:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Timestamp>,
+    /// At most so many.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
+    /// Move nothing, only list what would be.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl Filter {
+    fn admits(&self, letter: &Delivery) -> bool {
+        let properties = &letter.properties;
+        let id = properties
+            .message_id()
+            .as_ref()
+            .map(lapin::types::ShortString::as_str);
+        self.reason
+            .as_ref()
+            .is_none_or(|reason| message::failure_reason(properties).as_ref() == Some(reason))
+            && self
+                .interaction
+                .as_deref()
+                .is_none_or(|wanted| id == Some(wanted))
+            && self
+                .since
+                .is_none_or(|since| message::dead_at(properties).is_some_and(|at| at >= since))
+    }
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Dead letters looked at.
+    pub seen: u32,
+    /// Those that the filter admits: moved, unless it was a dry run.
+    pub moved: u32,
+}
+
+/// Moves dead letters. Each is published and confirmed before it is taken away: a crash in between makes a duplicate,
+/// which the worker recognises.
+///
+/// # Errors
+///
+/// When the broker fails; what was not moved is still in the dead letter queue.
+pub async fn replay(settings: &Settings, filter: &Filter) -> anyhow::Result<Replayed> {
+    let mut publisher = Publisher::start(
+        settings.broker.clone(),
+        settings.retry.delays.clone(),
+        "worker replay publish".to_owned(),
+    )
+    .await?;
+    let connection = broker::connect(&settings.broker, "worker replay").await?;
+    publisher.ready().await;
+    let channel = connection.create_channel().await?;
+    let passive = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let queue = channel
+        .queue_declare(
+            topology::DEAD_LETTER_QUEUE.into(),
+            passive,
+            FieldTable::default(),
+        )
+        .await
+        .context("cannot look at the dead letter queue")?;
+    // What dies again meanwhile is not moved again.
+    let waiting = queue.message_count();
+    let bar = progress(waiting.into());
+    let mut done = Replayed::default();
+    // Those that stay are held, so that they are not met again; the end of the connection gives them back.
+    let mut held = Vec::new();
+    while done.seen < waiting && filter.limit.is_none_or(|limit| done.moved < limit) {
+        let got = channel
+            .basic_get(
+                topology::DEAD_LETTER_QUEUE.into(),
+                BasicGetOptions::default(),
+            )
+            .await?;
+        let Some(got) = got else { break };
+        done.seen += 1;
+        bar.inc(1);
+        let letter = got.delivery;
+        if !filter.admits(&letter) {
+            held.push(letter.acker);
+            continue;
+        }
+        done.moved += 1;
+        if filter.dry_run {
+            bar.suspend(|| list(&letter));
+            held.push(letter.acker);
+        } else {
+            publish_again(&publisher, letter).await?;
+        }
+    }
+    bar.finish_and_clear();
+    connection.close(200, "done".into()).await?;
+    Ok(done)
+}
+
+async fn publish_again(publisher: &Publisher, letter: Delivery) -> anyhow::Result<()> {
+    let again = Outgoing {
+        exchange: topology::EXCHANGE,
+        routing_key: topology::WORK_KEY.to_owned(),
+        properties: letter.properties,
+        body: Bytes::from(letter.data),
+    };
+    publisher
+        .publish(again)
+        .await
+        .context("cannot publish to the work queue")?;
+    letter
+        .acker
+        .ack(BasicAckOptions::default())
+        .await
+        .context("cannot take a moved dead letter away")?;
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the answer to a command")]
+fn list(letter: &Delivery) {
+    let id = letter
+        .properties
+        .message_id()
+        .as_ref()
+        .map_or("?", lapin::types::ShortString::as_str);
+    let at = message::dead_at(&letter.properties)
+        .map(|at| at.to_string())
+        .unwrap_or_default();
+    let reason = message::failure_reason(&letter.properties).unwrap_or_default();
+    println!("{at}  {reason}  {id}");
+}
+
+fn progress(count: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} dead letters, {eta} left");
+    ProgressBar::new(count).with_style(style.expect("the template is constant"))
+}

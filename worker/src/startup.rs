@@ -1,0 +1,207 @@
+//! Puts the parts together and runs them.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use anyhow::Context;
+use secrecy::SecretString;
+use shared::broker::Publisher;
+use shared::config::{self, ConfigError};
+use shared::domain::ids::UserId;
+use shared::domain::phone;
+use shared::telemetry;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::activity::Recorder;
+use crate::admin::{self, Health};
+use crate::consumer::Consumer;
+use crate::gate::{Gate, Gatekeeper};
+use crate::person::PersonFinder;
+use crate::pipedrive;
+use crate::pipeline::Pipeline;
+use crate::record::Style;
+use crate::redis::{Ledger, People, Store, StoreError, TokenBucket, TokenBucketSettings};
+use crate::retry::RetrySchedule;
+
+/// The worker, put together.
+#[derive(Debug)]
+pub struct Application {
+    port: u16,
+    listener: TcpListener,
+    health: Health,
+    metrics: metrics_exporter_prometheus::PrometheusHandle,
+    gatekeeper: Gatekeeper,
+    consumer: Consumer,
+}
+
+impl Application {
+    /// Puts the parts together. RabbitMQ and Redis need not be there yet.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is missing or unusable, the topology is another, or Redis evicts keys.
+    pub async fn build(settings: config::Settings) -> anyhow::Result<Self> {
+        let store = Store::new(settings.redis.clone())?;
+        if let Err(error @ StoreError::Evicts(_)) = store.connect().await {
+            return Err(error.into());
+        }
+        let client = client(&settings, &store)?;
+        let listener = TcpListener::bind(settings.worker.listen).with_context(|| {
+            format!(
+                "cannot listen on {} (worker.listen)",
+                settings.worker.listen
+            )
+        })?;
+        let port = listener.local_addr()?.port();
+        let metrics = telemetry::start_metrics()?;
+        let worker = format!("worker@{}/{}", hostname(), std::process::id());
+        let delays = settings.retry.delays.clone();
+        let publisher = Publisher::start(
+            settings.broker.clone(),
+            delays.clone(),
+            format!("{worker} publish"),
+        )
+        .await?;
+        let gate = Gate::new();
+        let (consuming, is_consuming) = watch::channel(false);
+        let pipeline = pipeline(
+            &settings,
+            &store,
+            client.clone(),
+            publisher.clone(),
+            gate.clone(),
+            worker.clone(),
+        );
+        // Tens of milliseconds that the first call should not wait for.
+        tokio::task::spawn_blocking(phone::warm_up).await?;
+        Ok(Self {
+            port,
+            listener,
+            health: Health {
+                gate: gate.clone(),
+                consuming: is_consuming,
+                publisher,
+            },
+            metrics,
+            gatekeeper: Gatekeeper {
+                gate: gate.clone(),
+                store,
+                client,
+                probe_interval: settings.pipedrive.probe_interval,
+            },
+            consumer: Consumer {
+                broker: settings.broker,
+                delays,
+                concurrency: settings.worker.concurrency,
+                grace_period: settings.worker.grace_period,
+                name: format!("{worker} consume"),
+                pipeline: Arc::new(pipeline),
+                gate,
+                consuming,
+            },
+        })
+    }
+
+    /// The port of the admin listener.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Works until `shutdown`, then drains.
+    ///
+    /// # Errors
+    ///
+    /// When the admin listener fails.
+    pub async fn run_until_stopped(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let server = admin::serve(self.listener, self.health, self.metrics)?;
+        let admin = server.handle();
+        let serving = tokio::spawn(server);
+        tracing::info!(port = self.port, "Worker is up");
+        let keeping = tokio::spawn(self.gatekeeper.run(shutdown.clone()));
+        self.consumer.run(shutdown).await;
+        keeping.await?;
+        admin.stop(false).await;
+        serving.await??;
+        tracing::info!("Worker is down");
+        Ok(())
+    }
+}
+
+/// The client of Pipedrive, with the token bucket in `store`.
+///
+/// # Errors
+///
+/// When there is no API token.
+pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<pipedrive::Client> {
+    let pipedrive = &settings.pipedrive;
+    let bucket = TokenBucketSettings {
+        requests: pipedrive.requests_per_2s,
+        searches: pipedrive.searches_per_2s,
+        daily_tokens: pipedrive.daily_tokens,
+        daily_reset: pipedrive.daily_reset,
+    };
+    let client = pipedrive::Settings {
+        base_url: pipedrive.base_url.clone(),
+        api_token: api_token(pipedrive)?,
+        request_timeout: pipedrive.request_timeout,
+        connect_timeout: pipedrive.connect_timeout,
+    };
+    Ok(pipedrive::Client::new(
+        client,
+        TokenBucket::new(store.clone(), bucket),
+    )?)
+}
+
+fn api_token(settings: &config::Pipedrive) -> Result<SecretString, ConfigError> {
+    let missing = || {
+        ConfigError::value(
+            "pipedrive.api_token",
+            "is missing: Pipedrive > Personal preferences > API",
+        )
+    };
+    settings.api_token.clone().ok_or_else(missing)
+}
+
+fn pipeline(
+    settings: &config::Settings,
+    store: &Store,
+    client: pipedrive::Client,
+    publisher: Publisher,
+    gate: Gate,
+    worker: String,
+) -> Pipeline {
+    let (pipedrive, region) = (&settings.pipedrive, settings.phone.default_region);
+    Pipeline {
+        ledger: Ledger::new(store.clone(), settings.worker.lease),
+        finder: PersonFinder {
+            client: client.clone(),
+            people: People::new(store.clone(), settings.worker.lease),
+            region,
+            settle_time: pipedrive.settle_time,
+            search_lag: pipedrive.search_lag,
+        },
+        recorder: Recorder {
+            client,
+            style: Style {
+                call_type: pipedrive.call_type.clone(),
+                chat_type: pipedrive.chat_type.clone(),
+                fallback_owner: pipedrive.fallback_owner_id.map(UserId),
+                interaction_url: settings.genesys.interaction_url.clone(),
+            },
+            link_open_deal: pipedrive.link_open_deal,
+            settle_time: pipedrive.settle_time,
+        },
+        region,
+        schedule: RetrySchedule::new(settings.retry.delays.clone(), settings.retry.max_age),
+        publisher,
+        gate,
+        worker,
+    }
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/etc/hostname")
+        .map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
+}
