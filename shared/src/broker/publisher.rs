@@ -197,6 +197,7 @@ impl Connector {
             events,
             in_flight: FuturesUnordered::new(),
             blocked: None,
+            is_doubtful: false,
         })
     }
 
@@ -280,6 +281,8 @@ struct Session {
     in_flight: FuturesUnordered<InFlight>,
     /// Why the broker takes nothing at present.
     blocked: Option<String>,
+    /// Whether a message was returned, so that a confirm may be another's.
+    is_doubtful: bool,
 }
 
 /// Why a session ended.
@@ -356,23 +359,24 @@ impl Session {
     /// Answers everything that is settled by now; tells why the session cannot go on, if so.
     ///
     /// The answers wait for one another because lapin pairs returned messages with confirms by their order only: when
-    /// one acknowledgement covers several messages, the return goes to any of them. So beside a returned message nobody
-    /// is told that theirs was taken.
+    /// one acknowledgement covers several messages, the return goes to any of them. So from the first return on nobody
+    /// in this session is told that theirs was taken.
     fn settle(&mut self, first: Settled) -> Option<String> {
         let mut settled = vec![first];
         while let Some(Some(next)) = self.in_flight.next().now_or_never() {
             settled.push(next);
         }
-        let failure = settled.iter().find_map(|(_, outcome)| match outcome {
-            Err(error @ (PublishError::Lost(_) | PublishError::Returned(_))) => Some(chain(error)),
-            _ => None,
-        });
+        let mut failure = None;
+        for (_, outcome) in &settled {
+            self.is_doubtful |= matches!(outcome, Err(PublishError::Returned(_)));
+            if let Err(error @ (PublishError::Lost(_) | PublishError::Returned(_))) = outcome {
+                failure = Some(chain(error));
+            }
+        }
         for (reply, outcome) in settled {
-            let is_doubtful = failure.is_some() && outcome.is_ok();
-            let outcome = if is_doubtful {
-                Err(PublishError::Unconfirmed)
-            } else {
-                outcome
+            let outcome = match outcome {
+                Ok(()) if self.is_doubtful => Err(PublishError::Unconfirmed),
+                outcome => outcome,
             };
             answer(reply, outcome);
         }
@@ -435,9 +439,9 @@ async fn confirmed(channel: &Channel, message: Outgoing) -> Outcome {
     let confirm = published.await.map_err(PublishError::Lost)?;
     match confirm.await.map_err(PublishError::Lost)? {
         Confirmation::Ack(None) => Ok(()),
-        Confirmation::Ack(Some(returned)) => {
+        Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
             Err(PublishError::Returned(returned.reply_text.to_string()))
         }
-        Confirmation::Nack(_) | Confirmation::NotRequested => Err(PublishError::Refused),
+        Confirmation::Nack(None) | Confirmation::NotRequested => Err(PublishError::Refused),
     }
 }

@@ -2,5 +2,6 @@
 
 mod failing;
 mod matching;
+mod publishing;
 mod recording;
 mod replaying;
