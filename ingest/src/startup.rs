@@ -40,12 +40,12 @@ impl Application {
     /// When nobody or anybody could post, the port is taken, the broker's address is unusable, or an existing exchange or
     /// queue is not what it should be.
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
-        let webhook = web::Data::new(Webhook::new(&settings.ingest)?);
+        let metrics = web::Data::new(telemetry::start_metrics()?);
+        let webhook = web::Data::new(Webhook::new(&settings.ingest, &metrics)?);
         let listener = bind(settings.ingest.listen)?;
         let address = listener
             .local_addr()
             .context("the listening socket has no address")?;
-        let metrics = web::Data::new(telemetry::start_metrics()?);
         let (broker, delays) = (settings.broker.clone(), settings.retry.delays.clone());
         let connect =
             move || Publisher::start(broker.clone(), delays.clone(), CONNECTION_NAME.to_owned());
