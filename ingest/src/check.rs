@@ -121,8 +121,14 @@ async fn rabbitmq(settings: &Settings) -> Vec<Finding> {
         )),
         Err(error) => Err(Problem {
             what: chain(&error),
-            remedy: "give the user configure, write and read permission on interactions.*; \
-                     an object with other arguments must be emptied and deleted first",
+            remedy: match error {
+                TopologyError::Inequivalent { .. } => {
+                    "then run this again: it declares what is missing"
+                }
+                TopologyError::Failed { .. } => {
+                    "give the user configure, write and read permission on interactions.*"
+                }
+            },
         }),
     };
     vec![
