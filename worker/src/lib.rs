@@ -6,7 +6,8 @@
 pub mod activity;
 pub mod admin;
 mod backoff;
-pub mod check;
+mod check;
+pub mod cli;
 pub mod consumer;
 pub mod failure;
 pub mod gate;

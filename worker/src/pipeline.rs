@@ -10,6 +10,7 @@ use shared::broker::message::{self, DeadLetter, Retry};
 use shared::clock;
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::{Party, Region, read_party};
+use shared::kill_point::{self, KillPoint};
 
 use crate::activity::{Recorded, Recorder};
 use crate::backoff;
@@ -110,17 +111,23 @@ impl Pipeline {
     }
 
     async fn run(&self, message: &Inbound) -> Result<Outcome, Failed> {
+        kill_point::reach(KillPoint::Delivered).await;
         let event = message.decode().during(At::Decode)?;
         tracing::Span::current().record("interaction.id", event.interaction.as_str());
         let Some((lease, mut job)) = self.lease(message, &event).await.during(At::Lease)? else {
             return Ok(Outcome::Duplicate);
         };
+        kill_point::reach(KillPoint::Claimed).await;
         let worked = self.work(message, &event, &lease, &mut job).await;
         match &worked {
-            Ok(recorded) => lease
-                .complete(&job, recorded.id())
-                .await
-                .during(At::Record)?,
+            Ok(recorded) => {
+                kill_point::reach(KillPoint::ActivityAnswered).await;
+                lease
+                    .complete(&job, recorded.id())
+                    .await
+                    .during(At::Record)?;
+                kill_point::reach(KillPoint::Completed).await;
+            }
             Err(_) => {
                 // It would expire by itself; giving it back spares the next delivery the wait.
                 if let Err(error) = lease.release().await {
@@ -146,6 +153,7 @@ impl Pipeline {
             .match_person(&interaction, &party, job)
             .await
             .during(At::Match)?;
+        kill_point::reach(KillPoint::Matched).await;
         self.recorder
             .record(lease, job, &interaction, &party, &attachment)
             .await
