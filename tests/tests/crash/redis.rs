@@ -12,10 +12,10 @@ const UNKNOWN_CALLER: &str = "+15550123456";
 
 /// A bridge with a Redis of its own, and that Redis.
 async fn app_with_redis() -> (TestApp, Redis, Scratch) {
-    let scratch = Scratch::create().unwrap();
+    let scratch = Scratch::create().expect("a folder");
     let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
         .await
-        .unwrap();
+        .expect("a private Redis starts");
     let app = TestApp::builder()
         .without_worker()
         .set("BRIDGE__REDIS__URL", redis.url().to_string())
@@ -106,7 +106,7 @@ async fn c13_and_c14_with_redis_away_nothing_is_posted_nothing_is_lost_and_work_
 #[tokio::test(flavor = "multi_thread")]
 async fn c14_a_redis_that_stands_still_while_the_activity_is_written_leads_to_no_second_one() {
     let (app, mut redis, _scratch) = app_with_redis().await;
-    let slow = Fault::latency_after(Duration::from_millis(1000));
+    let slow = Fault::latency_after(Duration::from_secs(1));
     app.pipedrive
         .add_fault(FaultRule::once("POST", "/api/v2/activities", slow));
     let _worker = Worker::start(&app, "");
