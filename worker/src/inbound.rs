@@ -100,6 +100,18 @@ impl Inbound {
             || self.envelope.deferred
     }
 
+    /// How often the broker delivered it in vain; 0 where it does not count.
+    #[must_use]
+    pub fn failed_deliveries(&self) -> u64 {
+        self.envelope.delivery_count
+    }
+
+    /// The body as it came.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.delivery.data
+    }
+
     /// Properties and headers as they came.
     #[must_use]
     pub fn properties(&self) -> &BasicProperties {

@@ -16,6 +16,7 @@ pub mod matching;
 pub mod person;
 pub mod pipedrive;
 pub mod pipeline;
+pub mod quarantine;
 pub mod record;
 pub mod redis;
 pub mod replay;
