@@ -10,7 +10,7 @@ use bridge_tests::pipedrive::contract::{Body, Field, Kind, Operation, Version, o
 use bridge_tests::pipedrive::{Sandbox, SandboxConfig};
 use serde_json::{Map, Value, json};
 
-use crate::api::Api;
+use crate::api::{Api, skipped};
 
 /// Fields of the documents that the live API is known to refuse.
 const KNOWN_ERRORS: [(&str, &str); 2] = [
@@ -133,10 +133,8 @@ fn documents() -> Option<(Document, Document)> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/contracts");
     let folder = named.unwrap_or(beside);
     if !folder.join("pipedrive-v2.yaml").exists() {
-        eprintln!(
-            "SKIPPED a check against Pipedrive's documents: none in {}",
-            folder.display()
-        );
+        let reason = format!("there are none in {}", folder.display());
+        skipped("a check against Pipedrive's documents", &reason);
         return None;
     }
     Some((Document::read(&folder, "v1"), Document::read(&folder, "v2")))

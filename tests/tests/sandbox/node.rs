@@ -5,12 +5,13 @@ use std::process::{Command, Output};
 
 use bridge_tests::pipedrive::{Sandbox, SandboxConfig};
 
+use crate::api::skipped;
+
 #[test]
 fn the_official_node_client_is_content_with_the_sandbox() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("node");
     if let Err(reason) = install(&folder) {
-        eprintln!("SKIPPED the check with the official Node client: {reason}");
-        return;
+        return skipped("the check with the official Node client", &reason);
     }
     let sandbox = Sandbox::spawn(SandboxConfig::default());
 
