@@ -107,13 +107,7 @@ async fn rabbitmq(settings: &Settings) -> Vec<Finding> {
         item: "rabbitmq",
         result: Ok(format!("{address} answers")),
     };
-    let declared = match connection.create_channel().await {
-        Ok(channel) => broker::declare(&channel, &settings.retry.delays).await,
-        Err(source) => Err(TopologyError::Failed {
-            object: "a channel".to_owned(),
-            source,
-        }),
-    };
+    let declared = broker::declare(&connection, &settings.retry.delays).await;
     let result = match declared {
         Ok(()) => Ok(format!(
             "exchanges, work, dead letter and {} retry queues are as they should be",

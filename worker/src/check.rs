@@ -52,11 +52,7 @@ async fn rabbitmq(settings: &Settings) -> Result<String, String> {
                 chain(&error)
             )
         })?;
-    let channel = connection
-        .create_channel()
-        .await
-        .map_err(|error| chain(&error))?;
-    broker::declare(&channel, &settings.retry.delays)
+    broker::declare(&connection, &settings.retry.delays)
         .await
         .map_err(|error| chain(&error))?;
     let delays: Vec<&str> = settings

@@ -3,5 +3,6 @@
 //! The worker runs as a process of its own, built with kill points; it dies there, and another takes over.
 
 mod points;
+mod poison;
 mod process;
 mod redis;
