@@ -18,7 +18,7 @@ demo: tools ## Run the bridge against the sandbox and show what lands
 
 test: tools ## Run all tests, with a RabbitMQ and a Redis
 	@echo "Building; the first time this takes a few minutes." >&2
-	@$(WITH_SERVICES) $(CARGO) test --workspace $(TEST_ARGUMENTS)
+	@$(WITH_SERVICES) $(CARGO) test --workspace --features bridge-tests/kill-points $(TEST_ARGUMENTS) -- --test-threads 8
 
 check: fmt lint doc test ## All that CI checks
 
@@ -26,7 +26,7 @@ fmt: ## Check the formatting
 	@$(CARGO) fmt --all --check
 
 lint: tools ## Run clippy; warnings are errors
-	@$(CARGO) clippy --workspace --all-targets -- --deny warnings
+	@$(CARGO) clippy --workspace --all-targets --features bridge-tests/kill-points -- --deny warnings
 
 doc: tools ## Build the documentation; warnings are errors
 	@RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps

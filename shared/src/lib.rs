@@ -9,5 +9,6 @@ pub mod broker;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod kill_point;
 pub mod lifecycle;
 pub mod telemetry;

@@ -116,7 +116,7 @@ impl Builder {
             ("BRIDGE__RETRY__DELAYS".to_owned(), "500ms,1s,2s".to_owned()),
         ];
         variables.extend(self.settings);
-        let settings = config::load_from(None, variables)?;
+        let settings = config::load_from(None, variables.clone())?;
         let stop = CancellationToken::new();
         let ingest = ingest::startup::Application::build(&settings).await?;
         let ingest_port = ingest.port();
@@ -124,6 +124,7 @@ impl Builder {
         let mut app = TestApp {
             pipedrive,
             settings,
+            variables,
             http: reqwest::Client::builder().timeout(PATIENCE).build()?,
             ingest_url: format!("http://127.0.0.1:{ingest_port}"),
             ingest,
@@ -148,6 +149,8 @@ pub struct TestApp {
     pub pipedrive: Control,
     /// The services' settings.
     pub settings: Settings,
+    /// The same as environment variables, for processes.
+    pub variables: Vec<(String, String)>,
     /// Where `ingest` listens.
     pub ingest_url: String,
     http: reqwest::Client,

@@ -7,6 +7,7 @@ use shared::clock;
 use shared::domain::ids::{ActivityId, DealId, PersonId, sha256_hex};
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
+use shared::kill_point::{self, KillPoint};
 
 use crate::failure::Failure;
 use crate::person::{CLOCK_SKEW, wait_since};
@@ -149,6 +150,7 @@ impl Recorder {
             activity.deal_id = self.deal(person).await?;
         }
         lease.intend_activity(job, clock::now()).await?;
+        kill_point::reach(KillPoint::ActivityIntended).await;
         match self.client.create_activity(&activity).await {
             Ok(id) => Ok(Recorded::Created(id)),
             Err(error) if error.outcome_is_unknown() => {

@@ -1,20 +1,27 @@
 //! A message this worker holds, and the event it tells.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use jiff::Timestamp;
+use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
 use shared::broker::message::Envelope;
 use shared::broker::topology;
-use shared::broker::{Outgoing, PublishError, Publisher};
+use shared::broker::{Backoff, Outgoing, Publisher};
 use shared::clock;
 use shared::config::RetryDelay;
 use shared::domain::event::{Filter, Kind, Recognised, Unrecognised, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::ids::{EventKey, InteractionId};
+use shared::kill_point::{self, KillPoint};
+use shared::telemetry::chain;
 
 use crate::failure::Failure;
-use lapin::BasicProperties;
+
+/// How long one attempt to publish may take before another is made.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A message from the work queue that is not settled yet.
 ///
@@ -46,15 +53,29 @@ pub enum SettleError {
     /// Not acknowledged.
     #[error("the message was not acknowledged")]
     Ack(#[source] lapin::Error),
-    /// Not published to where it should go next.
-    #[error("the message was not published to {queue}")]
-    Publish {
-        /// The queue.
-        queue: String,
-        /// Why.
-        #[source]
-        source: PublishError,
-    },
+    /// Its channel closed before it was published to where it should go next.
+    #[error("the channel closed before the message was published to {0}")]
+    Gone(String),
+}
+
+/// A message on its way to another queue.
+struct Moving {
+    exchange: &'static str,
+    routing_key: String,
+    queue: String,
+    properties: BasicProperties,
+    body: Bytes,
+}
+
+impl Moving {
+    fn to_outgoing(&self) -> Outgoing {
+        Outgoing {
+            exchange: self.exchange,
+            routing_key: self.routing_key.clone(),
+            properties: self.properties.clone(),
+            body: self.body.clone(),
+        }
+    }
 }
 
 impl Inbound {
@@ -77,6 +98,18 @@ impl Inbound {
             || self.envelope.attempts > 0
             || self.envelope.is_replay
             || self.envelope.deferred
+    }
+
+    /// How often the broker delivered it in vain; 0 where it does not count.
+    #[must_use]
+    pub fn failed_deliveries(&self) -> u64 {
+        self.envelope.delivery_count
+    }
+
+    /// The body as it came.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.delivery.data
     }
 
     /// Properties and headers as they came.
@@ -134,13 +167,14 @@ impl Inbound {
         delay: &RetryDelay,
         properties: BasicProperties,
     ) -> Result<(), SettleError> {
-        let message = Outgoing {
+        let message = Moving {
             exchange: topology::RETRY_EXCHANGE,
             routing_key: delay.name().to_owned(),
+            queue: topology::retry_queue(delay),
             properties,
             body: self.take_body(),
         };
-        self.move_on(publisher, message, topology::retry_queue(delay))
+        self.move_on(publisher, message, KillPoint::RetryPublished)
             .await
     }
 
@@ -154,13 +188,14 @@ impl Inbound {
         publisher: &Publisher,
         properties: BasicProperties,
     ) -> Result<(), SettleError> {
-        let message = Outgoing {
+        let message = Moving {
             exchange: topology::DEAD_LETTER_EXCHANGE,
             routing_key: topology::DEAD_KEY.to_owned(),
+            queue: topology::DEAD_LETTER_QUEUE.to_owned(),
             properties,
             body: self.take_body(),
         };
-        self.move_on(publisher, message, topology::DEAD_LETTER_QUEUE.to_owned())
+        self.move_on(publisher, message, KillPoint::DeadLetterPublished)
             .await
     }
 
@@ -182,14 +217,34 @@ impl Inbound {
             .map_err(SettleError::Ack)
     }
 
+    /// Publishes until it is confirmed: the broker may be short of memory, or on its way back.
     async fn move_on(
         self,
         publisher: &Publisher,
-        message: Outgoing,
-        queue: String,
+        message: Moving,
+        passed: KillPoint,
     ) -> Result<(), SettleError> {
-        let confirmed = publisher.publish(message).await;
-        confirmed.map_err(|source| SettleError::Publish { queue, source })?;
+        let mut publisher = publisher.clone();
+        let mut backoff = Backoff::default();
+        loop {
+            let publishing = async {
+                publisher.ready().await;
+                publisher.publish(message.to_outgoing()).await
+            };
+            match tokio::time::timeout(PUBLISH_TIMEOUT, publishing).await {
+                Ok(Ok(())) => break,
+                // The broker gave the message to somebody else: that one moves it on.
+                _ if !self.delivery.acker.usable() => return Err(SettleError::Gone(message.queue)),
+                Ok(Err(error)) => tracing::warn!(
+                    error = chain(&error),
+                    queue = message.queue,
+                    "Not published yet"
+                ),
+                Err(_) => tracing::warn!(queue = message.queue, "Not confirmed yet"),
+            }
+            tokio::time::sleep(backoff.next_pause()).await;
+        }
+        kill_point::reach(passed).await;
         self.ack().await
     }
 

@@ -6,7 +6,8 @@
 pub mod activity;
 pub mod admin;
 mod backoff;
-pub mod check;
+mod check;
+pub mod cli;
 pub mod consumer;
 pub mod failure;
 pub mod gate;
@@ -15,6 +16,7 @@ pub mod matching;
 pub mod person;
 pub mod pipedrive;
 pub mod pipeline;
+pub mod quarantine;
 pub mod record;
 pub mod redis;
 pub mod replay;

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use shared::clock;
 use shared::domain::ids::PersonId;
 use shared::domain::phone::{E164, Region};
+use shared::kill_point::{self, KillPoint};
 
 use crate::backoff;
 use crate::failure::Failure;
@@ -164,8 +165,10 @@ impl PersonFinder {
             phones: vec![phone],
         };
         lease.intend(clock::now()).await?;
+        kill_point::reach(KillPoint::PersonIntended).await;
         match self.client.create_person(&person).await {
             Ok(id) => {
+                kill_point::reach(KillPoint::PersonAnswered).await;
                 lease.remember(id).await?;
                 metrics::counter!("bridge_worker_people_created_total").increment(1);
                 tracing::info!(person.id = %id, "Created person {id}");

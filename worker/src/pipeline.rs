@@ -10,6 +10,7 @@ use shared::broker::message::{self, DeadLetter, Retry};
 use shared::clock;
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::{Party, Region, read_party};
+use shared::kill_point::{self, KillPoint};
 
 use crate::activity::{Recorded, Recorder};
 use crate::backoff;
@@ -19,6 +20,7 @@ use crate::failure::{At, Failure};
 use crate::gate::Gate;
 use crate::inbound::{Decoded, Inbound, SettleError};
 use crate::person::PersonFinder;
+use crate::quarantine::Quarantine;
 use crate::record::Attachment;
 use crate::redis::{Claim, ClaimRequest, Epoch, Job, Lease, Ledger};
 use crate::retry::{Next, RetrySchedule};
@@ -33,6 +35,8 @@ const ENRICHING_HORIZON: SignedDuration = SignedDuration::from_hours(24);
 /// Processes messages, one at a time each.
 #[derive(Debug)]
 pub struct Pipeline {
+    /// Isolates what may kill us.
+    pub quarantine: Quarantine,
     /// Who worked on what.
     pub ledger: Ledger,
     /// Who has which number.
@@ -90,7 +94,9 @@ impl Pipeline {
     pub async fn process(&self, message: Inbound) {
         let begun = clock::now();
         // A panic over one message must not end the others, nor leave this one unsettled.
-        let running = AssertUnwindSafe(self.run(&message)).catch_unwind().await;
+        let running = AssertUnwindSafe(self.run_in_quarantine(&message))
+            .catch_unwind()
+            .await;
         let outcome = running.unwrap_or(Err(Failed {
             at: At::Record,
             failure: Failure::Panicked,
@@ -109,18 +115,31 @@ impl Pipeline {
         metrics::histogram!("bridge_worker_processing_seconds").record(seconds_since(begun));
     }
 
+    async fn run_in_quarantine(&self, message: &Inbound) -> Result<Outcome, Failed> {
+        let pass = self.quarantine.enter(message).await.during(At::Decode)?;
+        let outcome = self.run(message).await;
+        self.quarantine.leave(pass).await.during(At::Decode)?;
+        outcome
+    }
+
     async fn run(&self, message: &Inbound) -> Result<Outcome, Failed> {
+        kill_point::reach(KillPoint::Delivered).await;
         let event = message.decode().during(At::Decode)?;
         tracing::Span::current().record("interaction.id", event.interaction.as_str());
         let Some((lease, mut job)) = self.lease(message, &event).await.during(At::Lease)? else {
             return Ok(Outcome::Duplicate);
         };
+        kill_point::reach_with(KillPoint::Claimed, event.interaction.as_str()).await;
         let worked = self.work(message, &event, &lease, &mut job).await;
         match &worked {
-            Ok(recorded) => lease
-                .complete(&job, recorded.id())
-                .await
-                .during(At::Record)?,
+            Ok(recorded) => {
+                kill_point::reach(KillPoint::ActivityAnswered).await;
+                lease
+                    .complete(&job, recorded.id())
+                    .await
+                    .during(At::Record)?;
+                kill_point::reach(KillPoint::Completed).await;
+            }
             Err(_) => {
                 // It would expire by itself; giving it back spares the next delivery the wait.
                 if let Err(error) = lease.release().await {
@@ -146,6 +165,7 @@ impl Pipeline {
             .match_person(&interaction, &party, job)
             .await
             .during(At::Match)?;
+        kill_point::reach(KillPoint::Matched).await;
         self.recorder
             .record(lease, job, &interaction, &party, &attachment)
             .await
@@ -267,9 +287,7 @@ impl Pipeline {
                 return message.retry(&self.publisher, delay, properties).await;
             }
             Next::Exhausted => "exhausted",
-            Next::Permanent if matches!(failure, Failure::Panicked | Failure::Unrecognised(_)) => {
-                "poison"
-            }
+            Next::Permanent if is_poison(&failure) => "poison",
             Next::Permanent => "permanent",
         };
         count("dead_lettered");
@@ -325,6 +343,13 @@ fn is_surely_new(message: &Inbound, event: &Decoded, epoch: &Epoch) -> bool {
         .checked_sub(horizon)
         .unwrap_or(event.facts.at);
     !message.was_seen_before() && began >= epoch.since
+}
+
+fn is_poison(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Poison { .. } | Failure::Panicked | Failure::Unrecognised(_)
+    )
 }
 
 fn count(outcome: &'static str) {

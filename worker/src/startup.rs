@@ -20,8 +20,9 @@ use crate::gate::{Gate, Gatekeeper};
 use crate::person::PersonFinder;
 use crate::pipedrive;
 use crate::pipeline::Pipeline;
+use crate::quarantine::Quarantine;
 use crate::record::Style;
-use crate::redis::{Ledger, People, Store, StoreError, TokenBucket, TokenBucketSettings};
+use crate::redis::{Ledger, People, Store, StoreError, Suspects, TokenBucket, TokenBucketSettings};
 use crate::retry::RetrySchedule;
 
 /// The worker, put together.
@@ -174,6 +175,7 @@ fn pipeline(
 ) -> Pipeline {
     let (pipedrive, region) = (&settings.pipedrive, settings.phone.default_region);
     Pipeline {
+        quarantine: Quarantine::new(Suspects::new(store.clone())),
         ledger: Ledger::new(store.clone(), settings.worker.lease),
         finder: PersonFinder {
             client: client.clone(),

@@ -46,6 +46,8 @@ mod dead {
 
 /// Written by the broker when it dead-letters by itself.
 const FIRST_DEATH_QUEUE: &str = "x-first-death-queue";
+/// Written by quorum queues: deliveries that were not settled.
+const DELIVERY_COUNT: &str = "x-delivery-count";
 
 /// What is kept when a message is published again. The broker's own headers are left behind: RabbitMQ 3.10 takes a
 /// message with an old `x-death` for a cycle and drops it.
@@ -104,6 +106,8 @@ pub struct Envelope {
     pub deferred: bool,
     /// Whether it comes back from the dead letter queue.
     pub is_replay: bool,
+    /// Deliveries that were not settled, as the broker counts them.
+    pub delivery_count: u64,
     /// W3C trace context of the webhook.
     pub traceparent: Option<String>,
     /// Version of the headers; 0 when written by hand.
@@ -141,6 +145,9 @@ impl Envelope {
             },
             deferred: text(retried::DEFERRED).is_some(),
             is_replay,
+            delivery_count: number(DELIVERY_COUNT)
+                .and_then(|count| u64::try_from(count).ok())
+                .unwrap_or(0),
             traceparent: text(accepted::TRACEPARENT),
             schema: number(accepted::SCHEMA).unwrap_or(0),
         }

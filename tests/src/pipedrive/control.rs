@@ -287,7 +287,6 @@ impl Control {
 
     /// Forgets everything that happened: records, log, faults, budget. The first token is valid again.
     pub fn reset(&self) {
-        let mut state = self.lock();
-        *state = State::new(state.config.clone());
+        self.with(State::reset);
     }
 }

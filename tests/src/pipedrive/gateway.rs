@@ -130,7 +130,10 @@ impl Gateway {
     /// Counts a call against the windows it falls into; a call that one of them refuses is counted in neither.
     fn count(&mut self, caller: &Caller, operation: &Operation) -> (Result<(), Reply>, Headers) {
         let factor = if caller.is_oauth { OAUTH_FACTOR } else { 1 };
-        let all_limit = self.limits.requests_per_2s.map(|limit| limit * factor);
+        let all_limit = self
+            .limits
+            .requests_per_2s
+            .map(|limit| limit.saturating_mul(factor));
         let search_limit = self
             .limits
             .searches_per_2s

@@ -24,7 +24,7 @@ pub enum Answer {
 /// One request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RequestRecord {
-    /// Counts the requests since the start, from 0.
+    /// Counts the requests from 0, over resets too.
     pub number: u64,
     /// When it arrived.
     pub at: Timestamp,
@@ -58,6 +58,7 @@ impl RequestRecord {
 #[derive(Debug)]
 pub(super) struct RequestLog {
     records: VecDeque<RequestRecord>,
+    first_number: u64,
     next_number: u64,
     capacity: usize,
 }
@@ -66,9 +67,21 @@ impl RequestLog {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             records: VecDeque::new(),
+            first_number: 0,
             next_number: 0,
             capacity: capacity.max(1),
         }
+    }
+
+    /// Forgets every request. Numbers go on, so that whoever reads the log in steps keeps its place.
+    pub(super) fn clear(&mut self) {
+        self.records.clear();
+        self.first_number = self.next_number;
+    }
+
+    /// Whether a request came after the last time that everything was forgotten.
+    pub(super) fn is_current(&self, number: u64) -> bool {
+        number >= self.first_number
     }
 
     /// Opens the record of a request that has just arrived, and returns its number.
@@ -109,6 +122,6 @@ impl RequestLog {
 
     /// How many requests there were.
     pub(super) fn total(&self) -> u64 {
-        self.next_number
+        self.next_number - self.first_number
     }
 }

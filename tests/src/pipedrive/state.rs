@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::config::SandboxConfig;
-use super::contract::{self, Route, Version};
+use super::contract::{self, Route};
 use super::error::{ApiError, gateway};
 use super::faults::{Faults, Misfortune};
 use super::gateway::{Credentials, Gateway, Headers};
@@ -53,6 +53,13 @@ impl State {
             log: RequestLog::new(config.log_capacity),
             config,
         }
+    }
+
+    /// Forgets everything that happened.
+    pub(super) fn reset(&mut self) {
+        let fresh = Self::new(self.config.clone());
+        (self.world, self.gateway, self.faults) = (fresh.world, fresh.gateway, fresh.faults);
+        self.log.clear();
     }
 
     /// Decides whether a request is let through, and what will befall it.
@@ -116,7 +123,11 @@ impl State {
 
     /// Carries out a call and notes its effects.
     pub(super) fn execute(&mut self, number: u64, call: &Call) -> Reply {
-        let version: Version = call.operation.version;
+        if !self.log.is_current(number) {
+            // A late effect of a time that was forgotten must not show up in the next one.
+            return gateway(503, "The sandbox was reset meanwhile.");
+        }
+        let version = call.operation.version;
         let result = (call.operation.handler)(&mut self.world, call);
         let reply = result.unwrap_or_else(|error| error.into_reply(version));
         if let Some(record) = self.log.record(number) {

@@ -100,6 +100,14 @@ impl Store {
         {
             return Err(StoreError::Evicts(policy));
         }
+        // A Redis that is full answers questions, but takes nothing.
+        let probe = redis::cmd("SET")
+            .arg(self.key("probe"))
+            .arg(1)
+            .arg("PX")
+            .arg(1000)
+            .to_owned();
+        let () = probe.query_async(&mut connection).await?;
         let run = info_field(&info, "run_id").unwrap_or_default();
         let epoch = epoch::establish(&mut connection, &self.key("epoch"), &run).await?;
         self.inner

@@ -10,7 +10,7 @@ use super::super::model::{Activity, Participant};
 use super::super::paging::{self, Listed};
 use super::super::reply::{Change, Item, Reply};
 use super::super::world::{Links, World, next_id, now};
-use super::{is_wanted, refuse_filter};
+use super::{is_wanted, refuse_filter, sanitised};
 
 /// The fields of a body.
 #[derive(Deserialize)]
@@ -86,7 +86,7 @@ impl Fields {
         replace(&mut activity.attendees, self.attendees);
         replace(&mut activity.public_description, self.public_description);
         replace(&mut activity.priority, self.priority);
-        replace(&mut activity.note, self.note);
+        replace(&mut activity.note, self.note.as_deref().map(sanitised));
         // An activity hangs on one of the three; of several, the deal wins, then the lead.
         match (self.deal_id, self.lead_id, self.project_id) {
             (Some(deal), _, _) => activity.hang_on(Some(deal), None, None),

@@ -1,0 +1,7 @@
+//! The worker as it is, built with kill points.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    worker::cli::main()
+}

@@ -1,0 +1,110 @@
+//! The command line of the binary `worker`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use shared::config::Settings;
+use shared::{admin, config, lifecycle, telemetry};
+
+use crate::replay::Filter;
+use crate::startup::Application;
+use crate::{check, replay};
+
+/// Consumes interactions from RabbitMQ and records each once in Pipedrive.
+///
+/// Settings come from the defaults (`worker defaults` prints them, explained), from a file, and from environment variables
+/// `BRIDGE__SECTION__KEY`. Usually set are `BRIDGE__PIPEDRIVE__API_TOKEN`, `BRIDGE__BROKER__URL` and
+/// `BRIDGE__REDIS__URL`.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    /// A TOML file with settings that go before the defaults.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Consume and record; the default.
+    Run,
+    /// Validate settings and connections, and print what was found. Exit code 1 when something is wrong.
+    Check,
+    /// Move dead letters back to the work queue, all or by filter.
+    Replay(Filter),
+    /// Ask the running worker whether it is ready; for a container's health check.
+    Health,
+    /// Print every setting with its default and its meaning.
+    Defaults,
+}
+
+/// Reads the command line and carries it out; the exit code is the process's.
+///
+/// # Panics
+///
+/// When the system gives no threads.
+#[must_use]
+#[tokio::main]
+#[expect(clippy::print_stderr, reason = "the answer to a command")]
+pub async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match execute(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("worker: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the answer to a command")]
+async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
+    let settings = config::load(cli.config.as_deref())?;
+    match cli.command.unwrap_or(Command::Run) {
+        Command::Run => run(settings).await,
+        Command::Check => {
+            let is_well = check::check(&settings).await?;
+            Ok(if is_well {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
+        }
+        Command::Replay(filter) => {
+            let done = replay::replay(&settings, &filter)
+                .await
+                .context("replay stopped")?;
+            let verb = if filter.dry_run {
+                "would be moved"
+            } else {
+                "moved"
+            };
+            println!(
+                "{} dead letters seen, {} {verb} to the work queue",
+                done.seen, done.moved
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Health => {
+            admin::check_health(settings.worker.listen)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Defaults => {
+            print!("{}", config::DEFAULTS);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
+    telemetry::start_logging(&settings.log)?;
+    let shutdown = lifecycle::shutdown_on_signal()?;
+    Application::build(settings)
+        .await?
+        .run_until_stopped(shutdown)
+        .await?;
+    Ok(ExitCode::SUCCESS)
+}
