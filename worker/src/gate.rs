@@ -10,8 +10,8 @@ use crate::pipedrive;
 use crate::redis::Store;
 use shared::telemetry::chain;
 
-/// Between two attempts to reach Redis.
-const REDIS_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two looks at whether it has healed, where a look costs Pipedrive nothing.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Before Cloudflare is tried again: it blocks those who go on despite limits.
 const BLOCKED_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -183,8 +183,11 @@ impl Gatekeeper {
             tracing::warn!(error = chain(&error), "Redis cannot be used yet");
             return false;
         }
+        let elapsed = clock::now().duration_since(since).unsigned_abs();
         match closure {
             Closure::Redis => true,
+            // `users/me` may be let through where the rest is not: only time tells.
+            Closure::Blocked if elapsed < BLOCKED_INTERVAL => false,
             Closure::Unauthorized { .. } | Closure::Blocked => match self.client.probe().await {
                 Ok(_) => true,
                 Err(error) => {
@@ -192,17 +195,14 @@ impl Gatekeeper {
                     false
                 }
             },
-            Closure::BudgetSpent { wait } => {
-                clock::now().duration_since(since).unsigned_abs() >= wait
-            }
+            Closure::BudgetSpent { wait } => elapsed >= wait,
         }
     }
 
     fn interval(&self, closure: Closure) -> Duration {
         match closure {
-            Closure::Redis | Closure::BudgetSpent { .. } => REDIS_INTERVAL,
+            Closure::Redis | Closure::Blocked | Closure::BudgetSpent { .. } => POLL_INTERVAL,
             Closure::Unauthorized { .. } => self.probe_interval,
-            Closure::Blocked => BLOCKED_INTERVAL,
         }
     }
 }

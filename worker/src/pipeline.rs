@@ -118,7 +118,11 @@ impl Pipeline {
     async fn run_in_quarantine(&self, message: &Inbound) -> Result<Outcome, Failed> {
         let pass = self.quarantine.enter(message).await.during(At::Decode)?;
         let outcome = self.run(message).await;
-        self.quarantine.leave(pass).await.during(At::Decode)?;
+        let was_tried = !matches!(&outcome, Err(failed) if matches!(failed.failure, Failure::Busy));
+        self.quarantine
+            .leave(pass, was_tried)
+            .await
+            .during(At::Decode)?;
         outcome
     }
 
@@ -187,7 +191,9 @@ impl Pipeline {
             is_surely_new,
             owner: &owner,
         };
-        let mut pauses = backoff::pauses(BUSY_PAUSE, BUSY_TRIES);
+        // A suspect keeps the others waiting: it does not wait itself.
+        let tries = if message.is_suspect() { 0 } else { BUSY_TRIES };
+        let mut pauses = backoff::pauses(BUSY_PAUSE, tries);
         loop {
             match self.ledger.claim(&request).await? {
                 Claim::Granted(lease, job) => return Ok(Some((lease, job))),
@@ -282,6 +288,7 @@ impl Pipeline {
                     since,
                     reason,
                     deferred,
+                    failed_deliveries: message.envelope.failed_deliveries,
                 };
                 let properties = message::retry(message.properties(), &headers);
                 return message.retry(&self.publisher, delay, properties).await;
