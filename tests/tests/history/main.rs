@@ -8,7 +8,7 @@ use jiff::Timestamp;
 const CALLER: &str = "+12025550143";
 
 fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_800_000_000 + second).unwrap()
+    Timestamp::from_second(1_800_000_000 + second).expect("a time of this century")
 }
 
 fn event(interaction: &str, key: &str, fact: &str) -> Posted {
