@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use shared::broker::topology;
 use shared::config::{self, Settings};
@@ -16,6 +17,8 @@ use crate::services::{Environment, Management, QueuedMessage, Vhost, wait_until}
 
 /// Longer than anything takes that a test waits for, on a machine that is busy with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Older than anything that happens in a test.
+const EPOCH_AGE_MS: i64 = 30 * 86_400_000;
 /// The token of webhooks.
 pub const WEBHOOK_TOKEN: &str = "test-webhook-token";
 
@@ -117,6 +120,7 @@ impl Builder {
         ];
         variables.extend(self.settings);
         let settings = config::load_from(None, variables.clone())?;
+        begin_epoch(&settings.redis).await?;
         let stop = CancellationToken::new();
         let ingest = ingest::startup::Application::build(&settings).await?;
         let ingest_port = ingest.port();
@@ -352,6 +356,26 @@ impl TestApp {
         .await
         .context("not ready")
     }
+}
+
+/// Lets Redis be known to remember everything for long. A prefix that is new looks like one that lost its data, and for a
+/// day after that nearly everything is looked for before it is written.
+async fn begin_epoch(settings: &config::Redis) -> Result<()> {
+    let client = redis::Client::open(settings.url.expose_secret())?;
+    let mut connection = client.get_multiplexed_async_connection().await?;
+    let info: String = redis::cmd("INFO")
+        .arg("server")
+        .query_async(&mut connection)
+        .await?;
+    let run = info.lines().find_map(|line| line.strip_prefix("run_id:"));
+    let since = shared::clock::now().as_millisecond() - EPOCH_AGE_MS;
+    redis::cmd("HSET")
+        .arg(format!("{}:epoch", settings.prefix))
+        .arg(&["id", "of-old", "run", run.context("Redis tells its run")?])
+        .arg(&["since", &since.to_string()])
+        .exec_async(&mut connection)
+        .await
+        .context("begin an epoch")
 }
 
 /// What `ingest` answered.

@@ -173,6 +173,7 @@ fn pipeline(
     worker: String,
 ) -> Pipeline {
     let (pipedrive, region) = (&settings.pipedrive, settings.phone.default_region);
+    let in_flight = pipedrive.request_timeout + pipedrive.settle_time;
     Pipeline {
         ledger: Ledger::new(store.clone(), settings.worker.lease),
         finder: PersonFinder {
@@ -181,6 +182,7 @@ fn pipeline(
             region,
             settle_time: pipedrive.settle_time,
             search_lag: pipedrive.search_lag,
+            in_flight,
         },
         recorder: Recorder {
             client,
@@ -192,6 +194,7 @@ fn pipeline(
             },
             link_open_deal: pipedrive.link_open_deal,
             settle_time: pipedrive.settle_time,
+            in_flight,
         },
         region,
         schedule: RetrySchedule::new(settings.retry.delays.clone(), settings.retry.max_age),
