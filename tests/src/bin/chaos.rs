@@ -44,6 +44,11 @@ struct Arguments {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
     workers: u8,
 
+    /// How long after the last fault everything may take to settle. A message that RabbitMQ was just moving from a retry
+    /// queue when it was struck is tried again by it after three minutes.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    patience: Duration,
+
     /// No faults at all.
     #[arg(long)]
     calm: bool,
@@ -65,6 +70,7 @@ async fn main() -> ExitCode {
             duration: arguments.duration,
             workers: usize::from(arguments.workers),
         },
+        patience: arguments.patience,
         misbehaves: !arguments.calm,
         report: arguments.report,
         command: format!("make chaos CHAOS='{}'", given.join(" ")),

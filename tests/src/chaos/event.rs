@@ -115,7 +115,7 @@ impl Event {
                 "user.end",
                 &json!({
                     "userId": self.uuid('a'), "queueId": self.uuid('b'), "disconnectType": "PEER",
-                    "interactingDurationMs": 90_000, "heldDurationMs": 5_000,
+                    "interactingDurationMs": 45_000, "heldDurationMs": 5_000,
                 }),
             ),
             Form::Acw => self.detail(
@@ -169,7 +169,7 @@ impl Event {
     }
 
     fn seconds(&self) -> usize {
-        60 + self.index % 3000
+        60 + self.index % 240
     }
 
     fn uuid(&self, sort: char) -> String {

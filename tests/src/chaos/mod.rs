@@ -36,9 +36,6 @@ use self::storm::StormLog;
 use self::system::System;
 use crate::history::{self, History, Verdict};
 
-/// How long after the storm everything must be settled. A message whose dead-lettering was cut short inside the broker
-/// is tried again by it after three minutes.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long all must be idle to be called so: longer than the latest effect, and than the counts of the broker are old.
 const IDLE_FOR: Duration = Duration::from_secs(8);
 const SETTLE_POLL: Duration = Duration::from_secs(2);
@@ -50,6 +47,8 @@ pub struct Options {
     pub seed: u64,
     /// How much happens.
     pub size: Size,
+    /// How long after the storm everything must be settled.
+    pub patience: Duration,
     /// Whether the sandbox misbehaves.
     pub misbehaves: bool,
     /// Where the report goes.
@@ -121,7 +120,10 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         posts: plan.posts.len(),
         strikes: options.size.strikes,
         begun,
-        duration: options.size.duration,
+        duration: plan
+            .posts
+            .last()
+            .map_or(options.size.duration, |last| last.at),
     };
     if options.misbehaves {
         misbehaviour::begin(&pipedrive, options.seed);
@@ -136,7 +138,8 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         )?;
         pipedrive.clear_faults();
         let stormed = begun.elapsed();
-        let (history, verdict, missing) = settle(&mut system, &answers, &known, &storm).await?;
+        let (history, verdict, missing) =
+            settle(&mut system, &answers, &known, &storm, options.patience).await?;
         Ok::<_, anyhow::Error>((stormed, history, verdict, missing))
     };
     let (stormed, history, verdict, missing) = tokio::select! {
@@ -176,6 +179,7 @@ async fn settle(
     answers: &Answers,
     known: &BTreeSet<i64>,
     storm: &StormLog,
+    patience: Duration,
 ) -> Result<(History, Verdict, Option<String>)> {
     let (begun, mut idle_since) = (Instant::now(), None::<Instant>);
     let pipedrive = system.pipedrive();
@@ -191,7 +195,7 @@ async fn settle(
             idle_since.get_or_insert_with(Instant::now);
         }
         let is_idle = idle_since.is_some_and(|since| since.elapsed() > IDLE_FOR);
-        let is_late = begun.elapsed() > SETTLE_TIMEOUT;
+        let is_late = begun.elapsed() > patience;
         if is_idle || is_late {
             let history = truth::gather(answers, &pipedrive, &system.management, known).await?;
             let verdict = history::check(&history);

@@ -1,6 +1,6 @@
 //! Gathers what came of a campaign, for the check of its history.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use shared::broker::topology;
 
 use super::senders::Answers;
 use crate::history::{Activity, DeadLetter, History, Person, Verdict};
-use crate::pipedrive::Control;
+use crate::pipedrive::{Control, Item};
 use crate::services::{Management, QueuedMessage};
 
 /// The virtual host of a private broker.
@@ -28,6 +28,7 @@ pub(super) async fn gather(
     let letters = management
         .get_messages(VHOST, topology::DEAD_LETTER_QUEUE, DEAD_LETTERS_MAX)
         .await?;
+    let written = written(pipedrive);
     let activities = pipedrive.activities().into_iter();
     let persons = pipedrive.persons().into_iter();
     Ok(History {
@@ -37,7 +38,11 @@ pub(super) async fn gather(
                 id: activity.id,
                 note: activity.note.unwrap_or_default(),
                 person: activity.person_id,
-                written: activity.update_time,
+                // Pipedrive's own time has whole seconds.
+                written: written
+                    .get(&activity.id)
+                    .copied()
+                    .unwrap_or(activity.update_time),
             })
             .collect(),
         persons: persons
@@ -49,6 +54,23 @@ pub(super) async fn gather(
             .collect(),
         dead_letters: letters.iter().map(dead_letter).collect(),
     })
+}
+
+/// When the last request that changed an activity arrived, by activity.
+fn written(pipedrive: &Control) -> BTreeMap<i64, Timestamp> {
+    let mut written = BTreeMap::new();
+    for request in pipedrive.requests() {
+        for effect in request
+            .effects
+            .iter()
+            .filter(|it| it.item == Item::Activity)
+        {
+            if let Ok(id) = effect.id.parse() {
+                written.insert(id, request.at);
+            }
+        }
+    }
+    written
 }
 
 fn dead_letter(letter: &QueuedMessage) -> DeadLetter {
