@@ -6,6 +6,7 @@ use shared::clock;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::installation::Installation;
 use crate::pipedrive;
 use crate::redis::Store;
 use shared::telemetry::chain;
@@ -142,6 +143,8 @@ pub struct Gatekeeper {
     pub gate: Gate,
     /// Must be connected, whatever else closed the gate.
     pub store: Store,
+    /// Knows whether Redis lost its data.
+    pub installation: Installation,
     /// Is asked who we are.
     pub client: pipedrive::Client,
     /// Between two such questions.
@@ -178,7 +181,10 @@ impl Gatekeeper {
 
     async fn has_healed(&self, closure: Closure, since: jiff::Timestamp) -> bool {
         if !self.store.is_connected()
-            && let Err(error) = self.store.connect().await
+            && let Err(error) = self
+                .store
+                .connect(async || self.installation.is_first().await)
+                .await
         {
             tracing::warn!(error = chain(&error), "Redis cannot be used yet");
             return false;

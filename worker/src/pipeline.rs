@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use shared::broker::Publisher;
 use shared::broker::message::{self, DeadLetter, Retry};
 use shared::clock;
@@ -19,7 +19,7 @@ use shared::telemetry::chain;
 use crate::failure::{At, Failure};
 use crate::gate::Gate;
 use crate::inbound::{Decoded, Inbound, SettleError};
-use crate::person::PersonFinder;
+use crate::person::{CLOCK_SKEW, PersonFinder};
 use crate::quarantine::Quarantine;
 use crate::record::Attachment;
 use crate::redis::{Claim, ClaimRequest, Epoch, Job, Lease, Ledger};
@@ -29,8 +29,6 @@ use crate::retry::{Next, RetrySchedule};
 /// interaction come together.
 const BUSY_TRIES: usize = 5;
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
-/// How young the epoch may be for an event that only adds to others to be taken for the first of its interaction.
-const ENRICHING_HORIZON: SignedDuration = SignedDuration::from_hours(24);
 
 /// Processes messages, one at a time each.
 #[derive(Debug)]
@@ -339,17 +337,9 @@ fn wait_for_the_enriched(message: &Inbound, event: &Decoded, job: &Job) -> Resul
 
 /// Whether, by the message's own evidence, nobody can have recorded the interaction without this Redis knowing.
 fn is_surely_new(message: &Inbound, event: &Decoded, epoch: &Epoch) -> bool {
-    let horizon = if event.kind.enriches() {
-        ENRICHING_HORIZON
-    } else {
-        SignedDuration::ZERO
-    };
-    let began = event
-        .facts
-        .at
-        .checked_sub(horizon)
-        .unwrap_or(event.facts.at);
-    !message.was_seen_before() && began >= epoch.since
+    let earliest = event.facts.earliest();
+    let earliest = earliest.checked_sub(CLOCK_SKEW).unwrap_or(earliest);
+    !message.was_seen_before() && earliest >= epoch.since
 }
 
 fn is_poison(failure: &Failure) -> bool {

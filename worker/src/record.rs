@@ -17,6 +17,8 @@ const EXCERPT_MAX_CHARS: usize = 6_000;
 const NAME_MAX_CHARS: usize = 400;
 /// Longest address that is linked.
 const URL_MAX_BYTES: usize = 2_000;
+/// Labels of which a note has one line only: two would contradict each other.
+const HEAD_LABELS: [&str; 5] = ["Channel", "Direction", "When", "Customer", "Number"];
 /// Longest subject, in characters.
 const SUBJECT_MAX_CHARS: usize = 250;
 
@@ -143,6 +145,64 @@ pub fn is_marked(note: &str, interaction: &InteractionId) -> bool {
         let piece = piece.trim();
         piece == wanted || piece == escape(&wanted)
     })
+}
+
+/// Joins a note with that of an activity which was found, and whose events are forgotten: no line of either is lost, and
+/// one that only one side may have is that of the side that leads.
+#[must_use]
+pub fn inherit(note: &str, inherited: &str, inherited_leads: bool) -> String {
+    let (ours, theirs) = (body_lines(note), body_lines(inherited));
+    let (mut lines, following) = if inherited_leads {
+        (theirs, ours)
+    } else {
+        (ours, theirs)
+    };
+    for line in following {
+        let is_told = lines.iter().any(|known| text_of(known) == text_of(line));
+        let is_taken = HEAD_LABELS.iter().any(|label| {
+            has_label(line, label) && lines.iter().any(|known| has_label(known, label))
+        });
+        if !is_told && !is_taken {
+            lines.push(line);
+        }
+    }
+    let marker = note.rfind(MARKER).map_or("", |at| &note[at..]);
+    lines.push(marker);
+    lines.join("<br>")
+}
+
+/// The lines of a note but the marker.
+fn body_lines(note: &str) -> Vec<&str> {
+    let pieces = ["<br>", "<br/>", "<br />", "\n"]
+        .iter()
+        .fold(vec![note], |pieces, separator| {
+            let split = pieces.into_iter().map(|piece| piece.split(separator));
+            split.flatten().collect()
+        });
+    let is_body =
+        |line: &&str| !line.trim().is_empty() && !text_of(line).starts_with(MARKER.trim());
+    pieces.into_iter().filter(is_body).collect()
+}
+
+fn has_label(line: &str, label: &str) -> bool {
+    text_of(line)
+        .strip_prefix(label)
+        .is_some_and(|rest| rest.starts_with(':'))
+}
+
+/// A line without its tags.
+fn text_of(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut is_in_tag = false;
+    for c in line.trim().chars() {
+        match c {
+            '<' => is_in_tag = true,
+            '>' => is_in_tag = false,
+            other if !is_in_tag => text.push(other),
+            _ => {}
+        }
+    }
+    text
 }
 
 fn subject(interaction: &Interaction, party: &Party) -> String {

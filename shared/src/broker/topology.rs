@@ -45,6 +45,8 @@ const DEAD_DELIVERY_LIMIT: i64 = 1_000_000;
 
 /// AMQP's reply code for an object that exists with other arguments.
 const PRECONDITION_FAILED: u16 = 406;
+/// AMQP's reply code for an object that does not exist.
+const NOT_FOUND: u16 = 404;
 
 /// How long a new quorum queue is left alone. RabbitMQ writes down that it is a member of the queue only after 500 ms of
 /// rest; killed before, it comes back as a new member of an empty queue, and confirmed messages are gone (seen with
@@ -150,6 +152,64 @@ async fn declare_all(channel: &Channel, delays: &[RetryDelay]) -> Result<Queue, 
         .await?;
     }
     Ok(work)
+}
+
+/// Whether an installation left its mark; see [`mark`]. Asking closes the channel that is used for it.
+///
+/// # Errors
+///
+/// When the broker fails.
+pub async fn is_marked(connection: &Connection, installation: &str) -> Result<bool, TopologyError> {
+    let options = ExchangeDeclareOptions {
+        passive: true,
+        ..ExchangeDeclareOptions::default()
+    };
+    match declare_mark(connection, installation, options).await {
+        Ok(()) => Ok(true),
+        Err(TopologyError::Failed { source, .. }) if reply_code(&source) == Some(NOT_FOUND) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Leaves the mark of an installation: an exchange that nobody publishes to. It outlives whatever happens to Redis.
+///
+/// # Errors
+///
+/// When the broker fails.
+pub async fn mark(connection: &Connection, installation: &str) -> Result<(), TopologyError> {
+    let options = ExchangeDeclareOptions {
+        durable: true,
+        internal: true,
+        ..ExchangeDeclareOptions::default()
+    };
+    declare_mark(connection, installation, options).await
+}
+
+async fn declare_mark(
+    connection: &Connection,
+    installation: &str,
+    options: ExchangeDeclareOptions,
+) -> Result<(), TopologyError> {
+    let name = format!("{EXCHANGE}.installed.{installation}");
+    let object = || format!("exchange {name}");
+    let channel = connection.create_channel().await;
+    let channel = channel.map_err(|source| failure(object(), source))?;
+    let declared = channel.exchange_declare(
+        name.as_str().into(),
+        ExchangeKind::Direct,
+        options,
+        FieldTable::default(),
+    );
+    declared.await.map_err(|source| failure(object(), source))
+}
+
+fn reply_code(error: &lapin::Error) -> Option<u16> {
+    match error.kind() {
+        lapin::ErrorKind::ProtocolError(error) => Some(error.get_id()),
+        _ => None,
+    }
 }
 
 fn quorum_queue(delivery_limit: i64) -> FieldTable {

@@ -2,6 +2,8 @@
 //!
 //! The worker runs as a process of its own, built with kill points; it dies there, and another takes over.
 
+mod forgotten;
+mod late;
 mod points;
 mod poison;
 mod process;
