@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use shared::clock;
 use shared::domain::facts::Facts;
-use shared::domain::ids::{ActivityId, DealId, PersonId, sha256_hex};
+use shared::domain::ids::{ActivityId, DealId, sha256_hex};
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
 use shared::kill_point::{self, KillPoint};
@@ -116,7 +116,7 @@ impl Recorder {
             None => {
                 job.person = attachment.person();
                 job.written = Some(digest.clone());
-                self.create(lease, job, activity).await?
+                self.create(lease, job, activity, attachment).await?
             }
         };
         job.person = attachment.person();
@@ -171,11 +171,10 @@ impl Recorder {
         lease: &Lease,
         job: &Job,
         mut activity: Activity,
+        attachment: &Attachment,
     ) -> Result<Recorded, Failure> {
-        if let Some(person) = job.person {
-            lease.renew().await?;
-            activity.deal_id = self.deal(person).await?;
-        }
+        lease.renew().await?;
+        activity.deal_id = self.deal(attachment).await?;
         lease.intend_activity(job, clock::now()).await?;
         kill_point::reach(KillPoint::ActivityIntended).await;
         match self.client.create_activity(&activity).await {
@@ -202,9 +201,10 @@ impl Recorder {
     ) -> Result<Recorded, Failure> {
         lease.renew().await?;
         let moves = job.person != attachment.person();
-        let deal_id = match attachment.person() {
-            Some(person) if moves => self.deal(person).await?,
-            _ => None,
+        let deal_id = if moves {
+            self.deal(attachment).await?
+        } else {
+            None
         };
         let head = Head {
             subject: &activity.subject,
@@ -232,11 +232,14 @@ impl Recorder {
     }
 
     /// The person's only open deal. Not being allowed to look at deals is no reason to lose a call.
-    async fn deal(&self, person: PersonId) -> Result<Option<DealId>, Failure> {
+    async fn deal(&self, attachment: &Attachment) -> Result<Option<DealId>, Failure> {
+        let Attachment::Person(person) = attachment else {
+            return Ok(None);
+        };
         if !self.link_open_deal {
             return Ok(None);
         }
-        match self.client.only_open_deal(person).await {
+        match self.client.only_open_deal(*person).await {
             Err(error @ (PipedriveError::Forbidden { .. } | PipedriveError::Rejected { .. })) => {
                 tracing::warn!(%error, "No deal is linked");
                 Ok(None)

@@ -30,6 +30,8 @@ pub struct PersonFinder {
     pub people: People,
     /// How stored numbers without country code are read.
     pub region: Option<Region>,
+    /// Whether a number is searched in its international form too.
+    pub search_international: bool,
     /// How long after a lost answer a record may still appear.
     pub settle_time: Duration,
     /// How long the search may not know a person.
@@ -122,7 +124,7 @@ impl PersonFinder {
                 }
                 self.create(lease, number, name)
                     .await
-                    .map(Attachment::Person)
+                    .map(Attachment::NewPerson)
             }
         }
     }
@@ -145,7 +147,7 @@ impl PersonFinder {
     }
 
     async fn search(&self, lease: &PersonLease, number: &E164) -> Result<PersonMatch, Failure> {
-        for term in matching::search_terms(number) {
+        for term in matching::search_terms(number, self.search_international) {
             lease.renew().await?;
             let candidates = self.client.search_by_phone(&term).await?;
             let found = matching::match_person(&candidates, number, self.region);

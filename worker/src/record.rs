@@ -27,6 +27,8 @@ const SUBJECT_MAX_CHARS: usize = 250;
 pub enum Attachment {
     /// One person.
     Person(PersonId),
+    /// A person created just now: nobody had the number, and there can be no deal yet.
+    NewPerson(PersonId),
     /// Nobody: there is no number to look up.
     Nobody,
     /// Nobody, since several people share the number.
@@ -38,7 +40,7 @@ impl Attachment {
     #[must_use]
     pub fn person(&self) -> Option<PersonId> {
         match self {
-            Self::Person(id) => Some(*id),
+            Self::Person(id) | Self::NewPerson(id) => Some(*id),
             Self::Nobody | Self::Shared(_) => None,
         }
     }

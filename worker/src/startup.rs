@@ -187,6 +187,7 @@ fn pipeline(
             client: client.clone(),
             people: People::new(store.clone(), settings.worker.lease),
             region,
+            search_international: pipedrive.search_international,
             settle_time: pipedrive.settle_time,
             search_lag: pipedrive.search_lag,
             in_flight,

@@ -1,6 +1,7 @@
 //! End to end: a webhook goes in, what lands in Pipedrive and in RabbitMQ is looked at.
 
 mod classes;
+mod costing;
 mod failing;
 mod matching;
 mod publishing;
