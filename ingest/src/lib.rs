@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod check;
+pub mod cli;
 pub mod draining;
 pub mod error;
 mod metrics;

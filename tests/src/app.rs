@@ -72,6 +72,7 @@ impl Builder {
                 "BRIDGE__INGEST__LISTEN".to_owned(),
                 "127.0.0.1:0".to_owned(),
             ),
+            ("BRIDGE__INGEST__DRAIN".to_owned(), "0s".to_owned()),
             (
                 "BRIDGE__WORKER__LISTEN".to_owned(),
                 "127.0.0.1:0".to_owned(),
@@ -246,8 +247,10 @@ impl TestApp {
             .await
             .expect("ingest answers");
         let status = answer.status().as_u16();
+        let retry_after = answer.headers().get("retry-after");
         Answer {
             status,
+            retry_after: retry_after.map(|value| value.to_str().unwrap_or_default().to_owned()),
             body: answer.json().await.unwrap_or(Value::Null),
         }
     }
@@ -384,6 +387,8 @@ impl TestApp {
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
+    /// The header `Retry-After`.
+    pub retry_after: Option<String>,
     /// The JSON body.
     pub body: Value,
 }

@@ -21,12 +21,13 @@ const OVERHEAD_BYTES: u64 = 64;
 
 /// The journal first: a write-ahead log needs one sync a transaction. `FULL` makes that sync before a transaction is
 /// committed. The exclusive lock is held until the process ends, however it ends, and spares a file of shared memory.
-/// Bodies are personal data: what was deleted is overwritten.
+/// Bodies are personal data: what was deleted is overwritten, and nothing is written elsewhere.
 const SETTINGS: &str = "
     PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA secure_delete = ON;
+    PRAGMA temp_store = MEMORY;
 ";
 
 /// An id is never used again: SQLite would otherwise give that of the last, deleted record to the next.

@@ -5,3 +5,4 @@ mod matching;
 mod publishing;
 mod recording;
 mod replaying;
+mod spooling;
