@@ -3,5 +3,6 @@
 //! Nothing in here is part of the product; `ingest` and `worker` never depend on it.
 
 pub mod app;
+pub mod demo;
 pub mod pipedrive;
 pub mod services;
