@@ -247,10 +247,8 @@ impl TestApp {
             .await
             .expect("ingest answers");
         let status = answer.status().as_u16();
-        let retry_after = answer.headers().get("retry-after");
         Answer {
             status,
-            retry_after: retry_after.map(|value| value.to_str().unwrap_or_default().to_owned()),
             body: answer.json().await.unwrap_or(Value::Null),
         }
     }
@@ -387,8 +385,6 @@ impl TestApp {
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// The header `Retry-After`.
-    pub retry_after: Option<String>,
     /// The JSON body.
     pub body: Value,
 }
