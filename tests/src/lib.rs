@@ -4,5 +4,6 @@
 
 pub mod app;
 pub mod demo;
+pub mod fleet;
 pub mod pipedrive;
 pub mod services;

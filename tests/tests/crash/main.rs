@@ -2,6 +2,7 @@
 //!
 //! The service under test runs as a process of its own, built with kill points; it dies there, and another takes over.
 
+mod deploy;
 mod points;
 mod poison;
 mod process;

@@ -7,10 +7,15 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use bridge_tests::app::{TestApp, WEBHOOK_TOKEN};
 use bridge_tests::services::wait_until;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
 /// Longer than a service needs to reach any point.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What an orchestrator grants: the default of `worker.grace_period`.
+const GRACE_PERIOD: Duration = Duration::from_secs(25);
 
 /// A running worker. It dies with the test.
 pub struct Worker(Running);
@@ -31,12 +36,18 @@ impl Worker {
     pub async fn kill(self) {
         self.0.kill().await;
     }
+
+    /// Ends it with SIGTERM, and waits until it has drained.
+    pub async fn terminate(self) {
+        self.0.terminate().await;
+    }
 }
 
 /// A running ingest. It dies with the test.
 pub struct Ingest {
     running: Running,
     client: Client,
+    port: u16,
 }
 
 impl Ingest {
@@ -51,6 +62,16 @@ impl Ingest {
             .and_then(|listener| listener.local_addr())
             .expect("a free port")
             .port();
+        Self::start_on(port, app, settings, kill_point).await
+    }
+
+    /// [`Self::start`] on a port of the caller's choice.
+    pub async fn start_on(
+        port: u16,
+        app: &TestApp,
+        settings: &[(&'static str, String)],
+        kill_point: &str,
+    ) -> Self {
         let mut settings = settings.to_vec();
         settings.push(("BRIDGE__INGEST__LISTEN", format!("127.0.0.1:{port}")));
         let program = env!("CARGO_BIN_EXE_ingest-with-kill-points");
@@ -63,6 +84,7 @@ impl Ingest {
                     .expect("a client"),
                 url: format!("http://127.0.0.1:{port}"),
             },
+            port,
         };
         wait_until("a ready ingest", PATIENCE, async || {
             ingest.client.get("/health/ready").await
@@ -70,6 +92,11 @@ impl Ingest {
         .await
         .unwrap_or_else(|error| panic!("{error:#}"));
         ingest
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Somebody who sends to it.
@@ -116,6 +143,11 @@ impl Ingest {
     /// Ends it with SIGKILL.
     pub async fn kill(self) {
         self.running.kill().await;
+    }
+
+    /// Ends it with SIGTERM, and waits until it has drained.
+    pub async fn terminate(self) {
+        self.running.terminate().await;
     }
 }
 
@@ -173,6 +205,17 @@ impl Running {
             .expect("the service reaches its kill point")
             .expect("the service can be waited for");
         assert!(!status.success(), "the service was to die, but ended well");
+    }
+
+    async fn terminate(mut self) {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        let id = Pid::from_raw(id.expect("the service runs"));
+        kill(id, Signal::SIGTERM).expect("the service can be told to stop");
+        let ended = tokio::time::timeout(GRACE_PERIOD, self.child.wait()).await;
+        let status = ended
+            .expect("the service drains within its grace period")
+            .expect("the service can be waited for");
+        assert!(status.success(), "the service ended with {status}");
     }
 
     async fn kill(mut self) {

@@ -1,5 +1,6 @@
 //! End to end: a webhook goes in, what lands in Pipedrive and in RabbitMQ is looked at.
 
+mod deploying;
 mod failing;
 mod matching;
 mod publishing;
