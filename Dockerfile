@@ -32,6 +32,8 @@ FROM debian:trixie-slim AS runtime
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
+# Where ingest keeps what RabbitMQ does not take; a volume mounted there gets its owner from here.
+RUN install --directory --owner 10001 --group 10001 --mode 700 /var/lib/bridge
 # Nobody in particular; a number, so that Kubernetes can see that it is not root.
 USER 10001:10001
 
@@ -42,5 +44,7 @@ CMD ["sandbox", "--listen", "0.0.0.0:8090"]
 
 FROM runtime AS bridge
 COPY --from=build /build/target/release/ingest /build/target/release/worker /usr/local/bin/
+# Without a volume it lasts as long as the container.
+ENV BRIDGE__INGEST__SPOOL__PATH=/var/lib/bridge/spool.sqlite
 EXPOSE 8080 8081
 CMD ["ingest"]

@@ -8,6 +8,7 @@ use shared::config::{self, Auth, Settings};
 use shared::telemetry::chain;
 
 use crate::auth::Authenticator;
+use crate::spool::{self, OpenError};
 
 /// What was found about one item.
 struct Finding {
@@ -26,7 +27,7 @@ struct Problem {
 ///
 /// When the findings cannot be written.
 pub async fn run(settings: &Settings, out: &mut impl Write) -> io::Result<bool> {
-    let mut findings = vec![listen(settings), authentication(settings)];
+    let mut findings = vec![listen(settings), authentication(settings), spool(settings)];
     findings.extend(rabbitmq(settings).await);
     for Finding { item, result } in &findings {
         match result {
@@ -86,6 +87,52 @@ fn counts(auth: &Auth) -> String {
         auth.basic.len(),
         auth.signature_secrets.len()
     )
+}
+
+fn spool(settings: &Settings) -> Finding {
+    let Some(path) = &settings.ingest.spool.path else {
+        let found =
+            "none (ingest.spool.path is empty): while RabbitMQ is away, webhooks are answered 503";
+        return Finding {
+            item: "spool",
+            result: Ok(found.to_owned()),
+        };
+    };
+    let limit = settings.ingest.spool.max_bytes;
+    let result = match spool::inspect(path) {
+        Ok(None) => Ok(format!(
+            "{} will be made, for {limit} bytes",
+            path.display()
+        )),
+        Ok(Some(depth)) => Ok(format!(
+            "{} holds {} messages, {} of {limit} bytes",
+            path.display(),
+            depth.messages,
+            depth.bytes
+        )),
+        Err(OpenError::InUse(path)) => Ok(format!(
+            "{} is in use; right if ingest runs already",
+            path.display()
+        )),
+        Err(error) => Err(Problem {
+            what: error.to_string(),
+            remedy: match error {
+                OpenError::Newer { .. } => {
+                    "start the newer version once more, until it has drained the spool"
+                }
+                OpenError::Damaged { .. } => {
+                    "move the file and its -wal aside; nothing in it is deleted"
+                }
+                OpenError::Unusable { .. } | OpenError::InUse(_) => {
+                    "set ingest.spool.path (BRIDGE__INGEST__SPOOL__PATH) to a file that this user may write"
+                }
+            },
+        }),
+    };
+    Finding {
+        item: "spool",
+        result,
+    }
 }
 
 async fn rabbitmq(settings: &Settings) -> Vec<Finding> {

@@ -14,6 +14,7 @@ use shared::broker::PublishError;
 use shared::domain::event::Unrecognised;
 
 use crate::auth::Unauthenticated;
+use crate::spool::SpoolError;
 
 /// A webhook was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,9 @@ pub enum WebhookError {
     /// The broker did not confirm in time; it may have the message.
     #[error("the event was not confirmed within {}", humantime::format_duration(*.0))]
     NotConfirmed(Duration),
+    /// Neither the broker nor the spool has the message, or does not say so.
+    #[error("the event could neither be queued nor kept")]
+    NotSpooled(#[from] SpoolError),
 }
 
 /// What every answer but a 200 says.
@@ -64,7 +68,9 @@ impl WebhookError {
                 | Unrecognised::Missing(_)
                 | Unrecognised::Invalid { .. },
             ) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotPublished(_) | Self::NotConfirmed(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotPublished(_) | Self::NotConfirmed(_) | Self::NotSpooled(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -84,6 +90,8 @@ impl WebhookError {
             Self::NotPublished(PublishError::Lost(_)) => "lost",
             Self::NotPublished(PublishError::Unconfirmed) => "unconfirmed",
             Self::NotConfirmed(_) => "timeout",
+            Self::NotSpooled(SpoolError::Full(_)) => "spool_full",
+            Self::NotSpooled(SpoolError::Failed(_) | SpoolError::TimedOut(_)) => "spool_failed",
         }
     }
 
@@ -97,7 +105,7 @@ impl WebhookError {
                     response.append_header((WWW_AUTHENTICATE, *challenge));
                 }
             }
-            Self::NotPublished(_) | Self::NotConfirmed(_) => {
+            Self::NotPublished(_) | Self::NotConfirmed(_) | Self::NotSpooled(_) => {
                 response.insert_header((RETRY_AFTER, whole_seconds(retry_after)));
             }
             Self::TooLarge { .. } | Self::Incomplete(_) | Self::Unrecognised(_) => {}
@@ -176,6 +184,12 @@ mod tests {
                 WebhookError::NotConfirmed(Duration::from_secs(3)),
                 503,
                 "timeout",
+            ),
+            (SpoolError::Full(1).into(), 503, "spool_full"),
+            (
+                SpoolError::Failed("disk I/O error".to_owned()).into(),
+                503,
+                "spool_failed",
             ),
         ];
 

@@ -1,11 +1,16 @@
 //! Takes Genesys' webhooks: authenticates, recognises, publishes, and answers once the broker has confirmed.
 //!
-//! What an event means is `shared::domain`'s; what becomes of it is the worker's. This service keeps nothing.
+//! What an event means is `shared::domain`'s; what becomes of it is the worker's. This service keeps nothing but what
+//! waits for the broker, in its spool.
 
 pub mod auth;
 pub mod check;
+pub mod cli;
+pub mod draining;
 pub mod error;
 mod metrics;
+pub mod publishers;
 pub mod routes;
 pub mod signature;
+pub mod spool;
 pub mod startup;

@@ -1,16 +1,20 @@
 //! What is counted. Handles are registered once, so that counting takes no look-up and every series exists at zero.
 
+use jiff::Timestamp;
 use metrics::{Counter, Histogram, Unit};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::error::WebhookError;
+use crate::spool::Depth;
 
 /// The webhook's metrics.
 pub struct Metrics {
     /// Requests to the webhook.
     pub received: Counter,
-    /// Answered 200 after the confirm.
+    /// Answered 200 after the confirm, or after the spool's sync.
     pub accepted: Counter,
+    /// Those of them that went to the spool.
+    pub spooled: Counter,
     /// Time from the hand-over to the broker to its confirm.
     pub publish_seconds: Histogram,
     ignored: ByReason,
@@ -25,7 +29,7 @@ impl Metrics {
         metrics::describe_counter!("bridge_ingest_received_total", "Webhook requests received");
         metrics::describe_counter!(
             "bridge_ingest_accepted_total",
-            "Webhook requests answered 200 after the broker's confirm"
+            "Webhook requests answered 200 because the broker or the spool has them"
         );
         metrics::describe_counter!(
             "bridge_ingest_ignored_total",
@@ -48,9 +52,11 @@ impl Metrics {
             PUBLISHER_UP,
             "1 when messages can be published, 0 when the broker is away or blocks"
         );
+        describe_spool();
         Self {
             received: metrics::counter!("bridge_ingest_received_total"),
             accepted: metrics::counter!("bridge_ingest_accepted_total"),
+            spooled: metrics::counter!("bridge_ingest_spooled_total"),
             publish_seconds: metrics::histogram!("bridge_ingest_publish_seconds"),
             ignored: ByReason::new(
                 "bridge_ingest_ignored_total",
@@ -76,6 +82,8 @@ impl Metrics {
                     "lost",
                     "unconfirmed",
                     "timeout",
+                    "spool_full",
+                    "spool_failed",
                 ],
             ),
         }
@@ -97,6 +105,57 @@ impl Metrics {
 }
 
 const PUBLISHER_UP: &str = "bridge_ingest_publisher_up";
+
+const SPOOL_MESSAGES: &str = "bridge_ingest_spool_messages";
+const SPOOL_BYTES: &str = "bridge_ingest_spool_bytes";
+const SPOOL_MAX_BYTES: &str = "bridge_ingest_spool_max_bytes";
+const SPOOL_OLDEST: &str = "bridge_ingest_spool_oldest_age_seconds";
+const DRAINED: &str = "bridge_ingest_drained_total";
+
+fn describe_spool() {
+    metrics::describe_counter!(
+        "bridge_ingest_spooled_total",
+        "Events that the broker did not take, and that went to the spool"
+    );
+    metrics::describe_counter!(DRAINED, "Events of the spool that the broker confirmed");
+    metrics::describe_gauge!(SPOOL_MESSAGES, "Events in the spool");
+    metrics::describe_gauge!(SPOOL_BYTES, Unit::Bytes, "Size of the events in the spool");
+    metrics::describe_gauge!(
+        SPOOL_MAX_BYTES,
+        Unit::Bytes,
+        "What the spool may hold; 0 without a spool"
+    );
+    metrics::describe_gauge!(
+        SPOOL_OLDEST,
+        Unit::Seconds,
+        "Time since the oldest event in the spool was received; 0 when there is none"
+    );
+    // They exist from the start, and without a spool too.
+    for gauge in [SPOOL_MESSAGES, SPOOL_BYTES, SPOOL_MAX_BYTES, SPOOL_OLDEST] {
+        metrics::gauge!(gauge).set(0.0);
+    }
+    drop(drained());
+}
+
+/// Counts what is drained from the spool.
+pub fn drained() -> Counter {
+    metrics::counter!(DRAINED)
+}
+
+/// Tells what is in the spool; set when metrics are read.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a float, exact up to 2^53"
+)]
+pub fn set_spool(depth: &Depth, max_bytes: u64, now: Timestamp) {
+    let age = depth
+        .oldest
+        .map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64());
+    metrics::gauge!(SPOOL_MESSAGES).set(depth.messages as f64);
+    metrics::gauge!(SPOOL_BYTES).set(depth.bytes as f64);
+    metrics::gauge!(SPOOL_MAX_BYTES).set(max_bytes as f64);
+    metrics::gauge!(SPOOL_OLDEST).set(age.max(0.0));
+}
 
 /// Tells whether messages can be published; set when metrics are read.
 pub fn set_publisher_up(is_up: bool) {

@@ -6,20 +6,28 @@ use std::thread;
 use std::time::Duration;
 
 use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
+use futures_util::future::BoxFuture;
 use shared::broker::Publisher;
-use shared::config::{ConfigError, Settings};
+use shared::config::{ConfigError, Ingest, Settings};
 use shared::telemetry;
 use tokio_util::sync::CancellationToken;
 
-use crate::routes::{self, Webhook};
+use crate::draining::{self, Draining};
+use crate::metrics;
+use crate::publishers::Publishers;
+use crate::routes::{self, OptionalSpool, Webhook};
+use crate::spool::{Drain, Spool};
 
 /// The connection's name in RabbitMQ's management UI.
 const CONNECTION_NAME: &str = "ingest publisher";
+/// That of the connection over which the spool is drained.
+const SPOOL_CONNECTION_NAME: &str = "ingest spool";
 /// One thread takes more than the broker stores; more than a few only cost connections.
 const MAX_THREADS: usize = 4;
-/// How long a shutdown waits, beyond the publish budget, for requests whose body is still arriving.
+/// How long a shutdown waits, beyond the budgets of publishing and spooling, for requests whose body is still arriving.
 const BODY_GRACE: Duration = Duration::from_secs(5);
 /// Longer than the usual 60 s of a proxy in front, so that it is the proxy that ends an idle connection: the other way
 /// round a request may meet a connection that is just being closed.
@@ -29,44 +37,68 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 pub struct Application {
     address: SocketAddr,
     server: Server,
+    drain_time: Duration,
+    draining: Draining,
+    spool: Option<(Spool, Drain)>,
 }
 
 impl Application {
-    /// Checks the settings, takes the port, connects to the broker. A broker that is away is no error: the service comes
-    /// up, is not ready, and answers 503.
+    /// Checks the settings, opens the spool, takes the port, connects to the broker. A broker that is away is no error:
+    /// the service comes up, and keeps what arrives in its spool; without one it is not ready, and answers 503.
     ///
     /// # Errors
     ///
-    /// When nobody or anybody could post, the port is taken, the broker's address is unusable, or an existing exchange or
-    /// queue is not what it should be.
+    /// When nobody or anybody could post, the spool cannot be used, the port is taken, the broker's address is unusable,
+    /// or an existing exchange or queue is not what it should be.
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
-        let metrics = web::Data::new(telemetry::start_metrics()?);
-        let webhook = web::Data::new(Webhook::new(&settings.ingest, &metrics)?);
+        let recorder = web::Data::new(telemetry::start_metrics()?);
+        let spool = open_spool(&settings.ingest)?;
+        let webhook = Webhook::new(&settings.ingest, spool.clone(), &recorder)?;
+        let webhook = web::Data::new(webhook);
         let listener = bind(settings.ingest.listen)?;
         let address = listener
             .local_addr()
             .context("the listening socket has no address")?;
-        let (broker, delays) = (settings.broker.clone(), settings.retry.delays.clone());
-        let connect =
-            move || Publisher::start(broker.clone(), delays.clone(), CONNECTION_NAME.to_owned());
-        // A first connection, closed at once: what can never work is to end the start, not one of the threads.
-        drop(connect().await?);
+        let publishers = Publishers::default();
+        let connect = connector(settings, publishers.clone());
+        // A first connection, for the spool: what can never work is to end the start, not one of the threads.
+        let publisher = connect(SPOOL_CONNECTION_NAME).await?;
+        let publishers = web::Data::new(publishers);
+        let draining = Draining::default();
+        let shared_draining = web::Data::new(draining.clone());
+        let shared_spool: OptionalSpool = web::Data::new(spool.clone());
         let app = move || {
+            let connect = connect.clone();
             App::new()
                 .app_data(webhook.clone())
-                .app_data(metrics.clone())
-                .data_factory(connect.clone())
+                .app_data(recorder.clone())
+                .app_data(publishers.clone())
+                .app_data(shared_spool.clone())
+                .app_data(shared_draining.clone())
+                .data_factory(move || connect(CONNECTION_NAME))
                 .configure(routes::configure)
+                .wrap(from_fn(draining::close_connections))
         };
         let server = HttpServer::new(app)
             .workers(threads())
             .keep_alive(KEEP_ALIVE)
-            .shutdown_timeout((settings.ingest.publish_timeout + BODY_GRACE).as_secs())
+            .shutdown_timeout((settings.ingest.publish_timeout * 2 + BODY_GRACE).as_secs())
             .disable_signals()
             .listen(listener)
             .context("cannot serve on the listening socket")?
             .run();
-        Ok(Self { address, server })
+        let drain = |spool: Spool| Drain {
+            spool,
+            publisher,
+            drained: metrics::drained(),
+        };
+        Ok(Self {
+            address,
+            server,
+            drain_time: settings.ingest.drain,
+            draining,
+            spool: spool.map(|spool| (spool.clone(), drain(spool))),
+        })
     }
 
     /// The port taken; another than the setting's when that is 0.
@@ -75,7 +107,8 @@ impl Application {
         self.address.port()
     }
 
-    /// Serves until `shutdown`; then takes no new connections, and answers the requests in flight.
+    /// Serves until `shutdown`; then sends clients away for a while, takes no new connections any more, and answers the
+    /// requests in flight.
     ///
     /// # Errors
     ///
@@ -84,12 +117,63 @@ impl Application {
         tracing::info!(listening = %self.address, "ingest listens on {}", self.address);
         let handle = self.server.handle();
         let mut server = self.server;
+        // The spool is drained to the last, and closed when nobody can append any more.
+        let stopped = CancellationToken::new();
+        let (spool, drain) = self.spool.unzip();
+        let drain = drain.map(|drain| tokio::spawn(drain.run(stopped.clone())));
+        let ordered = async {
+            shutdown.cancelled().await;
+            self.draining.begin();
+            tokio::time::sleep(self.drain_time).await;
+        };
         let result = tokio::select! {
             ended = &mut server => ended,
-            () = shutdown.cancelled() => tokio::join!(server, handle.stop(true)).0,
+            () = ordered => tokio::join!(server, handle.stop(true)).0,
         };
+        stopped.cancel();
+        if let Some(drain) = drain {
+            drain.await.context("draining the spool panicked")?;
+        }
+        if let Some(spool) = spool {
+            spool.close().await;
+        }
         tracing::info!("ingest stopped");
         result.context("the server failed")
+    }
+}
+
+fn open_spool(settings: &Ingest) -> anyhow::Result<Option<Spool>> {
+    let spool = Spool::open(&settings.spool)?;
+    match &spool {
+        None => tracing::warn!(
+            "There is no spool: while RabbitMQ is away, webhooks are answered 503. Set ingest.spool.path \
+             (BRIDGE__INGEST__SPOOL__PATH) to a file on a local disk to keep them"
+        ),
+        Some(spool) => {
+            let messages = spool.status().depth.messages;
+            tracing::info!(
+                messages,
+                "The spool is open, with {messages} messages in it"
+            );
+        }
+    }
+    Ok(spool)
+}
+
+/// Makes publishers, and keeps an eye on all of them.
+fn connector(
+    settings: &Settings,
+    publishers: Publishers,
+) -> impl Fn(&'static str) -> BoxFuture<'static, anyhow::Result<Publisher>> + Clone + Send + 'static
+{
+    let (broker, delays) = (settings.broker.clone(), settings.retry.delays.clone());
+    move |name| {
+        let (broker, delays, publishers) = (broker.clone(), delays.clone(), publishers.clone());
+        Box::pin(async move {
+            let publisher = Publisher::start(broker, delays, name.to_owned()).await?;
+            publishers.add(&publisher);
+            Ok(publisher)
+        })
     }
 }
 

@@ -47,6 +47,7 @@ impl TestApp {
             ("BRIDGE__INGEST__LISTEN", "127.0.0.1:0"),
             ("BRIDGE__INGEST__AUTH__TOKENS", "token"),
             ("BRIDGE__INGEST__BODY_LIMIT_BYTES", "1024"),
+            ("BRIDGE__INGEST__DRAIN", "0s"),
             ("BRIDGE__BROKER__URL", broker),
         ];
         let variables = defaults.iter().chain(variables);

@@ -29,6 +29,14 @@ pub enum KillPoint {
     DeadLetterPublished,
     /// The broker confirmed a webhook's message, the sender has no answer.
     WebhookConfirmed,
+    /// The broker did not take a webhook's message, and it is not in the spool yet.
+    SpoolNeeded,
+    /// A webhook's message is in the spool for good, the sender has no answer.
+    Spooled,
+    /// The broker confirmed messages of the spool, they are still in it.
+    SpoolConfirmed,
+    /// Confirmed messages are out of the spool.
+    SpoolDeleted,
 }
 
 impl KillPoint {
@@ -47,6 +55,10 @@ impl KillPoint {
             Self::RetryPublished => "retry-published",
             Self::DeadLetterPublished => "dead-letter-published",
             Self::WebhookConfirmed => "webhook-confirmed",
+            Self::SpoolNeeded => "spool-needed",
+            Self::Spooled => "spooled",
+            Self::SpoolConfirmed => "spool-confirmed",
+            Self::SpoolDeleted => "spool-deleted",
         }
     }
 }

@@ -72,6 +72,7 @@ impl Builder {
                 "BRIDGE__INGEST__LISTEN".to_owned(),
                 "127.0.0.1:0".to_owned(),
             ),
+            ("BRIDGE__INGEST__DRAIN".to_owned(), "0s".to_owned()),
             (
                 "BRIDGE__WORKER__LISTEN".to_owned(),
                 "127.0.0.1:0".to_owned(),
@@ -211,7 +212,21 @@ impl TestApp {
     ///
     /// Panics if there is none, or it fails.
     pub async fn stop_worker(&mut self) {
-        let worker = self.workers.pop().expect("a worker runs");
+        let last = self.workers.len().checked_sub(1).expect("a worker runs");
+        self.stop_nth_worker(last).await;
+    }
+
+    /// Stops the worker that was started first, as [`Self::stop_worker`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is none, or it fails.
+    pub async fn stop_oldest_worker(&mut self) {
+        self.stop_nth_worker(0).await;
+    }
+
+    async fn stop_nth_worker(&mut self, n: usize) {
+        let worker = self.workers.remove(n);
         worker.stop.cancel();
         worker
             .task

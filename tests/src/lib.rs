@@ -5,6 +5,7 @@
 pub mod app;
 pub mod chaos;
 pub mod demo;
+pub mod fleet;
 pub mod history;
 pub mod pipedrive;
 pub mod services;

@@ -2,25 +2,82 @@
 
 use actix_web::{HttpResponse, web};
 use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::json;
 use shared::admin::{self, Readiness};
-use shared::broker::{Publisher, PublisherState};
+use shared::broker::PublisherState;
+use shared::clock;
 
-/// `GET /health/ready`: 200 when an event can be taken, which is when the publishing connection is up, the topology
-/// verified, and the broker does not block.
-pub async fn ready(publisher: web::Data<Publisher>) -> HttpResponse {
-    let missing = match publisher.state() {
-        PublisherState::Ready => Vec::new(),
-        PublisherState::Down(why) => vec![format!("no connection to RabbitMQ: {why}")],
-        PublisherState::Blocked(why) => vec![format!("RabbitMQ blocks publishers: {why}")],
+use crate::draining::Draining;
+use crate::publishers::Publishers;
+use crate::spool::{Spool, Status};
+
+/// The spool, if there is one.
+pub type OptionalSpool = web::Data<Option<Spool>>;
+
+/// `GET /health/ready`: 200 when an event can be taken, by the broker or by the spool.
+///
+/// A service that spools is ready: sent elsewhere, an event would be spooled there, or lost where nobody is ready. That
+/// it spools stands beside, for whoever reads it.
+pub async fn ready(
+    publishers: web::Data<Publishers>,
+    spool: OptionalSpool,
+    draining: web::Data<Draining>,
+) -> HttpResponse {
+    if draining.has_begun() {
+        let missing = vec!["shutting down".to_owned()];
+        return Readiness { missing }.to_response();
+    }
+    let trouble = match publishers.state() {
+        PublisherState::Ready => None,
+        PublisherState::Down(why) => Some(format!("no connection to RabbitMQ: {why}")),
+        PublisherState::Blocked(why) => Some(format!("RabbitMQ blocks publishers: {why}")),
     };
-    Readiness { missing }.to_response()
+    let status = spool.as_ref().as_ref().map(Spool::status);
+    match (trouble, status) {
+        (None, None) => Readiness::default().to_response(),
+        (Some(trouble), None) => Readiness {
+            missing: vec![trouble],
+        }
+        .to_response(),
+        (
+            Some(trouble),
+            Some(Status {
+                trouble: Some(full),
+                ..
+            }),
+        ) => Readiness {
+            missing: vec![trouble, full.to_string()],
+        }
+        .to_response(),
+        (trouble, Some(status)) => spooling(trouble, &status),
+    }
+}
+
+/// Ready, and what is in the spool.
+fn spooling(trouble: Option<String>, status: &Status) -> HttpResponse {
+    let mut answer = json!({ "status": "ready" });
+    if trouble.is_some() || status.depth.messages > 0 {
+        answer["spool"] = json!({
+            "messages": status.depth.messages,
+            "bytes": status.depth.bytes,
+            "oldest": status.depth.oldest.map(|oldest| oldest.to_string()),
+        });
+    }
+    if let Some(why) = trouble {
+        answer["degraded"] = json!([format!("{why}; events wait in the spool")]);
+    }
+    HttpResponse::Ok().json(answer)
 }
 
 /// `GET /metrics`
 pub async fn metrics(
     handle: web::Data<PrometheusHandle>,
-    publisher: web::Data<Publisher>,
+    publishers: web::Data<Publishers>,
+    spool: OptionalSpool,
 ) -> HttpResponse {
-    crate::metrics::set_publisher_up(publisher.state() == PublisherState::Ready);
+    crate::metrics::set_publisher_up(publishers.state() == PublisherState::Ready);
+    if let Some(spool) = spool.as_ref() {
+        crate::metrics::set_spool(&spool.status().depth, spool.max_bytes(), clock::now());
+    }
     admin::metrics(handle).await
 }

@@ -10,6 +10,7 @@ use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::{HttpResponse, Resource, web};
 use shared::admin;
 
+pub use health::OptionalSpool;
 pub use webhook::Webhook;
 
 use crate::error::rejection;

@@ -1,4 +1,5 @@
 //! The webhook, in this order: size → authentication of the raw bytes → JSON → recognition → publish → confirm → 200.
+//! Where the broker does not confirm: → spool → sync of the disk → 200.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -7,17 +8,20 @@ use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
-use shared::broker::{Outgoing, Publisher, message, topology};
+use shared::broker::{Outgoing, Publisher, message, stored, topology};
 use shared::config::{ConfigError, Ingest};
 use shared::domain::event::{Filter, Ignored, Recognised, recognise};
 use shared::domain::ids::InteractionId;
+use shared::kill_point::{self, KillPoint};
 use shared::{clock, telemetry};
 
 use crate::auth::Authenticator;
 use crate::error::WebhookError;
 use crate::metrics::Metrics;
+use crate::spool::{Record, Spool, SpoolError};
 
 /// The topic of forms whose body does not hold it, beside the query parameter `topic`.
 const TOPIC_HEADER: &str = "x-genesys-topic";
@@ -32,22 +36,28 @@ pub struct Webhook {
     body_limit_bytes: usize,
     publish_timeout: Duration,
     retry_after: Duration,
+    spool: Option<Spool>,
     metrics: Metrics,
 }
 
 impl Webhook {
-    /// Reads the settings, and registers its metrics with `recorder`.
+    /// Reads the settings, and registers its metrics with `recorder`. What the broker does not take goes to `spool`.
     ///
     /// # Errors
     ///
     /// As [`Authenticator::new`].
-    pub fn new(settings: &Ingest, recorder: &PrometheusHandle) -> Result<Self, ConfigError> {
+    pub fn new(
+        settings: &Ingest,
+        spool: Option<Spool>,
+        recorder: &PrometheusHandle,
+    ) -> Result<Self, ConfigError> {
         Ok(Self {
             authenticator: Authenticator::new(settings)?,
             filter: settings.filter(),
             body_limit_bytes: settings.body_limit_bytes,
             publish_timeout: settings.publish_timeout,
             retry_after: settings.retry_after,
+            spool,
             metrics: Metrics::new(recorder),
         })
     }
@@ -73,8 +83,8 @@ enum Answer<'a> {
 
 /// `POST /api/v1/genesys/webhook`
 ///
-/// Answers 200 only after the publisher confirm: until then the sender holds the only copy, and an error makes it send
-/// again.
+/// Answers 200 only after the publisher confirm, or the spool's sync: until then the sender holds the only copy, and an
+/// error makes it send again.
 pub async fn receive(
     request: HttpRequest,
     mut payload: web::Payload,
@@ -123,28 +133,56 @@ impl Webhook {
             Recognised::Ignored(ignored) => return Ok(Outcome::Ignored(ignored)),
         };
         let traceparent = telemetry::traceparent(text(headers, TRACEPARENT_HEADER));
-        let properties = message::accept(&event, clock::now(), &traceparent, APP_ID);
-        let (source, kind) = (event.source, event.kind);
-        let interaction = event.interaction;
-        self.publish(
-            publisher,
-            Outgoing {
-                exchange: topology::EXCHANGE,
-                routing_key: topology::WORK_KEY.into(),
-                properties,
-                body: body.clone(),
-            },
-        )
-        .await?;
+        let received_at = clock::now();
+        // Made twice only where it goes to the spool: publishing takes it away, and the usual case is to stay cheap.
+        let message = || Outgoing {
+            exchange: topology::EXCHANGE,
+            routing_key: topology::WORK_KEY.into(),
+            properties: message::accept(&event, received_at, &traceparent, APP_ID),
+            body: body.clone(),
+        };
+        match self.publish(publisher, message()).await {
+            Ok(()) => kill_point::reach(KillPoint::WebhookConfirmed).await,
+            Err(error) => self.keep(message(), received_at, error).await?,
+        }
         tracing::debug!(
-            interaction.id = %interaction,
-            source = source.as_str(),
-            event = kind.as_str(),
+            interaction.id = %event.interaction,
+            source = event.source.as_str(),
+            event = event.kind.as_str(),
             traceparent,
-            "Accepted {} of {interaction}",
-            kind.as_str(),
+            "Accepted {} of {}",
+            event.kind.as_str(),
+            event.interaction,
         );
-        Ok(Outcome::Accepted(interaction))
+        Ok(Outcome::Accepted(event.interaction))
+    }
+
+    /// Keeps in the spool what was not published because of `error`; without a spool, that is the outcome.
+    ///
+    /// Where the broker did not answer in time it may have the message too. The worker knows the second one for a
+    /// duplicate, as it does when the sender repeats itself.
+    async fn keep(
+        &self,
+        message: Outgoing,
+        received_at: Timestamp,
+        error: WebhookError,
+    ) -> Result<(), WebhookError> {
+        let Some(spool) = &self.spool else {
+            return Err(error);
+        };
+        kill_point::reach(KillPoint::SpoolNeeded).await;
+        let properties = stored::to_json(&message.properties);
+        let record = Record {
+            received_at,
+            properties: properties.map_err(|error| SpoolError::Failed(error.to_string()))?,
+            body: message.body,
+        };
+        let kept = tokio::time::timeout(self.publish_timeout, spool.append(record)).await;
+        kept.map_err(|_| SpoolError::TimedOut(self.publish_timeout))??;
+        self.metrics.spooled.increment(1);
+        tracing::debug!(reason = error.label(), "Not published; kept in the spool");
+        kill_point::reach(KillPoint::Spooled).await;
+        Ok(())
     }
 
     /// Publishes within the budget, the confirm included.

@@ -5,6 +5,7 @@
 mod connection;
 pub mod message;
 mod publisher;
+pub mod stored;
 pub mod topology;
 
 pub use connection::{Backoff, ConnectError, connect};

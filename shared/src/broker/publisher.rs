@@ -156,6 +156,12 @@ impl Publisher {
         self.state.borrow().clone()
     }
 
+    /// Follows whether messages can be published. Closed once the last publisher is gone.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<PublisherState> {
+        self.state.clone()
+    }
+
     /// Waits until messages can be published.
     pub async fn ready(&mut self) {
         let ready = self.state.wait_for(|state| *state == PublisherState::Ready);

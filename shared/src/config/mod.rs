@@ -6,6 +6,7 @@ mod load;
 mod values;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -70,7 +71,10 @@ pub struct Ingest {
     pub channels: Vec<String>,
     #[serde(deserialize_with = "values::list")]
     pub statuses: Vec<String>,
+    #[serde(deserialize_with = "values::duration")]
+    pub drain: Duration,
     pub auth: Auth,
+    pub spool: Spool,
 }
 
 impl Ingest {
@@ -104,6 +108,16 @@ impl Auth {
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty() && self.basic.is_empty() && self.signature_secrets.is_empty()
     }
+}
+
+/// `[ingest.spool]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Spool {
+    #[serde(deserialize_with = "values::path")]
+    pub path: Option<PathBuf>,
+    pub max_bytes: u64,
 }
 
 /// `[broker]`

@@ -1,6 +1,7 @@
 //! How single settings are written: durations, lists, times of day, regions.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -106,6 +107,14 @@ pub(super) fn region<'de, D: Deserializer<'de>>(
         return Ok(None);
     }
     Region::parse(&text).map(Some).map_err(D::Error::custom)
+}
+
+/// A path; an empty text is none.
+pub(super) fn path<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<PathBuf>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Ok((!text.trim().is_empty()).then(|| text.into()))
 }
 
 pub(super) fn secret_list<'de, D: Deserializer<'de>>(

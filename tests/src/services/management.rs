@@ -201,6 +201,30 @@ impl Management {
         Ok(())
     }
 
+    /// Limits or otherwise tunes one queue by a policy, such as `{"max-length": 5}`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the broker refuses.
+    pub async fn set_policy(&self, vhost: &str, queue: &str, definition: &Value) -> Result<()> {
+        let pattern = format!("^{}$", queue.replace('.', "\\."));
+        let policy = json!({"pattern": pattern, "definition": definition, "apply-to": "queues"});
+        self.send(Method::PUT, &["policies", vhost, queue], Some(policy))
+            .await
+            .map(drop)
+    }
+
+    /// Deletes a queue with all that is in it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no such queue.
+    pub async fn delete_queue(&self, vhost: &str, queue: &str) -> Result<()> {
+        self.send(Method::DELETE, &["queues", vhost, queue], None)
+            .await
+            .map(drop)
+    }
+
     /// Moves all messages of a queue to another, as *Move messages* in the user interface does: by a shovel
     /// that ends when it has moved what was there at its start. Waits for that end.
     ///

@@ -6,13 +6,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::watch,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
+use url::Url;
 
 /// A proxy on a free loopback port in front of one address. It ends, with its connections, when dropped.
 #[derive(Debug)]
@@ -56,6 +57,22 @@ impl CutProxy {
             network,
             _listening: listening.drop_guard(),
         })
+    }
+
+    /// Starts a proxy in front of a server named by an address, and gives the address that leads through it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the address has no host or no port, or as [`Self::start`].
+    pub async fn in_front_of(address: &Url) -> Result<(Self, Url)> {
+        let host = address.host_str().context("the address has no host")?;
+        let port = address.port().context("the address has no port")?;
+        let proxy = Self::start(format!("{host}:{port}")).await?;
+        let mut through = address.clone();
+        through.set_host(Some("127.0.0.1"))?;
+        let set = through.set_port(Some(proxy.address.port()));
+        ensure!(set.is_ok(), "the address takes no port");
+        Ok((proxy, through))
     }
 
     /// Where the proxy listens.

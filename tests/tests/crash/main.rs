@@ -1,10 +1,12 @@
 //! What a crash at any point does not do: lose an interaction, write it twice, or create a person twice.
 //!
-//! The worker runs as a process of its own, built with kill points; it dies there, and another takes over.
+//! The service under test runs as a process of its own, built with kill points; it dies there, and another takes over.
 
+mod deploy;
 mod forgotten;
 mod late;
 mod points;
 mod poison;
 mod process;
 mod redis;
+mod spool;

@@ -1,24 +1,192 @@
-//! The worker as a process that can die.
+//! The services as processes that can die.
 
+use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::Duration;
 
-use bridge_tests::app::TestApp;
+use anyhow::{Context as _, Result, ensure};
+use bridge_tests::app::{TestApp, WEBHOOK_TOKEN};
+use bridge_tests::services::wait_until;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
-/// Longer than a worker needs to reach any point.
+/// Longer than a service needs to reach any point.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What an orchestrator grants: the default of `worker.grace_period`.
+const GRACE_PERIOD: Duration = Duration::from_secs(25);
+
 /// A running worker. It dies with the test.
-pub struct Worker {
-    child: Child,
-}
+pub struct Worker(Running);
 
 impl Worker {
     /// Starts a worker that dies at `kill_point`, such as `claimed=abort`; an empty one never does.
     pub fn start(app: &TestApp, kill_point: &str) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_worker-with-kill-points"))
+        let program = env!("CARGO_BIN_EXE_worker-with-kill-points");
+        Self(Running::start(program, app, &[], kill_point))
+    }
+
+    /// Waits until it died by itself.
+    pub async fn wait_for_death(self) {
+        self.0.wait_for_death().await;
+    }
+
+    /// Ends it with SIGKILL.
+    pub async fn kill(self) {
+        self.0.kill().await;
+    }
+
+    /// Ends it with SIGTERM, and waits until it has drained.
+    pub async fn terminate(self) {
+        self.0.terminate().await;
+    }
+}
+
+/// A running ingest. It dies with the test.
+pub struct Ingest {
+    running: Running,
+    client: Client,
+    port: u16,
+}
+
+impl Ingest {
+    /// Starts an ingest, with settings that go before the bridge's, and waits until it is ready. It dies at `kill_point`.
+    pub async fn start(
+        app: &TestApp,
+        settings: &[(&'static str, String)],
+        kill_point: &str,
+    ) -> Self {
+        // Free a moment ago. Whoever took it since makes the start fail, and the test with it.
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
+        Self::start_on(port, app, settings, kill_point).await
+    }
+
+    /// [`Self::start`] on a port of the caller's choice.
+    pub async fn start_on(
+        port: u16,
+        app: &TestApp,
+        settings: &[(&'static str, String)],
+        kill_point: &str,
+    ) -> Self {
+        let mut settings = settings.to_vec();
+        settings.push(("BRIDGE__INGEST__LISTEN", format!("127.0.0.1:{port}")));
+        let program = env!("CARGO_BIN_EXE_ingest-with-kill-points");
+        let ingest = Self {
+            running: Running::start(program, app, &settings, kill_point),
+            client: Client {
+                http: reqwest::Client::builder()
+                    .timeout(PATIENCE)
+                    .build()
+                    .expect("a client"),
+                url: format!("http://127.0.0.1:{port}"),
+            },
+            port,
+        };
+        wait_until("a ready ingest", PATIENCE, async || {
+            ingest.client.get("/health/ready").await
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error:#}"));
+        ingest
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Somebody who sends to it.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Posts a webhook; nothing where there is no answer.
+    pub async fn post(&self, body: String) -> Option<u16> {
+        self.client.post(body).await
+    }
+
+    /// How many webhooks it has accepted.
+    pub async fn accepted(&self) -> u64 {
+        self.metric("bridge_ingest_accepted_total")
+            .await
+            .unwrap_or(0)
+    }
+
+    /// Waits until nothing is in its spool.
+    pub async fn wait_until_drained(&self) {
+        wait_until("a drained spool", PATIENCE, async || {
+            let left = self.metric("bridge_ingest_spool_messages").await?;
+            ensure!(left == 0, "{left} messages are in it");
+            Ok(())
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    async fn metric(&self, name: &str) -> Result<u64> {
+        let text = self.client.get("/metrics").await?;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("{name} ")));
+        Ok(line.with_context(|| format!("no {name}"))?.parse()?)
+    }
+
+    /// Waits until it died by itself.
+    pub async fn wait_for_death(self) {
+        self.running.wait_for_death().await;
+    }
+
+    /// Ends it with SIGKILL.
+    pub async fn kill(self) {
+        self.running.kill().await;
+    }
+
+    /// Ends it with SIGTERM, and waits until it has drained.
+    pub async fn terminate(self) {
+        self.running.terminate().await;
+    }
+}
+
+/// Somebody who sends webhooks.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Client {
+    /// Posts a webhook; nothing where there is no answer.
+    pub async fn post(&self, body: String) -> Option<u16> {
+        let url = format!("{}/api/v1/genesys/webhook", self.url);
+        let request = self.http.post(url).bearer_auth(WEBHOOK_TOKEN).body(body);
+        Some(request.send().await.ok()?.status().as_u16())
+    }
+
+    async fn get(&self, path: &str) -> Result<String> {
+        let answer = self.http.get(format!("{}{path}", self.url)).send().await?;
+        ensure!(answer.status().is_success(), "{}", answer.status());
+        Ok(answer.text().await?)
+    }
+}
+
+struct Running {
+    child: Child,
+}
+
+impl Running {
+    fn start(
+        program: &str,
+        app: &TestApp,
+        settings: &[(&'static str, String)],
+        kill_point: &str,
+    ) -> Self {
+        let child = Command::new(program)
             .envs(app.variables.clone())
+            .envs(settings.iter().cloned())
             .env("BRIDGE__LOG__FILTER", "warn")
             .env("BRIDGE_KILL_POINT", kill_point)
             .stdin(Stdio::null())
@@ -27,21 +195,30 @@ impl Worker {
             .kill_on_drop(true)
             .spawn();
         Self {
-            child: child.expect("the worker starts"),
+            child: child.expect("the service starts"),
         }
     }
 
-    /// Waits until it died by itself.
-    pub async fn wait_for_death(mut self) {
+    async fn wait_for_death(mut self) {
         let died = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         let status = died
-            .expect("the worker reaches its kill point")
-            .expect("the worker can be waited for");
-        assert!(!status.success(), "the worker was to die, but ended well");
+            .expect("the service reaches its kill point")
+            .expect("the service can be waited for");
+        assert!(!status.success(), "the service was to die, but ended well");
     }
 
-    /// Ends it with SIGKILL.
-    pub async fn kill(mut self) {
-        self.child.kill().await.expect("the worker can be killed");
+    async fn terminate(mut self) {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        let id = Pid::from_raw(id.expect("the service runs"));
+        kill(id, Signal::SIGTERM).expect("the service can be told to stop");
+        let ended = tokio::time::timeout(GRACE_PERIOD, self.child.wait()).await;
+        let status = ended
+            .expect("the service drains within its grace period")
+            .expect("the service can be waited for");
+        assert!(status.success(), "the service ended with {status}");
+    }
+
+    async fn kill(mut self) {
+        self.child.kill().await.expect("the service can be killed");
     }
 }

@@ -2,8 +2,10 @@
 
 mod classes;
 mod costing;
+mod deploying;
 mod failing;
 mod matching;
 mod publishing;
 mod recording;
 mod replaying;
+mod spooling;

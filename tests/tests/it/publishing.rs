@@ -23,13 +23,7 @@ struct Rig {
 impl Rig {
     async fn start() -> Result<Self> {
         let vhost = Environment::shared().await.broker().create_vhost().await?;
-        let mut address = vhost.amqp_url();
-        let host = address.host_str().context("the broker has no host")?;
-        let port = address.port().unwrap_or(5672);
-        let network = CutProxy::start(format!("{host}:{port}")).await?;
-        address.set_host(Some("127.0.0.1"))?;
-        let set = address.set_port(Some(network.address().port()));
-        ensure!(set.is_ok(), "the broker's address takes no port");
+        let (network, address) = CutProxy::in_front_of(&vhost.amqp_url()).await?;
         let variables = [("BRIDGE__BROKER__URL", address.to_string())];
         let settings =
             config::load_from(None, variables.map(|(key, value)| (key.to_owned(), value)))?;

@@ -1,0 +1,96 @@
+//! The command line of the binary `ingest`: arguments, logging, runtime.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use shared::config::{self, Settings};
+use shared::{admin, lifecycle, telemetry};
+
+use crate::check;
+use crate::startup::Application;
+
+/// Takes Genesys Cloud webhooks and queues them in RabbitMQ for the worker.
+///
+/// Without a command it serves until SIGTERM or SIGINT: POST /api/v1/genesys/webhook, /health/live, /health/ready and
+/// /metrics. A webhook is answered 200 once RabbitMQ has confirmed that it is stored. While RabbitMQ is away, it is kept
+/// in a spool on disk, if there is one, and else answered 503.
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLES)]
+struct Arguments {
+    /// TOML file with settings of your own; the environment (BRIDGE__…) goes before it.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Settings are explained, each with its default, in config/default.toml. The first ones to set:
+  BRIDGE__INGEST__LISTEN=0.0.0.0:8080         where webhooks arrive
+  BRIDGE__INGEST__AUTH__TOKENS=new,previous   who may post (or …__TOKENS_FILE=/run/secrets/token)
+  BRIDGE__BROKER__URL=amqp://user:password@host:5672/vhost
+  BRIDGE__INGEST__SPOOL__PATH=/var/lib/bridge/spool.sqlite   keeps webhooks while RabbitMQ is away
+
+Try it:
+  curl -i http://127.0.0.1:8080/api/v1/genesys/webhook -H 'Authorization: Bearer new' \\
+    -d '{\"data\":{\"id\":\"call-1\",\"channelType\":\"voice\",\"phoneNumber\":\"+15550123456\",\"duration\":42}}'";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Checks settings and connections, says what it found, and exits with 0 or 1.
+    Check,
+    /// Asks the running service whether it is ready, and exits with 0 or 1; for container health checks.
+    Health,
+}
+
+/// Reads the command line and carries it out; the exit code is the process's.
+#[must_use]
+#[expect(clippy::print_stderr, reason = "the answer to a command")]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("ingest: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let settings = config::load(arguments.config.as_deref())?;
+    match arguments.command {
+        None => serve(&settings),
+        Some(Command::Check) => {
+            let is_fine = runtime()?.block_on(check::run(&settings, &mut std::io::stdout()))?;
+            Ok(if is_fine {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
+        }
+        Some(Command::Health) => {
+            admin::check_health(settings.ingest.listen)?;
+            println!("ready");
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
+    telemetry::start_logging(&settings.log)?;
+    runtime()?.block_on(async {
+        let shutdown = lifecycle::shutdown_on_signal()?;
+        let application = Application::build(settings).await?;
+        application.run_until_stopped(shutdown).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Requests run on actix' own threads; this one only starts and stops them.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}

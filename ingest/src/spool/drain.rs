@@ -1,0 +1,197 @@
+//! From the spool to the broker, oldest first, once it takes messages again.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use metrics::Counter;
+use shared::broker::stored::StoredError;
+use shared::broker::{Backoff, Outgoing, PublishError, Publisher, stored, topology};
+use shared::kill_point::{self, KillPoint};
+use shared::telemetry::chain;
+use tokio_util::sync::CancellationToken;
+
+use super::{Spool, SpoolError, Stored};
+
+/// Messages published at once; as many as keep a broker busy, and few enough to leave room for new webhooks.
+const BATCH: usize = 64;
+/// How long a confirm may take. A message whose confirm is still on its way is published again: a duplicate.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Publishes what is in the spool.
+#[derive(Debug)]
+pub struct Drain {
+    /// From here.
+    pub spool: Spool,
+    /// To there; over a connection that no webhook uses.
+    pub publisher: Publisher,
+    /// Counts what is drained.
+    pub drained: Counter,
+}
+
+/// A message was not drained. It stays in the spool.
+#[derive(Debug, thiserror::Error)]
+enum DrainError {
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error(
+        "RabbitMQ did not confirm within {}",
+        humantime::format_duration(CONFIRM_TIMEOUT)
+    )]
+    TimedOut,
+    #[error(transparent)]
+    Unreadable(#[from] StoredError),
+}
+
+/// Where the drain stands.
+///
+/// One message that the broker will never take, and that takes the channel with it, must not hold up the others: after a
+/// batch of which nothing was taken they are tried one by one, and one that fails by itself is passed over, until the
+/// end is reached.
+struct Position {
+    after: i64,
+    count: usize,
+}
+
+impl Position {
+    const START: Self = Self {
+        after: 0,
+        count: BATCH,
+    };
+
+    fn advance(&mut self, batch: &[Stored], confirmed: usize) {
+        match batch {
+            [] => *self = Self::START,
+            [alone] if confirmed == 0 => {
+                *self = Self {
+                    after: alone.id,
+                    count: BATCH,
+                };
+            }
+            _ if confirmed == 0 => self.count = 1,
+            _ => self.count = BATCH,
+        }
+    }
+}
+
+impl Drain {
+    /// Drains until shutdown. What is left then is drained after the next start.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        let mut position = Position::START;
+        let mut backoff = Backoff::default();
+        while shutdown
+            .run_until_cancelled(self.wait_until_needed())
+            .await
+            .is_some()
+        {
+            // Not cut short: what is confirmed is to be deleted too.
+            match self.pass(&mut position).await {
+                Ok(()) => backoff.reset(),
+                Err(why) => {
+                    let left = self.spool.status().depth.messages;
+                    tracing::warn!(error = why, left, "The spool is not drained yet");
+                    let pause = tokio::time::sleep(backoff.next_pause());
+                    if shutdown.run_until_cancelled(pause).await.is_none() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn wait_until_needed(&mut self) {
+        let filled = self
+            .spool
+            .status
+            .wait_for(|status| status.depth.messages > 0)
+            .await
+            .is_ok();
+        if !filled {
+            // The spool is closed: only the shutdown is still to come.
+            std::future::pending::<()>().await;
+        }
+        self.publisher.ready().await;
+    }
+
+    /// Publishes some messages, and deletes those that the broker confirmed.
+    async fn pass(&self, position: &mut Position) -> Result<(), String> {
+        let batch = self.spool.oldest(position.after, position.count).await;
+        let batch = batch.map_err(|error| error.to_string())?;
+        let outcomes = join_all(batch.iter().map(|message| self.publish(message))).await;
+        let (mut confirmed, mut failure) = (Vec::with_capacity(batch.len()), None);
+        for (message, outcome) in batch.iter().zip(outcomes) {
+            match outcome {
+                Ok(()) => confirmed.push(message.id),
+                Err(error) => failure = Some(chain(&error)),
+            }
+        }
+        position.advance(&batch, confirmed.len());
+        if !confirmed.is_empty() {
+            let count = confirmed.len();
+            self.delete(confirmed)
+                .await
+                .map_err(|error| error.to_string())?;
+            self.drained.increment(count as u64);
+        }
+        if self.spool.status().depth.messages == 0 {
+            tracing::info!("The spool is drained");
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    async fn publish(&self, message: &Stored) -> Result<(), DrainError> {
+        let publishing = self.publisher.publish(Outgoing {
+            exchange: topology::EXCHANGE,
+            routing_key: topology::WORK_KEY.into(),
+            properties: stored::from_json(&message.properties)?,
+            body: message.body.clone(),
+        });
+        let confirmed = tokio::time::timeout(CONFIRM_TIMEOUT, publishing).await;
+        Ok(confirmed.map_err(|_| DrainError::TimedOut)??)
+    }
+
+    async fn delete(&self, ids: Vec<i64>) -> Result<(), SpoolError> {
+        kill_point::reach(KillPoint::SpoolConfirmed).await;
+        self.spool.delete(ids).await?;
+        kill_point::reach(KillPoint::SpoolDeleted).await;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn batch(ids: &[i64]) -> Vec<Stored> {
+        let stored = |id: &i64| Stored {
+            id: *id,
+            properties: String::new(),
+            body: Bytes::new(),
+        };
+        ids.iter().map(stored).collect()
+    }
+
+    #[test]
+    fn a_message_that_the_broker_never_takes_is_passed_over_and_tried_again_at_the_end() {
+        let mut position = Position::START;
+
+        position.advance(&batch(&[1, 2, 3]), 0);
+        assert_eq!((position.after, position.count), (0, 1));
+        position.advance(&batch(&[1]), 0);
+        assert_eq!((position.after, position.count), (1, BATCH));
+        position.advance(&batch(&[2, 3]), 2);
+        assert_eq!((position.after, position.count), (1, BATCH));
+        position.advance(&batch(&[]), 0);
+        assert_eq!((position.after, position.count), (0, BATCH));
+    }
+
+    #[test]
+    fn a_batch_of_which_some_are_taken_goes_on_with_the_rest() {
+        let mut position = Position::START;
+
+        position.advance(&batch(&[1, 2, 3]), 1);
+
+        assert_eq!((position.after, position.count), (0, BATCH));
+    }
+}
