@@ -26,7 +26,7 @@ async fn app() -> (TestApp, Redis, Scratch) {
 
 /// A sample of an event that happens now.
 fn now(name: &str) -> String {
-    let mut event: Value = serde_json::from_slice(&sample(name)).unwrap();
+    let mut event: Value = serde_json::from_slice(&sample(name)).expect("samples are JSON");
     event["detail"]["eventBody"]["eventTime"] = json!(clock::now().as_millisecond());
     event.to_string()
 }
@@ -42,7 +42,7 @@ async fn record(app: &TestApp, body: String, told: &str) -> Activity {
         ensure!(note.contains(told), "{note}");
         Ok(activity.clone())
     });
-    let activity = recorded.await.unwrap();
+    let activity = recorded.await.expect("it is recorded");
     app.wait_until_idle().await;
     activity
 }
