@@ -31,7 +31,7 @@ FROM debian:trixie-slim AS runtime
 # The authorities by which Pipedrive's certificate is checked.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates \
- && rm -rf /var/lib/apt/lists/*
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 # Nobody in particular; a number, so that Kubernetes can see that it is not root.
 USER 10001:10001
 

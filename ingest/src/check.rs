@@ -107,13 +107,7 @@ async fn rabbitmq(settings: &Settings) -> Vec<Finding> {
         item: "rabbitmq",
         result: Ok(format!("{address} answers")),
     };
-    let declared = match connection.create_channel().await {
-        Ok(channel) => broker::declare(&channel, &settings.retry.delays).await,
-        Err(source) => Err(TopologyError::Failed {
-            object: "a channel".to_owned(),
-            source,
-        }),
-    };
+    let declared = broker::declare(&connection, &settings.retry.delays).await;
     let result = match declared {
         Ok(()) => Ok(format!(
             "exchanges, work, dead letter and {} retry queues are as they should be",
@@ -121,8 +115,14 @@ async fn rabbitmq(settings: &Settings) -> Vec<Finding> {
         )),
         Err(error) => Err(Problem {
             what: chain(&error),
-            remedy: "give the user configure, write and read permission on interactions.*; \
-                     an object with other arguments must be emptied and deleted first",
+            remedy: match error {
+                TopologyError::Inequivalent { .. } => {
+                    "then run this again: it declares what is missing"
+                }
+                TopologyError::Failed { .. } => {
+                    "give the user configure, write and read permission on interactions.*"
+                }
+            },
         }),
     };
     vec![

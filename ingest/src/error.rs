@@ -82,6 +82,7 @@ impl WebhookError {
             Self::NotPublished(PublishError::Refused) => "refused",
             Self::NotPublished(PublishError::Returned(_)) => "returned",
             Self::NotPublished(PublishError::Lost(_)) => "lost",
+            Self::NotPublished(PublishError::Unconfirmed) => "unconfirmed",
             Self::NotConfirmed(_) => "timeout",
         }
     }

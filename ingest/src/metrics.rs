@@ -1,6 +1,7 @@
 //! What is counted. Handles are registered once, so that counting takes no look-up and every series exists at zero.
 
 use metrics::{Counter, Histogram, Unit};
+use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::error::WebhookError;
 
@@ -18,8 +19,9 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Registers everything.
-    pub fn new() -> Self {
+    /// Registers everything. Takes the handle as the proof that there is a recorder: a counter registered before would
+    /// count nothing.
+    pub fn new(_recorder: &PrometheusHandle) -> Self {
         metrics::describe_counter!("bridge_ingest_received_total", "Webhook requests received");
         metrics::describe_counter!(
             "bridge_ingest_accepted_total",
@@ -66,7 +68,15 @@ impl Metrics {
             ),
             unavailable: ByReason::new(
                 "bridge_ingest_unavailable_total",
-                &["down", "blocked", "refused", "returned", "lost", "timeout"],
+                &[
+                    "down",
+                    "blocked",
+                    "refused",
+                    "returned",
+                    "lost",
+                    "unconfirmed",
+                    "timeout",
+                ],
             ),
         }
     }

@@ -1,6 +1,8 @@
 //! Puts the service together: what a test starts is what production starts.
 
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZero;
+use std::thread;
 use std::time::Duration;
 
 use actix_web::dev::Server;
@@ -15,6 +17,8 @@ use crate::routes::{self, Webhook};
 
 /// The connection's name in RabbitMQ's management UI.
 const CONNECTION_NAME: &str = "ingest publisher";
+/// One thread takes more than the broker stores; more than a few only cost connections.
+const MAX_THREADS: usize = 4;
 /// How long a shutdown waits, beyond the publish budget, for requests whose body is still arriving.
 const BODY_GRACE: Duration = Duration::from_secs(5);
 /// Longer than the usual 60 s of a proxy in front, so that it is the proxy that ends an idle connection: the other way
@@ -36,26 +40,26 @@ impl Application {
     /// When nobody or anybody could post, the port is taken, the broker's address is unusable, or an existing exchange or
     /// queue is not what it should be.
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
-        let webhook = web::Data::new(Webhook::new(&settings.ingest)?);
+        let metrics = web::Data::new(telemetry::start_metrics()?);
+        let webhook = web::Data::new(Webhook::new(&settings.ingest, &metrics)?);
         let listener = bind(settings.ingest.listen)?;
         let address = listener
             .local_addr()
             .context("the listening socket has no address")?;
-        let metrics = web::Data::new(telemetry::start_metrics()?);
-        let publisher = Publisher::start(
-            settings.broker.clone(),
-            settings.retry.delays.clone(),
-            CONNECTION_NAME.to_owned(),
-        );
-        let publisher = web::Data::new(publisher.await?);
+        let (broker, delays) = (settings.broker.clone(), settings.retry.delays.clone());
+        let connect =
+            move || Publisher::start(broker.clone(), delays.clone(), CONNECTION_NAME.to_owned());
+        // A first connection, closed at once: what can never work is to end the start, not one of the threads.
+        drop(connect().await?);
         let app = move || {
             App::new()
                 .app_data(webhook.clone())
                 .app_data(metrics.clone())
-                .app_data(publisher.clone())
+                .data_factory(connect.clone())
                 .configure(routes::configure)
         };
         let server = HttpServer::new(app)
+            .workers(threads())
             .keep_alive(KEEP_ALIVE)
             .shutdown_timeout((settings.ingest.publish_timeout + BODY_GRACE).as_secs())
             .disable_signals()
@@ -87,6 +91,13 @@ impl Application {
         tracing::info!("ingest stopped");
         result.context("the server failed")
     }
+}
+
+/// Each thread has a connection of its own, so that a request and its confirm never change threads.
+fn threads() -> usize {
+    thread::available_parallelism()
+        .map_or(1, NonZero::get)
+        .min(MAX_THREADS)
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, ConfigError> {

@@ -1,7 +1,8 @@
 //! Places at which a test lets the process die or hang, to prove what a crash there does not do.
 //!
 //! Compiled to nothing without the cargo feature `kill-points`, which only the project's own tests turn on. Armed by
-//! the environment: `BRIDGE_KILL_POINT=<name>=abort` or `<name>=hang:<duration>`; it strikes once.
+//! the environment: `BRIDGE_KILL_POINT=<name>=abort`, `<name>=panic` or `<name>=hang:<duration>`, and `@<interaction>`
+//! behind it to strike over that one only; it strikes once.
 
 /// A place between two steps whose order matters. `docs/RELIABILITY.md` lists what each proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +58,15 @@ pub fn reach(_: KillPoint) -> std::future::Ready<()> {
     std::future::ready(())
 }
 
+/// [`reach`], on behalf of one interaction.
+#[cfg(not(feature = "kill-points"))]
+#[inline]
+pub fn reach_with(_: KillPoint, _: &str) -> std::future::Ready<()> {
+    std::future::ready(())
+}
+
 #[cfg(feature = "kill-points")]
-pub use armed::reach;
+pub use armed::{reach, reach_with};
 
 #[cfg(feature = "kill-points")]
 mod armed {
@@ -70,24 +78,42 @@ mod armed {
 
     struct Armed {
         name: String,
-        /// `None`: die.
-        hang: Option<Duration>,
+        action: Action,
+        /// Only over this interaction.
+        interaction: Option<String>,
         struck: AtomicBool,
+    }
+
+    enum Action {
+        Abort,
+        Panic,
+        Hang(Duration),
     }
 
     static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
 
     /// Passes a kill point; where it is armed, the process dies or hangs here.
     pub async fn reach(point: KillPoint) {
+        strike(point, None).await;
+    }
+
+    /// [`reach`], on behalf of one interaction.
+    pub async fn reach_with(point: KillPoint, interaction: &str) {
+        strike(point, Some(interaction)).await;
+    }
+
+    async fn strike(point: KillPoint, interaction: Option<&str>) {
         let Some(armed) = ARMED.get_or_init(read) else {
             return;
         };
-        if armed.name != point.name() || armed.struck.swap(true, Ordering::SeqCst) {
+        let is_meant = armed.interaction.is_none() || armed.interaction.as_deref() == interaction;
+        if armed.name != point.name() || !is_meant || armed.struck.swap(true, Ordering::SeqCst) {
             return;
         }
-        match armed.hang {
-            None => std::process::abort(),
-            Some(duration) => tokio::time::sleep(duration).await,
+        match armed.action {
+            Action::Abort => std::process::abort(),
+            Action::Panic => panic!("kill point {}", armed.name),
+            Action::Hang(duration) => tokio::time::sleep(duration).await,
         }
     }
 
@@ -97,17 +123,24 @@ mod armed {
     )]
     fn read() -> Option<Armed> {
         let text = std::env::var("BRIDGE_KILL_POINT").ok()?;
-        let (name, action) = text.split_once('=')?;
+        let (name, rest) = text.split_once('=')?;
+        let (action, interaction) = rest
+            .split_once('@')
+            .map_or((rest, None), |(action, id)| (action, Some(id)));
         let hang = action
             .strip_prefix("hang:")
             .and_then(|duration| humantime::parse_duration(duration).ok());
-        assert!(
-            hang.is_some() || action == "abort",
-            "BRIDGE_KILL_POINT: {action} is neither abort nor hang:<duration>"
-        );
+        let action = match (action, hang) {
+            ("abort", _) => Action::Abort,
+            ("panic", _) => Action::Panic,
+            (_, Some(duration)) => Action::Hang(duration),
+            _ => panic!("BRIDGE_KILL_POINT: {action} is none of abort, panic, hang:<duration>"),
+        };
+        let interaction = interaction.map(str::to_owned);
         Some(Armed {
             name: name.to_owned(),
-            hang,
+            action,
+            interaction,
             struck: AtomicBool::new(false),
         })
     }

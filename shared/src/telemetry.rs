@@ -8,6 +8,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use rand::Rng;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{Directive, ParseError};
 
 use crate::config::{ConfigError, Log, LogFormat};
 
@@ -16,6 +17,8 @@ const SECONDS: [f64; 16] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0,
     7200.0,
 ];
+/// Never logged, whatever `log.filter` says: lapin writes a returned message out with its body.
+const SILENCED: &str = "lapin::returned_messages=off";
 /// How often samples are moved into their buckets. Until then every one is kept, and nobody may ever scrape.
 /// Source: metrics-exporter-prometheus, `PrometheusHandle::run_upkeep`.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -29,8 +32,10 @@ static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
 ///
 /// When `log.filter` does not parse.
 pub fn start_logging(settings: &Log) -> Result<(), ConfigError> {
-    let filter = EnvFilter::try_new(&settings.filter);
-    let filter = filter.map_err(|problem| ConfigError::value("log.filter", problem.to_string()))?;
+    let refuse = |problem: ParseError| ConfigError::value("log.filter", problem.to_string());
+    let silenced: Directive = SILENCED.parse().map_err(refuse)?;
+    let filter = EnvFilter::try_new(&settings.filter).map_err(refuse)?;
+    let filter = filter.add_directive(silenced);
     let is_terminal = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod chaos;
+pub mod demo;
 pub mod history;
 pub mod pipedrive;
 pub mod services;

@@ -127,11 +127,11 @@ impl Consumer {
         &self,
         connection: &Connection,
     ) -> Result<(Channel, lapin::Consumer), ConsumerError> {
+        broker::declare(connection, &self.delays).await?;
         let channel = connection
             .create_channel()
             .await
             .map_err(ConsumerError::Consume)?;
-        broker::declare(&channel, &self.delays).await?;
         // Without a prefetch count a quorum queue stalls at 2000 unacknowledged messages.
         let qos = channel
             .basic_qos(self.concurrency, BasicQosOptions::default())

@@ -66,6 +66,12 @@ pub enum Failure {
     /// Pipedrive did not do what was asked.
     #[error("Pipedrive did not do it")]
     Pipedrive(#[from] PipedriveError),
+    /// It killed the worker whenever it was worked on.
+    #[error("the worker died {crashes} times while it worked on this message alone")]
+    Poison {
+        /// How often.
+        crashes: u32,
+    },
     /// A defect of ours.
     #[error("processing panicked")]
     Panicked,
@@ -91,7 +97,9 @@ impl Failure {
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Unrecognised(_) | Self::NotOurs(_) | Self::Panicked => Disposition::DeadLetter,
+            Self::Unrecognised(_) | Self::NotOurs(_) | Self::Poison { .. } | Self::Panicked => {
+                Disposition::DeadLetter
+            }
             Self::Busy | Self::Deferred | Self::LeaseLost | Self::EpochChanged | Self::Redis(_) => {
                 Disposition::Park(BUSY)
             }
@@ -121,6 +129,7 @@ impl Failure {
             | Self::Unsettled(_)
             | Self::LeaseLost
             | Self::Pipedrive(_)
+            | Self::Poison { .. }
             | Self::Panicked => None,
         }
     }
@@ -138,6 +147,7 @@ impl Failure {
             Self::EpochChanged => "redis_lost_data",
             Self::Redis(_) => "redis_unavailable",
             Self::Pipedrive(error) => error.reason(),
+            Self::Poison { .. } => "killed_the_worker",
             Self::Panicked => "panicked",
         }
     }

@@ -20,6 +20,8 @@ use shared::telemetry::chain;
 
 use crate::failure::Failure;
 
+/// Failed deliveries after which a message is suspect. One is what every message has that a worker held when it was killed.
+const SUSPECT_AFTER: u32 = 2;
 /// How long one attempt to publish may take before another is made.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -98,6 +100,18 @@ impl Inbound {
             || self.envelope.attempts > 0
             || self.envelope.is_replay
             || self.envelope.deferred
+    }
+
+    /// Whether it failed so often that it may have killed a worker.
+    #[must_use]
+    pub fn is_suspect(&self) -> bool {
+        self.envelope.failed_deliveries >= SUSPECT_AFTER
+    }
+
+    /// The body as it came.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.delivery.data
     }
 
     /// Properties and headers as they came.

@@ -20,6 +20,7 @@ use crate::failure::{At, Failure};
 use crate::gate::Gate;
 use crate::inbound::{Decoded, Inbound, SettleError};
 use crate::person::{CLOCK_SKEW, PersonFinder};
+use crate::quarantine::Quarantine;
 use crate::record::Attachment;
 use crate::redis::{Claim, ClaimRequest, Epoch, Job, Lease, Ledger};
 use crate::retry::{Next, RetrySchedule};
@@ -32,6 +33,8 @@ const BUSY_PAUSE: Duration = Duration::from_millis(50);
 /// Processes messages, one at a time each.
 #[derive(Debug)]
 pub struct Pipeline {
+    /// Isolates what may kill us.
+    pub quarantine: Quarantine,
     /// Who worked on what.
     pub ledger: Ledger,
     /// Who has which number.
@@ -89,7 +92,9 @@ impl Pipeline {
     pub async fn process(&self, message: Inbound) {
         let begun = clock::now();
         // A panic over one message must not end the others, nor leave this one unsettled.
-        let running = AssertUnwindSafe(self.run(&message)).catch_unwind().await;
+        let running = AssertUnwindSafe(self.run_in_quarantine(&message))
+            .catch_unwind()
+            .await;
         let outcome = running.unwrap_or(Err(Failed {
             at: At::Record,
             failure: Failure::Panicked,
@@ -108,6 +113,17 @@ impl Pipeline {
         metrics::histogram!("bridge_worker_processing_seconds").record(seconds_since(begun));
     }
 
+    async fn run_in_quarantine(&self, message: &Inbound) -> Result<Outcome, Failed> {
+        let pass = self.quarantine.enter(message).await.during(At::Decode)?;
+        let outcome = self.run(message).await;
+        let was_tried = !matches!(&outcome, Err(failed) if matches!(failed.failure, Failure::Busy));
+        self.quarantine
+            .leave(pass, was_tried)
+            .await
+            .during(At::Decode)?;
+        outcome
+    }
+
     async fn run(&self, message: &Inbound) -> Result<Outcome, Failed> {
         kill_point::reach(KillPoint::Delivered).await;
         let event = message.decode().during(At::Decode)?;
@@ -115,7 +131,7 @@ impl Pipeline {
         let Some((lease, mut job)) = self.lease(message, &event).await.during(At::Lease)? else {
             return Ok(Outcome::Duplicate);
         };
-        kill_point::reach(KillPoint::Claimed).await;
+        kill_point::reach_with(KillPoint::Claimed, event.interaction.as_str()).await;
         let worked = self.work(message, &event, &lease, &mut job).await;
         match &worked {
             Ok(recorded) => {
@@ -173,7 +189,9 @@ impl Pipeline {
             is_surely_new,
             owner: &owner,
         };
-        let mut pauses = backoff::pauses(BUSY_PAUSE, BUSY_TRIES);
+        // A suspect keeps the others waiting: it does not wait itself.
+        let tries = if message.is_suspect() { 0 } else { BUSY_TRIES };
+        let mut pauses = backoff::pauses(BUSY_PAUSE, tries);
         loop {
             match self.ledger.claim(&request).await? {
                 Claim::Granted(lease, job) => return Ok(Some((lease, job))),
@@ -268,14 +286,13 @@ impl Pipeline {
                     since,
                     reason,
                     deferred,
+                    failed_deliveries: message.envelope.failed_deliveries,
                 };
                 let properties = message::retry(message.properties(), &headers);
                 return message.retry(&self.publisher, delay, properties).await;
             }
             Next::Exhausted => "exhausted",
-            Next::Permanent if matches!(failure, Failure::Panicked | Failure::Unrecognised(_)) => {
-                "poison"
-            }
+            Next::Permanent if is_poison(&failure) => "poison",
             Next::Permanent => "permanent",
         };
         count("dead_lettered");
@@ -323,6 +340,13 @@ fn is_surely_new(message: &Inbound, event: &Decoded, epoch: &Epoch) -> bool {
     let earliest = event.facts.earliest();
     let earliest = earliest.checked_sub(CLOCK_SKEW).unwrap_or(earliest);
     !message.was_seen_before() && earliest >= epoch.since
+}
+
+fn is_poison(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Poison { .. } | Failure::Panicked | Failure::Unrecognised(_)
+    )
 }
 
 fn count(outcome: &'static str) {

@@ -11,8 +11,12 @@ use shared::domain::phone::Party;
 
 /// What the marker line begins with; the interaction id follows.
 const MARKER: &str = "Genesys interaction ";
-/// Longest free text, in characters, that is copied into a note: the whole note must stay under Pipedrive's 100 KB.
-const EXCERPT_MAX_CHARS: usize = 8_000;
+/// Longest texts, in characters, that are copied into a note. A character takes six bytes at most when it is escaped, and
+/// the whole note must stay under Pipedrive's 100 KB.
+const EXCERPT_MAX_CHARS: usize = 6_000;
+const NAME_MAX_CHARS: usize = 400;
+/// Longest address that is linked.
+const URL_MAX_BYTES: usize = 2_000;
 /// Labels of which a note has one line only: two would contradict each other.
 const HEAD_LABELS: [&str; 5] = ["Channel", "Direction", "When", "Customer", "Number"];
 /// Longest subject, in characters.
@@ -277,12 +281,16 @@ fn note(
         "Wrap-up code",
         joined(&interaction.wrapup_codes, ", ").as_deref(),
     );
-    lines.optional(
+    lines.excerpt(
         "Wrap-up notes",
         joined(&interaction.wrapup_notes, "\n").as_deref(),
     );
-    lines.optional("Summary", interaction.summary.as_deref());
-    if let Some(url) = &interaction.recording_url {
+    lines.excerpt("Summary", interaction.summary.as_deref());
+    if let Some(url) = interaction
+        .recording_url
+        .as_ref()
+        .filter(|url| url.len() <= URL_MAX_BYTES)
+    {
         lines.link("Recording", url, url);
     }
     if !style.interaction_url.is_empty() {
@@ -303,7 +311,23 @@ struct Lines {
 
 impl Lines {
     fn text(&mut self, label: &str, value: &str) {
-        let excerpt: String = value.chars().take(EXCERPT_MAX_CHARS).collect();
+        self.cut(label, value, NAME_MAX_CHARS);
+    }
+
+    fn optional(&mut self, label: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(label, value);
+        }
+    }
+
+    fn excerpt(&mut self, label: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.cut(label, value, EXCERPT_MAX_CHARS);
+        }
+    }
+
+    fn cut(&mut self, label: &str, value: &str, max_chars: usize) {
+        let excerpt: String = value.chars().take(max_chars).collect();
         let cut = if excerpt.len() < value.len() {
             " […]"
         } else {
@@ -311,12 +335,6 @@ impl Lines {
         };
         let value = escape(&excerpt).replace('\n', "<br>");
         self.push(format_args!("<b>{label}:</b> {value}{cut}<br>"));
-    }
-
-    fn optional(&mut self, label: &str, value: Option<&str>) {
-        if let Some(value) = value {
-            self.text(label, value);
-        }
     }
 
     fn link(&mut self, label: &str, url: &str, text: &str) {

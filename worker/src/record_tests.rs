@@ -149,6 +149,27 @@ fn texts_cannot_break_out_of_the_note_and_long_ones_are_cut() {
 }
 
 #[test]
+fn the_longest_texts_make_a_note_that_pipedrive_takes() {
+    let long = "\"".repeat(200_000);
+    let body = serde_json::json!({"data": {
+        "id": "call-1", "channelType": "voice", "summary": long, "participantName": long, "agentName": long,
+        "queueName": long, "wrapupNotes": long, "wrapupCode": long, "phoneNumber": long,
+        "recordingUrl": format!("https://x.example/{long}"),
+    }});
+
+    let activity = written(
+        &interaction(&[body.to_string().as_bytes()]),
+        &Attachment::Nobody,
+    );
+
+    assert!(activity.note.len() < 100_000, "{}", activity.note.len());
+    assert!(is_marked(
+        &activity.note,
+        &InteractionId::parse("call-1").unwrap()
+    ));
+}
+
+#[test]
 fn the_marker_is_found_again_and_never_taken_for_a_longer_id() {
     let id = InteractionId::parse("call<1>").unwrap();
     let other = InteractionId::parse("call-1").unwrap();

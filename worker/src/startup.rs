@@ -17,11 +17,13 @@ use crate::activity::Recorder;
 use crate::admin::{self, Health};
 use crate::consumer::Consumer;
 use crate::gate::{Gate, Gatekeeper};
+use crate::installation::Installation;
 use crate::person::PersonFinder;
 use crate::pipedrive;
 use crate::pipeline::Pipeline;
+use crate::quarantine::Quarantine;
 use crate::record::Style;
-use crate::redis::{Ledger, People, Store, StoreError, TokenBucket, TokenBucketSettings};
+use crate::redis::{Ledger, People, Store, StoreError, Suspects, TokenBucket, TokenBucketSettings};
 use crate::retry::RetrySchedule;
 
 /// The worker, put together.
@@ -43,7 +45,7 @@ impl Application {
     /// When a setting is missing or unusable, the topology is another, or Redis evicts keys.
     pub async fn build(settings: config::Settings) -> anyhow::Result<Self> {
         let store = Store::new(settings.redis.clone())?;
-        if let Err(error @ StoreError::Evicts(_)) = store.connect().await {
+        if let Err(error @ StoreError::Evicts(_)) = store.probe().await {
             return Err(error.into());
         }
         let client = client(&settings, &store)?;
@@ -85,6 +87,10 @@ impl Application {
             },
             metrics,
             gatekeeper: Gatekeeper {
+                installation: Installation {
+                    broker: settings.broker.clone(),
+                    prefix: settings.redis.prefix.clone(),
+                },
                 gate: gate.clone(),
                 store,
                 client,
@@ -175,6 +181,7 @@ fn pipeline(
     let (pipedrive, region) = (&settings.pipedrive, settings.phone.default_region);
     let in_flight = pipedrive.request_timeout + pipedrive.settle_time;
     Pipeline {
+        quarantine: Quarantine::new(Suspects::new(store.clone())),
         ledger: Ledger::new(store.clone(), settings.worker.lease),
         finder: PersonFinder {
             client: client.clone(),

@@ -7,6 +7,7 @@ use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use shared::broker::{Outgoing, Publisher, message, topology};
 use shared::config::{ConfigError, Ingest};
@@ -35,19 +36,19 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Reads the settings.
+    /// Reads the settings, and registers its metrics with `recorder`.
     ///
     /// # Errors
     ///
     /// As [`Authenticator::new`].
-    pub fn new(settings: &Ingest) -> Result<Self, ConfigError> {
+    pub fn new(settings: &Ingest, recorder: &PrometheusHandle) -> Result<Self, ConfigError> {
         Ok(Self {
             authenticator: Authenticator::new(settings)?,
             filter: settings.filter(),
             body_limit_bytes: settings.body_limit_bytes,
             publish_timeout: settings.publish_timeout,
             retry_after: settings.retry_after,
-            metrics: Metrics::new(),
+            metrics: Metrics::new(recorder),
         })
     }
 }

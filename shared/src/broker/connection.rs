@@ -12,6 +12,9 @@ use crate::config::{Broker, ConfigError};
 
 /// The first and the longest pause between attempts to connect.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+/// The largest frame. lapin sets aside 32 of them for each direction: 8 MiB a connection at RabbitMQ's default of 128 KiB.
+/// Larger bodies are split. RabbitMQ 4.1 refuses less than 8 KiB.
+const FRAME_MAX_BYTES: u32 = 32 * 1024;
 
 /// No connection to RabbitMQ.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,7 @@ fn address(settings: &Broker) -> Result<AMQPUri, ConfigError> {
     let parsed = settings.url.expose_secret().parse::<AMQPUri>();
     let mut uri = parsed.map_err(|problem| ConfigError::value("broker.url", problem))?;
     uri.query.heartbeat = Some(u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX));
+    uri.query.frame_max = Some(FRAME_MAX_BYTES);
     uri.query.connection_timeout =
         Some(u64::try_from(settings.connect_timeout.as_millis()).unwrap_or(u64::MAX));
     Ok(uri)

@@ -2,16 +2,36 @@
 //!
 //! Publishers and consumers do not share a connection: a broker short of memory blocks publishing connections, and
 //! nothing goes out on a blocked connection, acknowledgements included.
+//!
+//! One task holds the connection. Callers hand it their messages through a queue; it takes all that are waiting at once,
+//! so that lapin's thread is woken once and writes once, and answers all that are confirmed at once.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{BoxStream, FuturesUnordered};
+use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, Event};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Backoff, ConnectError, TopologyError, connect, declare};
 use crate::config::{Broker, RetryDelay};
 use crate::telemetry::chain;
+
+/// Messages that wait for their confirm at once. 64 keep a broker busy; more only bridge its pauses.
+const MAX_IN_FLIGHT: usize = 512;
+/// Messages that wait to be taken up. Beyond it callers wait, each for as long as it likes.
+const MAX_QUEUED: usize = 1024;
+/// A connection on which a confirm takes longer is given up: above every caller's patience, as others' confirms may still
+/// come. lapin keeps a confirm that nobody awaits any more for as long as its channel lives, so the channel must go.
+const CONFIRM_LIMIT: Duration = Duration::from_secs(10);
+/// How often confirms are looked over for such. Once for all of them, rather than a timer for each.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A message on its way out.
 #[derive(Debug)]
@@ -44,6 +64,9 @@ pub enum PublishError {
     /// The connection failed before the confirm: the broker may have the message.
     #[error("connection lost before the confirm")]
     Lost(#[source] lapin::Error),
+    /// No confirm that is certainly this message's: the broker may have it.
+    #[error("RabbitMQ did not confirm the message")]
+    Unconfirmed,
 }
 
 /// Whether messages can be published at present.
@@ -57,17 +80,20 @@ pub enum PublisherState {
     Blocked(String),
 }
 
-/// Publishes over one connection, which a task of its own keeps up.
+/// Publishes over one connection, which a task of its own keeps up. The connection is closed with the last clone.
 #[derive(Clone, Debug)]
 pub struct Publisher {
-    session: watch::Receiver<Session>,
+    queue: mpsc::Sender<Job>,
+    state: watch::Receiver<PublisherState>,
 }
 
-#[derive(Clone, Debug)]
-struct Session {
-    state: PublisherState,
-    channel: Option<Channel>,
+#[derive(Debug)]
+struct Job {
+    message: Outgoing,
+    reply: oneshot::Sender<Outcome>,
 }
+
+type Outcome = Result<(), PublishError>;
 
 impl Publisher {
     /// Connects, declares the topology, and begins to keep the connection up in the background. A broker that cannot be
@@ -81,24 +107,31 @@ impl Publisher {
         delays: Vec<RetryDelay>,
         name: String,
     ) -> anyhow::Result<Self> {
-        let down = Session {
-            state: PublisherState::Down("not connected yet".to_owned()),
-            channel: None,
+        let connector = Connector {
+            settings,
+            delays,
+            name,
         };
-        let (sender, session) = watch::channel(down);
-        let first = match open(&settings, &delays, &name).await {
-            Ok(opened) => Some(opened),
+        let first = match connector.open().await {
+            Ok(session) => Ok(session),
             Err(OpenError::Topology(error @ TopologyError::Inequivalent { .. })) => {
                 return Err(error.into());
             }
             Err(OpenError::Connect(error @ ConnectError::Address(_))) => return Err(error.into()),
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "RabbitMQ cannot be reached yet; trying on");
-                None
+                let why = chain(&error);
+                tracing::warn!(error = why, "RabbitMQ cannot be reached yet; trying on");
+                Err(why)
             }
         };
-        tokio::spawn(supervise(settings, delays, name, first, sender));
-        Ok(Self { session })
+        let initial = match &first {
+            Ok(_) => PublisherState::Ready,
+            Err(why) => PublisherState::Down(why.clone()),
+        };
+        let (sender, state) = watch::channel(initial);
+        let (queue, jobs) = mpsc::channel(MAX_QUEUED);
+        tokio::spawn(supervise(connector, first, jobs, sender));
+        Ok(Self { queue, state })
     }
 
     /// Publishes one message and waits for its confirm. The caller bounds the wait.
@@ -111,56 +144,23 @@ impl Publisher {
     ///
     /// Dropped early, the message may or may not have been published.
     pub async fn publish(&self, message: Outgoing) -> Result<(), PublishError> {
-        let channel = self.channel()?;
-        let options = BasicPublishOptions {
-            mandatory: true,
-            ..BasicPublishOptions::default()
-        };
-        let published = channel
-            .basic_publish(
-                message.exchange.into(),
-                message.routing_key.into(),
-                options,
-                &message.body,
-                message.properties,
-            )
-            .await
-            .map_err(PublishError::Lost)?;
-        match published.await.map_err(PublishError::Lost)? {
-            Confirmation::Ack(None) => Ok(()),
-            Confirmation::Ack(Some(returned)) => {
-                Err(PublishError::Returned(returned.reply_text.to_string()))
-            }
-            Confirmation::Nack(_) | Confirmation::NotRequested => Err(PublishError::Refused),
-        }
+        let (reply, outcome) = oneshot::channel();
+        let queued = self.queue.send(Job { message, reply }).await;
+        queued.map_err(|_| PublishError::Down("the publisher has stopped".to_owned()))?;
+        outcome.await.unwrap_or(Err(PublishError::Unconfirmed))
     }
 
     /// Whether messages can be published at present.
     #[must_use]
     pub fn state(&self) -> PublisherState {
-        self.session.borrow().state.clone()
+        self.state.borrow().clone()
     }
 
     /// Waits until messages can be published.
     pub async fn ready(&mut self) {
-        let ready = self
-            .session
-            .wait_for(|session| session.state == PublisherState::Ready)
-            .await;
-        // The supervisor lives as long as the process.
-        drop(ready);
-    }
-
-    fn channel(&self) -> Result<Channel, PublishError> {
-        let session = self.session.borrow();
-        match (&session.state, &session.channel) {
-            (PublisherState::Ready, Some(channel)) => Ok(channel.clone()),
-            (PublisherState::Blocked(why), _) => Err(PublishError::Blocked(why.clone())),
-            (PublisherState::Down(why), _) => Err(PublishError::Down(why.clone())),
-            (PublisherState::Ready, None) => {
-                Err(PublishError::Down("not connected yet".to_owned()))
-            }
-        }
+        let ready = self.state.wait_for(|state| *state == PublisherState::Ready);
+        // The supervisor lives as long as any publisher does.
+        drop(ready.await);
     }
 }
 
@@ -172,86 +172,277 @@ enum OpenError {
     Topology(#[from] TopologyError),
     #[error("cannot open a channel with publisher confirms")]
     Channel(#[source] lapin::Error),
+    #[error("RabbitMQ did not answer within {}", humantime::format_duration(*.0))]
+    TimedOut(Duration),
 }
 
-async fn open(
-    settings: &Broker,
-    delays: &[RetryDelay],
-    name: &str,
-) -> Result<(Connection, Channel), OpenError> {
-    let connection = connect(settings, name).await?;
-    let channel = connection
-        .create_channel()
-        .await
-        .map_err(OpenError::Channel)?;
-    declare(&channel, delays).await?;
-    channel
-        .confirm_select(ConfirmSelectOptions::default())
-        .await
-        .map_err(OpenError::Channel)?;
-    Ok((connection, channel))
-}
-
-async fn supervise(
+/// What a session is made from.
+struct Connector {
     settings: Broker,
     delays: Vec<RetryDelay>,
     name: String,
-    mut opened: Option<(Connection, Channel)>,
-    sender: watch::Sender<Session>,
+}
+
+impl Connector {
+    async fn open(&self) -> Result<Session, OpenError> {
+        let connection = connect(&self.settings, &self.name).await?;
+        let events = connection.events_listener().boxed();
+        // A queue whose leader is away leaves its declaration unanswered.
+        let limit = self.settings.connect_timeout;
+        let prepared = tokio::time::timeout(limit, self.prepare(&connection)).await;
+        let channel = prepared.map_err(|_| OpenError::TimedOut(limit))??;
+        Ok(Session {
+            channel: Arc::new(channel),
+            _connection: connection,
+            events,
+            in_flight: FuturesUnordered::new(),
+            blocked: None,
+            is_doubtful: false,
+        })
+    }
+
+    async fn prepare(&self, connection: &Connection) -> Result<Channel, OpenError> {
+        let channel = connection.create_channel().await;
+        let channel = channel.map_err(OpenError::Channel)?;
+        declare(connection, &self.delays).await?;
+        let confirming = channel.confirm_select(ConfirmSelectOptions::default());
+        confirming.await.map_err(OpenError::Channel)?;
+        Ok(channel)
+    }
+}
+
+/// Runs one session after another until the last publisher is gone.
+async fn supervise(
+    connector: Connector,
+    mut opened: Result<Session, String>,
+    mut jobs: mpsc::Receiver<Job>,
+    state: watch::Sender<PublisherState>,
 ) {
     let mut backoff = Backoff::default();
     loop {
-        if let Some((connection, channel)) = opened.take() {
-            backoff.reset();
-            let why = run(&connection, channel, &sender).await;
-            tracing::warn!(
-                error = why,
-                "Lost the publishing connection to RabbitMQ; reconnecting"
-            );
-            sender.send_replace(Session {
-                state: PublisherState::Down(why),
-                channel: None,
-            });
-        }
-        tokio::time::sleep(backoff.next_pause()).await;
-        match open(&settings, &delays, &name).await {
-            Ok(new) => opened = Some(new),
-            Err(error) => {
-                let why = chain(&error);
-                tracing::warn!(error = why, "Cannot publish yet");
-                sender.send_replace(Session {
-                    state: PublisherState::Down(why),
-                    channel: None,
-                });
+        let why = match opened {
+            Ok(mut session) => {
+                backoff.reset();
+                let end = session.run(&mut jobs, &state).await;
+                // Confirms of what it has published may still come.
+                tokio::spawn(session.drain());
+                match end {
+                    End::NobodyLeft => return,
+                    End::Failed(why) => why,
+                }
             }
+            Err(why) => why,
+        };
+        tracing::warn!(error = why, "Cannot publish; connecting anew");
+        state.send_replace(PublisherState::Down(why.clone()));
+        let reopened = async {
+            tokio::time::sleep(backoff.next_pause()).await;
+            connector.open().await
+        };
+        match refuse_while(reopened, &mut jobs, &why).await {
+            Some(result) => opened = result.map_err(|error| chain(&error)),
+            None => return,
         }
     }
 }
 
-/// Follows one connection to its end, and tells why it ended.
-async fn run(connection: &Connection, channel: Channel, sender: &watch::Sender<Session>) -> String {
-    let mut events = Box::pin(connection.events_listener());
-    let ready = Session {
-        state: PublisherState::Ready,
-        channel: Some(channel),
-    };
-    sender.send_replace(ready.clone());
+/// Waits for `work` and refuses what is to be published meanwhile; `None` when the last publisher is gone.
+async fn refuse_while<T>(
+    work: impl Future<Output = T>,
+    jobs: &mut mpsc::Receiver<Job>,
+    why: &str,
+) -> Option<T> {
+    tokio::pin!(work);
     loop {
-        match events.next().await {
-            Some(Event::ConnectionBlocked(why)) => {
-                tracing::warn!(reason = why, "RabbitMQ blocks publishers");
-                sender.send_replace(Session {
-                    state: PublisherState::Blocked(why),
-                    ..ready.clone()
-                });
-            }
-            Some(Event::ConnectionUnblocked) => {
-                tracing::info!("RabbitMQ takes messages again");
-                sender.send_replace(ready.clone());
-            }
-            Some(Event::Error(error)) => return chain(&error),
-            Some(_) => {}
-            None => return "the connection ended".to_owned(),
+        tokio::select! {
+            biased;
+            done = &mut work => return Some(done),
+            job = jobs.recv() => job?.settle(Err(PublishError::Down(why.to_owned()))),
         }
+    }
+}
+
+impl Job {
+    fn settle(self, outcome: Outcome) {
+        answer(self.reply, outcome);
+    }
+}
+
+fn answer(reply: oneshot::Sender<Outcome>, outcome: Outcome) {
+    // Whoever asked may have given up waiting.
+    drop(reply.send(outcome));
+}
+
+/// One connection with one channel, and what is published on it.
+struct Session {
+    channel: Arc<Channel>,
+    /// Closed when dropped.
+    _connection: Connection,
+    events: BoxStream<'static, Event>,
+    in_flight: FuturesUnordered<InFlight>,
+    /// Why the broker takes nothing at present.
+    blocked: Option<String>,
+    /// Whether a message was returned, so that a confirm may be another's.
+    is_doubtful: bool,
+}
+
+/// Why a session ended.
+enum End {
+    NobodyLeft,
+    Failed(String),
+}
+
+impl Session {
+    /// Publishes until the connection fails, a confirm is overdue, the topology was changed, or nobody is left.
+    async fn run(
+        &mut self,
+        jobs: &mut mpsc::Receiver<Job>,
+        state: &watch::Sender<PublisherState>,
+    ) -> End {
+        state.send_replace(PublisherState::Ready);
+        let mut batch = Vec::with_capacity(MAX_IN_FLIGHT);
+        let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
+        loop {
+            let room = MAX_IN_FLIGHT - self.in_flight.len();
+            tokio::select! {
+                biased;
+                event = self.events.next() => match event {
+                    Some(Event::Error(error)) => return End::Failed(chain(&error)),
+                    Some(event) => self.follow(event, state),
+                    None => return End::Failed("the connection ended".to_owned()),
+                },
+                Some(first) = self.in_flight.next() => {
+                    if let Some(why) = self.settle(first) {
+                        return End::Failed(why);
+                    }
+                }
+                taken = jobs.recv_many(&mut batch, room), if room > 0 => {
+                    if taken == 0 {
+                        return End::NobodyLeft;
+                    }
+                    batch.drain(..).for_each(|job| self.publish(job));
+                }
+                _ = sweep.tick() => if self.is_overdue() {
+                    return End::Failed("a confirm is overdue".to_owned());
+                },
+            }
+        }
+    }
+
+    fn follow(&mut self, event: Event, state: &watch::Sender<PublisherState>) {
+        match event {
+            Event::ConnectionBlocked(why) => {
+                tracing::warn!(reason = why, "RabbitMQ blocks publishers");
+                state.send_replace(PublisherState::Blocked(why.clone()));
+                self.blocked = Some(why);
+            }
+            Event::ConnectionUnblocked => {
+                tracing::info!("RabbitMQ takes messages again");
+                state.send_replace(PublisherState::Ready);
+                self.blocked = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes one message up. It goes out when `in_flight` is polled next, together with those taken up with it.
+    fn publish(&mut self, job: Job) {
+        if let Some(why) = &self.blocked {
+            job.settle(Err(PublishError::Blocked(why.clone())));
+        } else if !job.reply.is_closed() {
+            self.in_flight.push(InFlight {
+                since: Instant::now(),
+                settled: publish_and_confirm(Arc::clone(&self.channel), job).boxed(),
+            });
+        }
+    }
+
+    /// Answers everything that is settled by now; tells why the session cannot go on, if so.
+    ///
+    /// The answers wait for one another because lapin pairs returned messages with confirms by their order only: when
+    /// one acknowledgement covers several messages, the return goes to any of them. So from the first return on nobody
+    /// in this session is told that theirs was taken.
+    fn settle(&mut self, first: Settled) -> Option<String> {
+        let mut settled = vec![first];
+        while let Some(Some(next)) = self.in_flight.next().now_or_never() {
+            settled.push(next);
+        }
+        let mut failure = None;
+        for (_, outcome) in &settled {
+            self.is_doubtful |= matches!(outcome, Err(PublishError::Returned(_)));
+            if let Err(error @ (PublishError::Lost(_) | PublishError::Returned(_))) = outcome {
+                failure = Some(chain(error));
+            }
+        }
+        for (reply, outcome) in settled {
+            let outcome = match outcome {
+                Ok(()) if self.is_doubtful => Err(PublishError::Unconfirmed),
+                outcome => outcome,
+            };
+            answer(reply, outcome);
+        }
+        failure
+    }
+
+    fn is_overdue(&self) -> bool {
+        // On a blocked connection everything waits, and a new one would be blocked too.
+        let late = |message: &InFlight| message.since.elapsed() > CONFIRM_LIMIT;
+        self.blocked.is_none() && self.in_flight.iter().any(late)
+    }
+
+    /// Answers what is still confirmed, then closes the connection.
+    async fn drain(mut self) {
+        let rest = async {
+            while let Some(first) = self.in_flight.next().await {
+                self.settle(first);
+            }
+        };
+        // What is unconfirmed after that is dropped with its reply, and reported as such.
+        if tokio::time::timeout(CONFIRM_LIMIT, rest).await.is_err() {
+            let count = self.in_flight.len();
+            tracing::warn!(count, "RabbitMQ left messages unconfirmed");
+        }
+    }
+}
+
+type Settled = (oneshot::Sender<Outcome>, Outcome);
+
+/// A message that is published and not confirmed yet.
+struct InFlight {
+    since: Instant,
+    settled: BoxFuture<'static, Settled>,
+}
+
+impl Future for InFlight {
+    type Output = Settled;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Settled> {
+        self.settled.poll_unpin(context)
+    }
+}
+
+async fn publish_and_confirm(channel: Arc<Channel>, job: Job) -> Settled {
+    (job.reply, confirmed(&channel, job.message).await)
+}
+
+async fn confirmed(channel: &Channel, message: Outgoing) -> Outcome {
+    let options = BasicPublishOptions {
+        mandatory: true,
+        ..BasicPublishOptions::default()
+    };
+    let published = channel.basic_publish(
+        message.exchange.into(),
+        message.routing_key.into(),
+        options,
+        &message.body,
+        message.properties,
+    );
+    let confirm = published.await.map_err(PublishError::Lost)?;
+    match confirm.await.map_err(PublishError::Lost)? {
+        Confirmation::Ack(None) => Ok(()),
+        Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
+            Err(PublishError::Returned(returned.reply_text.to_string()))
+        }
+        Confirmation::Nack(None) | Confirmation::NotRequested => Err(PublishError::Refused),
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, LongString};
-use lapin::{Channel, ExchangeKind};
+use lapin::{Channel, Connection, ExchangeKind, Queue};
 
 use crate::config::RetryDelay;
 
@@ -45,6 +45,13 @@ const DEAD_DELIVERY_LIMIT: i64 = 1_000_000;
 
 /// AMQP's reply code for an object that exists with other arguments.
 const PRECONDITION_FAILED: u16 = 406;
+/// AMQP's reply code for an object that does not exist.
+const NOT_FOUND: u16 = 404;
+
+/// How long a new quorum queue is left alone. RabbitMQ writes down that it is a member of the queue only after 500 ms of
+/// rest; killed before, it comes back as a new member of an empty queue, and confirmed messages are gone (seen with
+/// 3.10.8 and 4.0.5).
+const NEW_QUEUE_PAUSE: Duration = Duration::from_secs(1);
 
 /// The topology could not be declared.
 #[derive(Debug, thiserror::Error)]
@@ -76,12 +83,25 @@ pub fn retry_queue(delay: &RetryDelay) -> String {
     format!("{RETRY_EXCHANGE}.{}", delay.name())
 }
 
-/// Declares everything; what exists already is verified to be the same.
+/// Declares everything; what exists already is verified to be the same. Queues that may be new are given time to be
+/// remembered before anybody relies on them.
 ///
 /// # Errors
 ///
-/// When an existing object differs, or the broker fails. The channel is closed then.
-pub async fn declare(channel: &Channel, delays: &[RetryDelay]) -> Result<(), TopologyError> {
+/// When an existing object differs, or the broker fails.
+pub async fn declare(connection: &Connection, delays: &[RetryDelay]) -> Result<(), TopologyError> {
+    let channel = connection.create_channel().await;
+    let channel = channel.map_err(|source| failure("a channel".to_owned(), source))?;
+    let work = declare_all(&channel, delays).await?;
+    // The broker does not say whether it made a queue. One with messages or consumers was there before.
+    if work.message_count() == 0 && work.consumer_count() == 0 {
+        tokio::time::sleep(NEW_QUEUE_PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Declares everything, and tells how the work queue was found.
+async fn declare_all(channel: &Channel, delays: &[RetryDelay]) -> Result<Queue, TopologyError> {
     for exchange in [EXCHANGE, RETRY_EXCHANGE, DEAD_LETTER_EXCHANGE] {
         let options = ExchangeDeclareOptions {
             durable: true,
@@ -114,7 +134,7 @@ pub async fn declare(channel: &Channel, delays: &[RetryDelay]) -> Result<(), Top
         DEAD_LETTER_EXCHANGE,
         DEAD_KEY,
     );
-    declare_queue(channel, WORK_QUEUE, work, EXCHANGE, WORK_KEY).await?;
+    let work = declare_queue(channel, WORK_QUEUE, work, EXCHANGE, WORK_KEY).await?;
 
     for delay in delays {
         let mut arguments = dead_lettering(quorum_queue(DEAD_DELIVERY_LIMIT), EXCHANGE, WORK_KEY);
@@ -131,7 +151,65 @@ pub async fn declare(channel: &Channel, delays: &[RetryDelay]) -> Result<(), Top
         )
         .await?;
     }
-    Ok(())
+    Ok(work)
+}
+
+/// Whether an installation left its mark; see [`mark`]. Asking closes the channel that is used for it.
+///
+/// # Errors
+///
+/// When the broker fails.
+pub async fn is_marked(connection: &Connection, installation: &str) -> Result<bool, TopologyError> {
+    let options = ExchangeDeclareOptions {
+        passive: true,
+        ..ExchangeDeclareOptions::default()
+    };
+    match declare_mark(connection, installation, options).await {
+        Ok(()) => Ok(true),
+        Err(TopologyError::Failed { source, .. }) if reply_code(&source) == Some(NOT_FOUND) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Leaves the mark of an installation: an exchange that nobody publishes to. It outlives whatever happens to Redis.
+///
+/// # Errors
+///
+/// When the broker fails.
+pub async fn mark(connection: &Connection, installation: &str) -> Result<(), TopologyError> {
+    let options = ExchangeDeclareOptions {
+        durable: true,
+        internal: true,
+        ..ExchangeDeclareOptions::default()
+    };
+    declare_mark(connection, installation, options).await
+}
+
+async fn declare_mark(
+    connection: &Connection,
+    installation: &str,
+    options: ExchangeDeclareOptions,
+) -> Result<(), TopologyError> {
+    let name = format!("{EXCHANGE}.installed.{installation}");
+    let object = || format!("exchange {name}");
+    let channel = connection.create_channel().await;
+    let channel = channel.map_err(|source| failure(object(), source))?;
+    let declared = channel.exchange_declare(
+        name.as_str().into(),
+        ExchangeKind::Direct,
+        options,
+        FieldTable::default(),
+    );
+    declared.await.map_err(|source| failure(object(), source))
+}
+
+fn reply_code(error: &lapin::Error) -> Option<u16> {
+    match error.kind() {
+        lapin::ErrorKind::ProtocolError(error) => Some(error.get_id()),
+        _ => None,
+    }
 }
 
 fn quorum_queue(delivery_limit: i64) -> FieldTable {
@@ -161,7 +239,7 @@ async fn declare_queue(
     arguments: FieldTable,
     exchange: &str,
     key: &str,
-) -> Result<(), TopologyError> {
+) -> Result<Queue, TopologyError> {
     let options = QueueDeclareOptions {
         durable: true,
         ..QueueDeclareOptions::default()
@@ -169,7 +247,7 @@ async fn declare_queue(
     let declared = channel
         .queue_declare(queue.into(), options, arguments)
         .await;
-    declared.map_err(|source| failure(format!("queue {queue}"), source))?;
+    let declared = declared.map_err(|source| failure(format!("queue {queue}"), source))?;
     let bound = channel
         .queue_bind(
             queue.into(),
@@ -179,19 +257,18 @@ async fn declare_queue(
             FieldTable::default(),
         )
         .await;
-    bound.map_err(|source| failure(format!("binding of queue {queue}"), source))
+    bound.map_err(|source| failure(format!("binding of queue {queue}"), source))?;
+    Ok(declared)
 }
 
 fn failure(object: String, source: lapin::Error) -> TopologyError {
-    if let lapin::ErrorKind::ProtocolError(error) = source.kind()
-        && error.get_id() == PRECONDITION_FAILED
-    {
-        return TopologyError::Inequivalent {
-            object,
-            detail: error.get_message().to_string(),
-        };
+    match source.kind() {
+        lapin::ErrorKind::ProtocolError(error) if error.get_id() == PRECONDITION_FAILED => {
+            let detail = error.get_message().to_string();
+            TopologyError::Inequivalent { object, detail }
+        }
+        _ => TopologyError::Failed { object, source },
     }
-    TopologyError::Failed { object, source }
 }
 
 fn text(value: &str) -> AMQPValue {

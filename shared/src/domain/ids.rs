@@ -106,7 +106,13 @@ impl fmt::Display for EventKey {
 /// SHA-256 of `text` in hexadecimal.
 #[must_use]
 pub fn sha256_hex(text: &str) -> String {
-    hex::encode(Sha256::digest(text.as_bytes()))
+    sha256_hex_of(text.as_bytes())
+}
+
+/// SHA-256 of `bytes` in hexadecimal.
+#[must_use]
+pub fn sha256_hex_of(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
 }
 
 macro_rules! pipedrive_id {

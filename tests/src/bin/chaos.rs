@@ -22,7 +22,7 @@ The same seed and numbers give the same traffic, faults and times. To run one ag
 Without any fault, to compare with:
   make chaos CHAOS='--calm'
 The long one, whose report is committed:
-  make chaos CHAOS_PROFILE=release CHAOS='--seed 20 --interactions 20500 --faults 240 --duration 21m \
+  make chaos CHAOS_PROFILE=release CHAOS='--seed 20 --interactions 21500 --faults 240 --duration 21m \
     --report docs/reliability/long-run.md'")]
 struct Arguments {
     /// Decides every choice.

@@ -5,5 +5,6 @@
 mod forgotten;
 mod late;
 mod points;
+mod poison;
 mod process;
 mod redis;

@@ -150,3 +150,58 @@ async fn c15_and_c19_a_worker_that_outsleeps_its_lease_does_no_harm_when_it_wake
         assert_recorded_once(&app);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c13_a_redis_that_is_full_stops_consumption_and_nothing_is_posted() {
+    let (mut app, redis, _scratch) = app_with_redis().await;
+    app.start_worker().await;
+    let mut connection = redis.connect().await.unwrap();
+    let set = |limit: &'static str| {
+        redis::cmd("CONFIG")
+            .arg("SET")
+            .arg("maxmemory")
+            .arg(limit)
+            .to_owned()
+    };
+    let () = set("1mb").query_async(&mut connection).await.unwrap();
+
+    app.post(call("call-1", UNKNOWN_CALLER))
+        .await
+        .assert_accepted();
+    let ready = format!("{}/health/ready", app.worker_url());
+    wait_until("a worker that is not ready", PATIENCE, async || {
+        let (status, body) = app.get(&ready).await;
+        anyhow::ensure!(status == 503 && body.contains("Redis"), "{status} {body}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+    assert!(app.pipedrive.activities().is_empty());
+    let () = set("0").query_async(&mut connection).await.unwrap();
+
+    app.wait_for_activities(1).await;
+    app.wait_until_idle().await;
+    assert_recorded_once(&app);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_evicts_keys_is_refused_at_start() {
+    let (app, redis, _scratch) = app_with_redis().await;
+    let mut connection = redis.connect().await.unwrap();
+    let mut evict = redis::cmd("CONFIG");
+    let () = evict
+        .arg("SET")
+        .arg("maxmemory-policy")
+        .arg("allkeys-lru")
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+
+    let started = worker::startup::Application::build(app.settings.clone()).await;
+
+    let error = started.err().unwrap().to_string();
+    assert!(
+        error.contains("allkeys-lru") && error.contains("noeviction"),
+        "{error}"
+    );
+}

@@ -7,10 +7,12 @@ mod epoch;
 mod idempotency;
 mod people;
 mod store;
+mod suspects;
 mod token_bucket;
 
 pub use epoch::Epoch;
 pub use idempotency::{Claim, ClaimRequest, Job, Lease, LeaseError, Ledger, Step};
 pub use people::{People, PersonClaim, PersonLease};
 pub use store::{Facts as StoreFacts, Store, StoreError};
+pub use suspects::Suspects;
 pub use token_bucket::{TokenBucket, TokenBucketSettings};

@@ -1,0 +1,10 @@
+//! The demonstration: the bridge as its users run it, real sample events, and what becomes of each.
+//!
+//! [`scene`] tells what is posted and what should come of it, [`stage`] runs it, [`outcome`] compares the two, and
+//! [`report`] shows it to a person. The binary `demo` puts them together.
+
+mod child;
+pub mod outcome;
+pub mod report;
+pub mod scene;
+pub mod stage;

@@ -1,0 +1,283 @@
+//! What should come of a scene, what was seen of it, and whether the two agree.
+
+use crate::app::Answer;
+
+/// What should come of a scene.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expected {
+    /// One activity, however often it was told.
+    Once {
+        /// Attached to whom.
+        whom: Whom,
+        /// Linked to which deal, by title.
+        deal: Option<&'static str>,
+        /// A part of its note.
+        note: &'static str,
+    },
+    /// Taken for nothing to record.
+    Ignored,
+    /// Answered with this status.
+    Refused(u16),
+    /// A dead letter with this reason.
+    Dead(&'static str),
+}
+
+/// To whom an activity is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// A person who was there before, by name.
+    Known(&'static str),
+    /// A person whom the bridge created, by name.
+    New(&'static str),
+    /// No one.
+    Nobody,
+}
+
+impl Expected {
+    pub(super) fn once(whom: Whom) -> Self {
+        Self::Once {
+            whom,
+            deal: None,
+            note: "",
+        }
+    }
+
+    pub(super) fn with_deal(mut self, title: &'static str) -> Self {
+        if let Self::Once { deal, .. } = &mut self {
+            *deal = Some(title);
+        }
+        self
+    }
+
+    pub(super) fn telling(mut self, part: &'static str) -> Self {
+        if let Self::Once { note, .. } = &mut self {
+            *note = part;
+        }
+        self
+    }
+}
+
+/// What was seen of a scene.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// What `ingest` answered, in the order of the bodies.
+    pub answers: Vec<Answer>,
+    /// The activities that bear the interaction's id.
+    pub activities: Vec<Landed>,
+    /// Its dead letters.
+    pub letters: Vec<Letter>,
+}
+
+/// An activity that landed.
+#[derive(Clone, Debug)]
+pub struct Landed {
+    /// Its id.
+    pub id: i64,
+    /// Its note.
+    pub note: String,
+    /// The person it is attached to.
+    pub person: Option<Attached>,
+    /// The deal's title.
+    pub deal: Option<String>,
+}
+
+/// A person to whom an activity is attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// Their name.
+    pub name: String,
+    /// Their number, as it is stored.
+    pub phone: String,
+    /// Whether the bridge created them.
+    pub is_new: bool,
+}
+
+/// A dead letter, as its headers tell it.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// `x-failure-class`
+    pub class: String,
+    /// `x-failure-reason`
+    pub reason: String,
+    /// `x-failure-detail`
+    pub detail: String,
+}
+
+/// Compares; an error says what is wrong.
+///
+/// # Errors
+///
+/// When the scene did not end as it should.
+pub fn check(expected: &Expected, seen: &Seen) -> Result<(), String> {
+    let status = match expected {
+        Expected::Refused(status) => *status,
+        Expected::Once { .. } | Expected::Ignored | Expected::Dead(_) => 200,
+    };
+    if let Some(wrong) = seen.answers.iter().find(|answer| answer.status != status) {
+        return Err(format!("answered {} rather than {status}", wrong.status));
+    }
+    let word = match expected {
+        Expected::Refused(_) => "rejected",
+        Expected::Ignored => "ignored",
+        Expected::Once { .. } | Expected::Dead(_) => "accepted",
+    };
+    if let Some(wrong) = seen
+        .answers
+        .iter()
+        .find(|answer| answer.body["status"] != word)
+    {
+        return Err(format!("answered {} rather than {word}", wrong.body));
+    }
+    let (activities, letters) = match expected {
+        Expected::Once { .. } => (1, 0),
+        Expected::Ignored | Expected::Refused(_) => (0, 0),
+        Expected::Dead(_) => (0, 1),
+    };
+    let counted = (seen.activities.len(), seen.letters.len());
+    if counted != (activities, letters) {
+        return Err(format!(
+            "left {} activities and {} dead letters rather than {activities} and {letters}",
+            counted.0, counted.1
+        ));
+    }
+    match expected {
+        Expected::Once { whom, deal, note } => {
+            check_activity(&seen.activities[0], *whom, *deal, note)
+        }
+        Expected::Dead(reason) if seen.letters[0].reason != *reason => Err(format!(
+            "died of {} rather than {reason}",
+            seen.letters[0].reason
+        )),
+        Expected::Dead(_) | Expected::Ignored | Expected::Refused(_) => Ok(()),
+    }
+}
+
+fn check_activity(
+    activity: &Landed,
+    whom: Whom,
+    deal: Option<&str>,
+    note: &str,
+) -> Result<(), String> {
+    let wanted = match whom {
+        Whom::Known(name) => Some((name, false)),
+        Whom::New(name) => Some((name, true)),
+        Whom::Nobody => None,
+    };
+    let person = activity
+        .person
+        .as_ref()
+        .map(|person| (person.name.as_str(), person.is_new));
+    if person != wanted {
+        return Err(format!(
+            "activity {} is attached to {person:?} rather than {wanted:?}",
+            activity.id
+        ));
+    }
+    if activity.deal.as_deref() != deal {
+        return Err(format!(
+            "activity {} is linked to {:?} rather than {deal:?}",
+            activity.id, activity.deal
+        ));
+    }
+    if !activity.note.contains(note) {
+        return Err(format!("activity {} does not tell `{note}`", activity.id));
+    }
+    Ok(())
+}
+
+/// What came of it, in the words of whoever looks on.
+#[must_use]
+pub fn tell(seen: &Seen) -> String {
+    if let Some(letter) = seen.letters.first() {
+        return format!(
+            "dead letter, {}, {}: {}",
+            letter.class, letter.reason, letter.detail
+        );
+    }
+    if seen.activities.is_empty() {
+        let why = seen
+            .answers
+            .first()
+            .map_or(&serde_json::Value::Null, |answer| {
+                answer
+                    .body
+                    .get("reason")
+                    .unwrap_or_else(|| &answer.body["error"])
+            });
+        return format!("nothing: {}", why.as_str().unwrap_or("no reason told"));
+    }
+    let told: Vec<String> = seen.activities.iter().map(tell_activity).collect();
+    let times = match seen.answers.len() {
+        1 => String::new(),
+        posted => format!(", one for all {posted}"),
+    };
+    told.join("; ") + &times
+}
+
+fn tell_activity(activity: &Landed) -> String {
+    let whom = match &activity.person {
+        Some(person) => {
+            let created = if person.is_new { ", created" } else { "" };
+            format!("of {}, {}{created}", person.name, person.phone)
+        }
+        None => "attached to nobody".to_owned(),
+    };
+    let deal = activity.deal.as_ref();
+    let deal = deal
+        .map(|title| format!(", deal “{title}”"))
+        .unwrap_or_default();
+    format!("activity {} {whom}{deal}", activity.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn seen(activities: usize) -> Seen {
+        let landed = Landed {
+            id: 1,
+            note: "a note".to_owned(),
+            person: Some(Attached {
+                name: "Casey Customer".to_owned(),
+                phone: "+12025550143".to_owned(),
+                is_new: false,
+            }),
+            deal: None,
+        };
+        Seen {
+            answers: vec![Answer {
+                status: 200,
+                body: json!({"status": "accepted"}),
+            }],
+            activities: vec![landed; activities],
+            letters: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn one_activity_on_the_right_person_is_as_it_should_be() {
+        let expected = Expected::once(Whom::Known("Casey Customer")).telling("note");
+        assert_eq!(check(&expected, &seen(1)), Ok(()));
+    }
+
+    #[test]
+    fn what_is_lost_doubled_or_on_somebody_else_is_found_out() {
+        let right = Expected::once(Whom::Known("Casey Customer"));
+        let cases = [
+            (right.clone(), seen(0)),
+            (right.clone(), seen(2)),
+            (right.clone().with_deal("a deal"), seen(1)),
+            (right.telling("a summary"), seen(1)),
+            (Expected::once(Whom::New("Casey Customer")), seen(1)),
+            (Expected::once(Whom::Nobody), seen(1)),
+            (Expected::Dead("pipedrive_forbidden"), seen(0)),
+            (Expected::Ignored, seen(0)),
+            (Expected::Refused(400), seen(0)),
+        ];
+        for (expected, seen) in cases {
+            assert!(check(&expected, &seen).is_err(), "{expected:?}");
+        }
+    }
+}
