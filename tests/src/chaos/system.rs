@@ -105,12 +105,12 @@ impl System {
             workers: Vec::new(),
         };
         let mut common = settings();
-        common.push(variable("PIPEDRIVE__API_TOKEN", sandbox.api_token()));
+        common.push(variable("PIPEDRIVE__API_TOKEN", &sandbox.api_token()));
         let mut variables = common.clone();
-        variables.push(variable("INGEST__LISTEN", ingest_address));
+        variables.push(variable("INGEST__LISTEN", &ingest_address));
         variables.push(variable(
             "BROKER__URL",
-            through(broker, &links.ingest_broker)?,
+            &through(broker, &links.ingest_broker)?,
         ));
         let log = folder.join("ingest.log");
         let ingest = Program::start(binaries.ingest, variables, log)?;
@@ -128,11 +128,11 @@ impl System {
             };
             let mut variables = common.clone();
             variables.extend([
-                variable("BROKER__URL", through(broker, &worker.broker)?),
-                variable("REDIS__URL", through(store, &worker.redis)?),
+                variable("BROKER__URL", &through(broker, &worker.broker)?),
+                variable("REDIS__URL", &through(store, &worker.redis)?),
                 variable(
                     "PIPEDRIVE__BASE_URL",
-                    through(&pipedrive, &worker.pipedrive)?,
+                    &through(&pipedrive, &worker.pipedrive)?,
                 ),
             ]);
             links.workers.push(worker);
@@ -192,23 +192,23 @@ fn copy_binaries(folder: &Path) -> Result<Binaries> {
 fn settings() -> Vec<(String, String)> {
     let seconds = |duration: Duration| format!("{}s", duration.as_secs());
     vec![
-        variable("INGEST__AUTH__TOKENS", WEBHOOK_TOKEN),
+        variable("INGEST__AUTH__TOKENS", &WEBHOOK_TOKEN),
         variable("INGEST__RETRY_AFTER", "1s"),
         variable("WORKER__LISTEN", "127.0.0.1:0"),
-        variable("WORKER__LEASE", seconds(LEASE)),
+        variable("WORKER__LEASE", &seconds(LEASE)),
         variable("REDIS__PREFIX", "chaos"),
-        variable("RETRY__DELAYS", RETRY_DELAYS.join(",")),
-        variable("PIPEDRIVE__REQUESTS_PER_2S", 4000),
-        variable("PIPEDRIVE__SEARCHES_PER_2S", 1000),
-        variable("PIPEDRIVE__DAILY_TOKENS", 1_000_000_000),
-        variable("PIPEDRIVE__REQUEST_TIMEOUT", seconds(REQUEST_TIMEOUT)),
-        variable("PIPEDRIVE__SETTLE_TIME", seconds(SETTLE_TIME)),
-        variable("PIPEDRIVE__SEARCH_LAG", seconds(SEARCH_LAG)),
+        variable("RETRY__DELAYS", &RETRY_DELAYS.join(",")),
+        variable("PIPEDRIVE__REQUESTS_PER_2S", &4000),
+        variable("PIPEDRIVE__SEARCHES_PER_2S", &1000),
+        variable("PIPEDRIVE__DAILY_TOKENS", &1_000_000_000),
+        variable("PIPEDRIVE__REQUEST_TIMEOUT", &seconds(REQUEST_TIMEOUT)),
+        variable("PIPEDRIVE__SETTLE_TIME", &seconds(SETTLE_TIME)),
+        variable("PIPEDRIVE__SEARCH_LAG", &seconds(SEARCH_LAG)),
         variable("PIPEDRIVE__PROBE_INTERVAL", "500ms"),
     ]
 }
 
-fn variable(name: &str, value: impl std::fmt::Display) -> (String, String) {
+fn variable(name: &str, value: &(impl ToString + ?Sized)) -> (String, String) {
     (format!("BRIDGE__{name}"), value.to_string())
 }
 

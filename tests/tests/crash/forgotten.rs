@@ -26,7 +26,7 @@ async fn app() -> (TestApp, Redis, Scratch) {
 
 /// A sample of an event that happens now.
 fn now(name: &str) -> String {
-    let mut event: Value = serde_json::from_slice(&sample(name)).expect("a sample is JSON");
+    let mut event: Value = serde_json::from_slice(&sample(name)).expect("samples are JSON");
     event["detail"]["eventBody"]["eventTime"] = json!(clock::now().as_millisecond());
     event.to_string()
 }
