@@ -136,7 +136,7 @@ fn spool(settings: &Settings) -> Finding {
 }
 
 async fn rabbitmq(settings: &Settings) -> Vec<Finding> {
-    let address = config::redacted(&settings.broker.url);
+    let address = config::redacted(&settings.broker.url.current());
     let connection = match broker::connect(&settings.broker, "ingest check").await {
         Ok(connection) => connection,
         Err(error) => {

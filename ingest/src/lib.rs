@@ -10,6 +10,7 @@ pub mod draining;
 pub mod error;
 mod metrics;
 pub mod publishers;
+mod rotation;
 pub mod routes;
 pub mod signature;
 pub mod spool;

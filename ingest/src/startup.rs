@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::draining::{self, Draining};
 use crate::metrics;
 use crate::publishers::Publishers;
+use crate::rotation::Rotation;
 use crate::routes::{self, OptionalSpool, Webhook};
 use crate::spool::{Drain, Spool};
 
@@ -40,6 +41,7 @@ pub struct Application {
     drain_time: Duration,
     draining: Draining,
     spool: Option<(Spool, Drain)>,
+    rotation: Rotation,
 }
 
 impl Application {
@@ -54,6 +56,12 @@ impl Application {
         let recorder = web::Data::new(telemetry::start_metrics()?);
         let spool = open_spool(&settings.ingest)?;
         let webhook = Webhook::new(&settings.ingest, spool.clone(), &recorder)?;
+        let rotation = Rotation {
+            files: settings.secret_files.clone(),
+            settings: settings.ingest.clone(),
+            authenticator: webhook.authenticator(),
+            broker: settings.broker.clone(),
+        };
         let webhook = web::Data::new(webhook);
         let listener = bind(settings.ingest.listen)?;
         let address = listener
@@ -98,6 +106,7 @@ impl Application {
             drain_time: settings.ingest.drain,
             draining,
             spool: spool.map(|spool| (spool.clone(), drain(spool))),
+            rotation,
         })
     }
 
@@ -117,6 +126,7 @@ impl Application {
         tracing::info!(listening = %self.address, "ingest listens on {}", self.address);
         let handle = self.server.handle();
         let mut server = self.server;
+        let rotating = tokio::spawn(self.rotation.run());
         // The spool is drained to the last, and closed when nobody can append any more.
         let stopped = CancellationToken::new();
         let (spool, drain) = self.spool.unzip();
@@ -130,6 +140,7 @@ impl Application {
             ended = &mut server => ended,
             () = ordered => tokio::join!(server, handle.stop(true)).0,
         };
+        rotating.abort();
         stopped.cancel();
         if let Some(drain) = drain {
             drain.await.context("draining the spool panicked")?;

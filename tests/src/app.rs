@@ -27,6 +27,7 @@ pub struct Builder {
     settings: Vec<(String, String)>,
     sandbox: SandboxConfig,
     without_worker: bool,
+    vhost: Option<Vhost>,
 }
 
 impl Builder {
@@ -41,6 +42,20 @@ impl Builder {
     #[must_use]
     pub fn sandbox(mut self, config: SandboxConfig) -> Self {
         self.sandbox = config;
+        self
+    }
+
+    /// Starts the sandbox with this API token.
+    #[must_use]
+    pub fn pipedrive_token(mut self, token: &str) -> Self {
+        self.sandbox.api_token = Some(token.to_owned());
+        self
+    }
+
+    /// Uses a virtual host that is there already.
+    #[must_use]
+    pub fn vhost(mut self, vhost: Vhost) -> Self {
+        self.vhost = Some(vhost);
         self
     }
 
@@ -64,7 +79,10 @@ impl Builder {
 
     async fn try_spawn(self) -> Result<TestApp> {
         let environment = Environment::shared().await;
-        let vhost = environment.broker().create_vhost().await?;
+        let vhost = match self.vhost {
+            Some(vhost) => vhost,
+            None => environment.broker().create_vhost().await?,
+        };
         let sandbox = Sandbox::spawn(self.sandbox);
         let pipedrive = sandbox.control();
         let mut variables = vec![
@@ -251,20 +269,38 @@ impl TestApp {
     ///
     /// Panics if there is no answer.
     pub async fn post(&self, body: impl Into<reqwest::Body>) -> Answer {
+        self.post_as(WEBHOOK_TOKEN, body).await
+    }
+
+    /// Posts a webhook with another token.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no answer.
+    pub async fn post_as(&self, token: &str, body: impl Into<reqwest::Body>) -> Answer {
         let url = format!("{}/api/v1/genesys/webhook", self.ingest_url);
-        let answer = self
-            .http
-            .post(url)
-            .bearer_auth(WEBHOOK_TOKEN)
-            .body(body)
-            .send()
-            .await
-            .expect("ingest answers");
+        let request = self.http.post(url).bearer_auth(token).body(body);
+        let answer = request.send().await.expect("ingest answers");
         let status = answer.status().as_u16();
         Answer {
             status,
             body: answer.json().await.unwrap_or(Value::Null),
         }
+    }
+
+    /// Waits until Pipedrive holds `count` activities or more.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it never does.
+    pub async fn wait_for_at_least(&self, count: usize) {
+        let awaited = format!("at least {count} activities");
+        let reached = wait_until(&awaited, PATIENCE, async || {
+            let recorded = self.pipedrive.activities().len();
+            ensure!(recorded >= count, "there are {recorded}");
+            Ok(())
+        });
+        reached.await.unwrap_or_else(|error| panic!("{error:#}"));
     }
 
     /// Reads a page of one of the services.

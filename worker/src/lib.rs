@@ -22,4 +22,5 @@ pub mod record;
 pub mod redis;
 pub mod replay;
 pub mod retry;
+pub mod rotation;
 pub mod startup;

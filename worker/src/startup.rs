@@ -4,9 +4,8 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use anyhow::Context;
-use secrecy::SecretString;
 use shared::broker::Publisher;
-use shared::config::{self, ConfigError};
+use shared::config::{self, ConfigError, Secret};
 use shared::domain::ids::UserId;
 use shared::domain::phone;
 use shared::telemetry;
@@ -25,6 +24,7 @@ use crate::quarantine::Quarantine;
 use crate::record::Style;
 use crate::redis::{Ledger, People, Store, StoreError, Suspects, TokenBucket, TokenBucketSettings};
 use crate::retry::RetrySchedule;
+use crate::rotation::Rotation;
 
 /// The worker, put together.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ pub struct Application {
     health: Health,
     metrics: metrics_exporter_prometheus::PrometheusHandle,
     gatekeeper: Gatekeeper,
+    rotation: Rotation,
     consumer: Consumer,
 }
 
@@ -93,8 +94,14 @@ impl Application {
                 },
                 gate: gate.clone(),
                 store,
-                client,
+                client: client.clone(),
                 probe_interval: settings.pipedrive.probe_interval,
+            },
+            rotation: Rotation {
+                files: settings.secret_files,
+                client,
+                broker: settings.broker.clone(),
+                redis: settings.redis,
             },
             consumer: Consumer {
                 broker: settings.broker,
@@ -126,7 +133,9 @@ impl Application {
         let serving = tokio::spawn(server);
         tracing::info!(port = self.port, "Worker is up");
         let keeping = tokio::spawn(self.gatekeeper.run(shutdown.clone()));
+        let rotating = tokio::spawn(self.rotation.run(shutdown.clone()));
         self.consumer.run(shutdown).await;
+        rotating.await?;
         keeping.await?;
         admin.stop(false).await;
         serving.await??;
@@ -160,7 +169,7 @@ pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<pipe
     )?)
 }
 
-fn api_token(settings: &config::Pipedrive) -> Result<SecretString, ConfigError> {
+fn api_token(settings: &config::Pipedrive) -> Result<Secret, ConfigError> {
     let missing = || {
         ConfigError::value(
             "pipedrive.api_token",

@@ -2,10 +2,12 @@
 //! Where the broker does not confirm: → spool → sync of the disk → 200.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
+use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -31,7 +33,7 @@ const APP_ID: &str = "ingest";
 
 /// What the webhook needs, from the settings.
 pub struct Webhook {
-    authenticator: Authenticator,
+    authenticator: Arc<ArcSwap<Authenticator>>,
     filter: Filter,
     body_limit_bytes: usize,
     publish_timeout: Duration,
@@ -52,7 +54,7 @@ impl Webhook {
         recorder: &PrometheusHandle,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
-            authenticator: Authenticator::new(settings)?,
+            authenticator: Arc::new(ArcSwap::from_pointee(Authenticator::new(settings)?)),
             filter: settings.filter(),
             body_limit_bytes: settings.body_limit_bytes,
             publish_timeout: settings.publish_timeout,
@@ -60,6 +62,13 @@ impl Webhook {
             spool,
             metrics: Metrics::new(recorder),
         })
+    }
+}
+
+impl Webhook {
+    /// Where a rotated secret puts another authenticator.
+    pub(crate) fn authenticator(&self) -> Arc<ArcSwap<Authenticator>> {
+        Arc::clone(&self.authenticator)
     }
 }
 
@@ -112,7 +121,10 @@ pub async fn receive(
                 error = &error as &dyn std::error::Error,
                 "Webhook not taken"
             );
-            error.to_response(webhook.authenticator.challenges(), webhook.retry_after)
+            error.to_response(
+                webhook.authenticator.load().challenges(),
+                webhook.retry_after,
+            )
         }
     }
 }
@@ -126,7 +138,7 @@ impl Webhook {
     ) -> Result<Outcome, WebhookError> {
         let headers = request.headers();
         let body = read_body(headers, payload, self.body_limit_bytes).await?;
-        self.authenticator.check(headers, &body)?;
+        self.authenticator.load().check(headers, &body)?;
         let topic = topic(request);
         let event = match recognise(&body, topic.as_deref(), &self.filter)? {
             Recognised::Event(event) => event,

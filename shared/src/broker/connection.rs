@@ -46,7 +46,7 @@ pub async fn connect(settings: &Broker, name: &str) -> Result<Connection, Connec
 }
 
 fn address(settings: &Broker) -> Result<AMQPUri, ConfigError> {
-    let parsed = settings.url.expose_secret().parse::<AMQPUri>();
+    let parsed = settings.url.current().expose_secret().parse::<AMQPUri>();
     let mut uri = parsed.map_err(|problem| ConfigError::value("broker.url", problem))?;
     uri.query.heartbeat = Some(u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX));
     uri.query.frame_max = Some(FRAME_MAX_BYTES);

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::Settings;
+use super::secret::{SecretFile, SecretFiles};
 
 /// `config/default.toml`: every setting, explained.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
@@ -106,23 +107,26 @@ pub fn load_from(
     if let Some(file) = file {
         builder = builder.add_source(File::from(file).format(FileFormat::Toml));
     }
-    for (key, value) in overrides(environment)? {
+    let (values, secret_files) = overrides(environment)?;
+    for (key, value) in values {
         builder = builder.set_override(key, value)?;
     }
-    let settings: Settings =
+    let mut settings: Settings =
         serde_path_to_error::deserialize(builder.build()?).map_err(|error| {
             let path = error.path().to_string();
             ConfigError::value(&path, error.into_inner().to_string())
         })?;
+    settings.secret_files = secret_files;
     check(&settings)?;
     Ok(settings)
 }
 
-/// The settings in the environment, by dotted key. Empty variables count as unset: a compose file passes them so.
+/// The settings in the environment, by dotted key, and where secrets came from. Empty variables count as unset: a compose file passes them so.
 fn overrides(
     environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<BTreeMap<String, String>, ConfigError> {
+) -> Result<(BTreeMap<String, String>, SecretFiles), ConfigError> {
     let mut values = BTreeMap::new();
+    let mut files = SecretFiles::default();
     for (variable, value) in environment {
         let Some(key) = variable.strip_prefix(PREFIX).filter(|_| !value.is_empty()) else {
             continue;
@@ -132,14 +136,22 @@ fn overrides(
             .strip_suffix("_file")
             .filter(|secret| SECRETS.contains(secret))
         {
-            Some(secret) => values.insert(secret.to_owned(), read_secret(secret, value.into())?),
-            None => values.insert(key, value),
-        };
+            Some(secret) => {
+                let path = PathBuf::from(value);
+                let value = read_secret(secret, path.clone())?;
+                let last = SecretString::from(value.as_str());
+                files.0.insert(secret.to_owned(), SecretFile { path, last });
+                values.insert(secret.to_owned(), value);
+            }
+            None => {
+                values.insert(key, value);
+            }
+        }
     }
-    Ok(values)
+    Ok((values, files))
 }
 
-fn read_secret(key: &str, path: PathBuf) -> Result<String, ConfigError> {
+pub(super) fn read_secret(key: &str, path: PathBuf) -> Result<String, ConfigError> {
     let text = std::fs::read_to_string(&path);
     let text = text.map_err(|source| ConfigError::SecretFile {
         key: key.to_owned(),
@@ -289,6 +301,7 @@ mod tests {
                 .api_token
                 .as_ref()
                 .unwrap()
+                .current()
                 .expose_secret(),
             "from-file"
         );

@@ -3,6 +3,7 @@
 //! Everything is read and checked at start; an error names the key. This is the only reader of the environment.
 
 mod load;
+mod secret;
 mod values;
 
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use crate::domain::event::Filter;
 use crate::domain::phone::Region;
 
 pub use load::{ConfigError, DEFAULTS, load, load_from, redacted};
+pub use secret::{Rotated, Secret, SecretFiles};
 pub use values::{ClockTime, RetryDelay};
 
 /// All settings. What each means, its unit and its default: `config/default.toml`.
@@ -33,6 +35,9 @@ pub struct Settings {
     pub worker: Worker,
     pub phone: Phone,
     pub genesys: Genesys,
+    /// Which secrets were given as files; no key.
+    #[serde(skip)]
+    pub secret_files: SecretFiles,
 }
 
 /// `[log]`
@@ -103,6 +108,22 @@ pub struct Auth {
 }
 
 impl Auth {
+    /// Puts other secrets in the place of those of one key, such as `ingest.auth.tokens`.
+    ///
+    /// # Errors
+    ///
+    /// When it is no key of these.
+    pub fn replace(&mut self, key: &str, value: &SecretString) -> Result<(), ConfigError> {
+        let secrets = match key {
+            "ingest.auth.tokens" => &mut self.tokens,
+            "ingest.auth.basic" => &mut self.basic,
+            "ingest.auth.signature_secrets" => &mut self.signature_secrets,
+            _ => return Err(ConfigError::value(key, "is no secret of the webhook")),
+        };
+        *secrets = values::split_secrets(value);
+        Ok(())
+    }
+
     /// Whether nobody could be let in.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -125,7 +146,7 @@ pub struct Spool {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
 pub struct Broker {
-    pub url: SecretString,
+    pub url: Secret,
     #[serde(deserialize_with = "values::duration")]
     pub heartbeat: Duration,
     #[serde(deserialize_with = "values::duration")]
@@ -148,7 +169,7 @@ pub struct Retry {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
 pub struct Redis {
-    pub url: SecretString,
+    pub url: Secret,
     pub prefix: String,
     #[serde(deserialize_with = "values::duration")]
     pub timeout: Duration,
@@ -166,7 +187,7 @@ pub struct Redis {
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
 pub struct Pipedrive {
     pub base_url: Url,
-    pub api_token: Option<SecretString>,
+    pub api_token: Option<Secret>,
     pub requests_per_2s: u32,
     pub searches_per_2s: u32,
     pub daily_tokens: u64,

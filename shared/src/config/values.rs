@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
 use crate::domain::phone::Region;
@@ -126,6 +126,19 @@ pub(super) fn secret_list<'de, D: Deserializer<'de>>(
         .collect())
 }
 
+/// The members of a comma separated secret.
+pub(super) fn split_secrets(secrets: &SecretString) -> Vec<SecretString> {
+    split(secrets.expose_secret())
+        .map(SecretString::from)
+        .collect()
+}
+
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|member| !member.is_empty())
+}
+
 /// A list, or its members in one text, comma separated. Blank members are left out.
 pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     struct ListVisitor;
@@ -138,11 +151,7 @@ pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Str
         }
 
         fn visit_str<E>(self, text: &str) -> Result<Vec<String>, E> {
-            let members = text
-                .split(',')
-                .map(str::trim)
-                .filter(|member| !member.is_empty());
-            Ok(members.map(str::to_owned).collect())
+            Ok(split(text).map(str::to_owned).collect())
         }
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<String>, A::Error> {

@@ -116,8 +116,35 @@ impl Management {
     pub async fn create_vhost(&self, vhost: &str) -> Result<()> {
         self.send(Method::PUT, &["vhosts", vhost], Some(json!({})))
             .await?;
+        self.permit(vhost, &self.user).await
+    }
+
+    /// Creates a user who may do everything in one virtual host, or gives it another password.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the broker refuses it.
+    pub async fn set_user(&self, user: &str, password: &str, vhost: &str) -> Result<()> {
+        let account = json!({"password": password, "tags": ""});
+        self.send(Method::PUT, &["users", user], Some(account))
+            .await?;
+        self.permit(vhost, user).await
+    }
+
+    /// Deletes a user.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the broker refuses it.
+    pub async fn delete_user(&self, user: &str) -> Result<()> {
+        self.send(Method::DELETE, &["users", user], None)
+            .await
+            .map(drop)
+    }
+
+    async fn permit(&self, vhost: &str, user: &str) -> Result<()> {
         let everything = json!({"configure": ".*", "write": ".*", "read": ".*"});
-        let path = ["permissions", vhost, &self.user];
+        let path = ["permissions", vhost, user];
         self.send(Method::PUT, &path, Some(everything))
             .await
             .map(drop)

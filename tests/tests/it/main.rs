@@ -8,4 +8,5 @@ mod matching;
 mod publishing;
 mod recording;
 mod replaying;
+mod rotating;
 mod spooling;

@@ -10,6 +10,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use shared::config::Secret;
 use shared::domain::ids::{ActivityId, DealId, PersonId};
 use url::Url;
 
@@ -42,7 +43,7 @@ pub struct Settings {
     /// Origin, without a path.
     pub base_url: Url,
     /// Sent as `x-api-token`.
-    pub api_token: SecretString,
+    pub api_token: Secret,
     /// For a whole request.
     pub request_timeout: Duration,
     /// For connecting.
@@ -285,6 +286,23 @@ impl Client {
         Ok(Probe { user, limits })
     }
 
+    /// Takes another API token, if Pipedrive lets it in.
+    ///
+    /// # Errors
+    ///
+    /// When Pipedrive does not let it in, or does not answer; the present token is used on.
+    pub async fn adopt_token(&self, token: SecretString) -> Result<(), PipedriveError> {
+        let mut settings = Settings::clone(&self.settings);
+        settings.api_token = Secret::from(token.clone());
+        let candidate = Self {
+            settings: Arc::new(settings),
+            ..self.clone()
+        };
+        candidate.probe().await?;
+        self.settings.api_token.replace(token);
+        Ok(())
+    }
+
     /// Types of activities. 20 tokens; for `worker check`, past the token bucket like [`Client::probe`].
     ///
     /// # Errors
@@ -440,7 +458,7 @@ impl Client {
             url.query_pairs_mut().extend_pairs(call.query);
         }
         // Never in the query: addresses end up in logs.
-        let token = HeaderValue::from_str(self.settings.api_token.expose_secret());
+        let token = HeaderValue::from_str(self.settings.api_token.current().expose_secret());
         let mut token = token.unwrap_or_else(|_| HeaderValue::from_static(""));
         token.set_sensitive(true);
         let request = self

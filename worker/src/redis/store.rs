@@ -68,7 +68,6 @@ pub struct Store {
 
 #[derive(Debug)]
 struct Inner {
-    client: redis::Client,
     settings: config::Redis,
     session: watch::Sender<Option<Session>>,
 }
@@ -86,16 +85,11 @@ impl Store {
     ///
     /// When the address is unusable.
     pub fn new(settings: config::Redis) -> Result<Self, config::ConfigError> {
-        let client = redis::Client::open(settings.url.expose_secret());
-        let client = client
-            .map_err(|problem| config::ConfigError::value("redis.url", problem.to_string()))?;
+        let client = redis::Client::open(settings.url.current().expose_secret());
+        client.map_err(|problem| config::ConfigError::value("redis.url", problem.to_string()))?;
         let (session, _) = watch::channel(None);
         Ok(Self {
-            inner: Arc::new(Inner {
-                client,
-                settings,
-                session,
-            }),
+            inner: Arc::new(Inner { settings, session }),
         })
     }
 
@@ -133,7 +127,8 @@ impl Store {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(timeout)
             .set_response_timeout(timeout);
-        let client = &self.inner.client;
+        // Made anew: the password may have been rotated.
+        let client = redis::Client::open(self.inner.settings.url.current().expose_secret())?;
         let connecting = client.get_multiplexed_async_connection_with_config(&config);
         let mut connection = connecting.await?;
         let info = redis::cmd("INFO").arg("everything").to_owned();
