@@ -7,3 +7,4 @@ mod publishing;
 mod recording;
 mod replaying;
 mod spooling;
+mod upgrading;
