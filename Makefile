@@ -2,11 +2,12 @@
 # Only Rust has to be there already: what else is missing is installed when run by root, or else named.
 
 CARGO ?= cargo
+CHAOS_PROFILE ?= dev
 # Starts a RabbitMQ and a Redis unless the environment names them, and ends them afterwards.
 WITH_SERVICES = $(CARGO) run --package bridge-tests --bin with-services --
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint doc tools
+.PHONY: help demo test chaos check fmt lint doc tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +20,12 @@ demo: tools ## Run the bridge against the sandbox and show what lands
 test: tools ## Run all tests, with a RabbitMQ and a Redis
 	@echo "Building; the first time this takes a few minutes." >&2
 	@$(WITH_SERVICES) $(CARGO) test --workspace --features bridge-tests/kill-points $(TEST_ARGUMENTS) -- --test-threads 8
+
+# `make chaos CHAOS=--help` tells what can be chosen. CHAOS_PROFILE=release takes longer to build and less to run.
+chaos: tools ## Break everything around the bridge and check that nothing is lost or doubled
+	@echo "Building; the first time this takes a few minutes." >&2
+	@$(CARGO) build --quiet --profile $(CHAOS_PROFILE) --bins
+	@$(CARGO) run --quiet --profile $(CHAOS_PROFILE) --package bridge-tests --bin chaos -- $(CHAOS)
 
 check: fmt lint doc test ## All that CI checks
 

@@ -3,7 +3,9 @@
 //! Nothing in here is part of the product; `ingest` and `worker` never depend on it.
 
 pub mod app;
+pub mod chaos;
 pub mod demo;
 pub mod fleet;
+pub mod history;
 pub mod pipedrive;
 pub mod services;

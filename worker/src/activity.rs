@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 use shared::clock;
-use shared::domain::ids::{ActivityId, DealId, PersonId, sha256_hex};
+use shared::domain::facts::Facts;
+use shared::domain::ids::{ActivityId, DealId, sha256_hex};
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
 use shared::kill_point::{self, KillPoint};
@@ -26,6 +27,8 @@ pub struct Recorder {
     pub link_open_deal: bool,
     /// How long after a lost answer a record may still appear.
     pub settle_time: Duration,
+    /// How long after it was sent a request whose sender is unknown may still change something.
+    pub in_flight: Duration,
 }
 
 /// What was done.
@@ -65,15 +68,22 @@ impl Recorded {
 /// Body of a PATCH: what events can add. Type, owner and "done" belong to people once the activity exists.
 #[derive(Debug, Serialize)]
 struct Update<'a> {
-    subject: &'a str,
-    due_date: &'a str,
-    due_time: &'a str,
-    duration: &'a str,
+    #[serde(flatten)]
+    head: Option<Head<'a>>,
     note: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     participants: Option<&'a [Participant]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deal_id: Option<DealId>,
+}
+
+/// What the customer's side of the interaction tells.
+#[derive(Debug, Serialize)]
+struct Head<'a> {
+    subject: &'a str,
+    due_date: &'a str,
+    due_time: &'a str,
+    duration: &'a str,
 }
 
 impl Recorder {
@@ -94,18 +104,19 @@ impl Recorder {
         party: &Party,
         attachment: &Attachment,
     ) -> Result<Recorded, Failure> {
-        let activity = record::activity(interaction, party, attachment, None, &self.style);
+        let existing = self.existing(lease, job, interaction, attachment).await?;
+        let mut activity = record::activity(interaction, party, attachment, None, &self.style);
+        if let Some(inherited) = &job.inherited {
+            activity.note = record::inherit(&activity.note, inherited, only_adds(job));
+        }
         let digest = sha256_hex(&serde_json::to_string(&activity).expect("activities are JSON"));
-        let recorded = match self.existing(job, interaction, attachment).await? {
+        let recorded = match existing {
             Some(id) if job.written.as_deref() == Some(&digest) => Recorded::Unchanged(id),
-            Some(id) => {
-                self.update(lease, job.person, id, activity, attachment)
-                    .await?
-            }
+            Some(id) => self.update(lease, job, id, activity, attachment).await?,
             None => {
                 job.person = attachment.person();
                 job.written = Some(digest.clone());
-                self.create(lease, job, activity).await?
+                self.create(lease, job, activity, attachment).await?
             }
         };
         job.person = attachment.person();
@@ -113,17 +124,29 @@ impl Recorder {
         Ok(recorded)
     }
 
-    /// The activity that is there already, known or found.
+    /// The activity that is there already, known or found. What a found one tells is kept: Redis forgot the events that
+    /// told it.
     async fn existing(
         &self,
-        job: &Job,
+        lease: &Lease,
+        job: &mut Job,
         interaction: &Interaction,
         attachment: &Attachment,
     ) -> Result<Option<ActivityId>, Failure> {
         let (person, since) = match job.activity {
-            Step::Done(id) => return Ok(Some(id)),
+            Step::Done(id) => {
+                if let Some(doubted) = job.doubted {
+                    wait_since(doubted, self.settle_time)?;
+                }
+                return Ok(Some(id));
+            }
             Step::Open if job.is_clean => return Ok(None),
-            Step::Open => (attachment.person(), interaction.started),
+            Step::Open => {
+                // Somebody whom Redis forgot may be about to write.
+                wait_since(lease.epoch_began(), self.in_flight)?;
+                let earliest = job.facts.values().map(Facts::earliest).min();
+                (attachment.person(), earliest.unwrap_or(interaction.started))
+            }
             Step::Intent(at) => {
                 wait_since(at, self.settle_time)?;
                 (job.person, at)
@@ -136,7 +159,11 @@ impl Recorder {
             .into_iter()
             .find(|activity| activity.note.as_deref().is_some_and(is_ours));
         metrics::counter!("bridge_worker_reconciliations_total", "found" => found.is_some().to_string()).increment(1);
-        Ok(found.map(|activity| activity.id))
+        let Some(found) = found else { return Ok(None) };
+        if job.activity == Step::Open {
+            job.inherited = found.note;
+        }
+        Ok(Some(found.id))
     }
 
     async fn create(
@@ -144,11 +171,10 @@ impl Recorder {
         lease: &Lease,
         job: &Job,
         mut activity: Activity,
+        attachment: &Attachment,
     ) -> Result<Recorded, Failure> {
-        if let Some(person) = job.person {
-            lease.renew().await?;
-            activity.deal_id = self.deal(person).await?;
-        }
+        lease.renew().await?;
+        activity.deal_id = self.deal(attachment).await?;
         lease.intend_activity(job, clock::now()).await?;
         kill_point::reach(KillPoint::ActivityIntended).await;
         match self.client.create_activity(&activity).await {
@@ -168,22 +194,26 @@ impl Recorder {
     async fn update(
         &self,
         lease: &Lease,
-        attached: Option<PersonId>,
+        job: &Job,
         id: ActivityId,
         activity: Activity,
         attachment: &Attachment,
     ) -> Result<Recorded, Failure> {
         lease.renew().await?;
-        let moves = attached != attachment.person();
-        let deal_id = match attachment.person() {
-            Some(person) if moves => self.deal(person).await?,
-            _ => None,
+        let moves = job.person != attachment.person();
+        let deal_id = if moves {
+            self.deal(attachment).await?
+        } else {
+            None
         };
-        let update = Update {
+        let head = Head {
             subject: &activity.subject,
             due_date: &activity.due_date,
             due_time: &activity.due_time,
             duration: &activity.duration,
+        };
+        let update = Update {
+            head: (job.inherited.is_none() || !only_adds(job)).then_some(head),
             note: &activity.note,
             participants: moves.then_some(&*activity.participants),
             deal_id,
@@ -191,16 +221,25 @@ impl Recorder {
         match self.client.update_activity(id, &update).await {
             Ok(()) => Ok(Recorded::Updated(id)),
             Err(PipedriveError::NotFound { .. }) => Ok(Recorded::Deleted(id)),
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                if error.outcome_is_unknown() {
+                    // It may take effect late, and undo what another event adds meanwhile: that one has to wait.
+                    lease.doubt_update(clock::now()).await?;
+                }
+                Err(error.into())
+            }
         }
     }
 
     /// The person's only open deal. Not being allowed to look at deals is no reason to lose a call.
-    async fn deal(&self, person: PersonId) -> Result<Option<DealId>, Failure> {
+    async fn deal(&self, attachment: &Attachment) -> Result<Option<DealId>, Failure> {
+        let Attachment::Person(person) = attachment else {
+            return Ok(None);
+        };
         if !self.link_open_deal {
             return Ok(None);
         }
-        match self.client.only_open_deal(person).await {
+        match self.client.only_open_deal(*person).await {
             Err(error @ (PipedriveError::Forbidden { .. } | PipedriveError::Rejected { .. })) => {
                 tracing::warn!(%error, "No deal is linked");
                 Ok(None)
@@ -208,4 +247,9 @@ impl Recorder {
             other => Ok(other?),
         }
     }
+}
+
+/// Whether all that is known are events that only add to what others tell.
+fn only_adds(job: &Job) -> bool {
+    job.facts.values().all(|facts| facts.kind.enriches())
 }

@@ -75,7 +75,7 @@ async fn rabbitmq(settings: &Settings) -> Result<String, String> {
 
 async fn redis(settings: &Settings) -> Result<String, String> {
     let store = Store::new(settings.redis.clone()).map_err(|error| error.to_string())?;
-    let facts = store.connect().await.map_err(|error| {
+    let facts = store.probe().await.map_err(|error| {
         format!(
             "{}; check redis.url (BRIDGE__REDIS__URL), and that Redis runs",
             chain(&error)

@@ -6,12 +6,13 @@ use shared::clock;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::installation::Installation;
 use crate::pipedrive;
 use crate::redis::Store;
 use shared::telemetry::chain;
 
-/// Between two attempts to reach Redis.
-const REDIS_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two looks at whether it has healed, where a look costs Pipedrive nothing.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Before Cloudflare is tried again: it blocks those who go on despite limits.
 const BLOCKED_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -142,6 +143,8 @@ pub struct Gatekeeper {
     pub gate: Gate,
     /// Must be connected, whatever else closed the gate.
     pub store: Store,
+    /// Knows whether Redis lost its data.
+    pub installation: Installation,
     /// Is asked who we are.
     pub client: pipedrive::Client,
     /// Between two such questions.
@@ -178,13 +181,19 @@ impl Gatekeeper {
 
     async fn has_healed(&self, closure: Closure, since: jiff::Timestamp) -> bool {
         if !self.store.is_connected()
-            && let Err(error) = self.store.connect().await
+            && let Err(error) = self
+                .store
+                .connect(async || self.installation.is_first().await)
+                .await
         {
             tracing::warn!(error = chain(&error), "Redis cannot be used yet");
             return false;
         }
+        let elapsed = clock::now().duration_since(since).unsigned_abs();
         match closure {
             Closure::Redis => true,
+            // `users/me` may be let through where the rest is not: only time tells.
+            Closure::Blocked if elapsed < BLOCKED_INTERVAL => false,
             Closure::Unauthorized { .. } | Closure::Blocked => match self.client.probe().await {
                 Ok(_) => true,
                 Err(error) => {
@@ -192,17 +201,14 @@ impl Gatekeeper {
                     false
                 }
             },
-            Closure::BudgetSpent { wait } => {
-                clock::now().duration_since(since).unsigned_abs() >= wait
-            }
+            Closure::BudgetSpent { wait } => elapsed >= wait,
         }
     }
 
     fn interval(&self, closure: Closure) -> Duration {
         match closure {
-            Closure::Redis | Closure::BudgetSpent { .. } => REDIS_INTERVAL,
+            Closure::Redis | Closure::Blocked | Closure::BudgetSpent { .. } => POLL_INTERVAL,
             Closure::Unauthorized { .. } => self.probe_interval,
-            Closure::Blocked => BLOCKED_INTERVAL,
         }
     }
 }

@@ -20,6 +20,8 @@ use shared::telemetry::chain;
 
 use crate::failure::Failure;
 
+/// Failed deliveries after which a message is suspect. One is what every message has that a worker held when it was killed.
+const SUSPECT_AFTER: u32 = 2;
 /// How long one attempt to publish may take before another is made.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -100,10 +102,10 @@ impl Inbound {
             || self.envelope.deferred
     }
 
-    /// How often the broker delivered it in vain; 0 where it does not count.
+    /// Whether it failed so often that it may have killed a worker.
     #[must_use]
-    pub fn failed_deliveries(&self) -> u64 {
-        self.envelope.delivery_count
+    pub fn is_suspect(&self) -> bool {
+        self.envelope.failed_deliveries >= SUSPECT_AFTER
     }
 
     /// The body as it came.

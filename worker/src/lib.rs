@@ -12,6 +12,7 @@ pub mod consumer;
 pub mod failure;
 pub mod gate;
 pub mod inbound;
+pub mod installation;
 pub mod matching;
 pub mod person;
 pub mod pipedrive;

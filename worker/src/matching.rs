@@ -54,12 +54,16 @@ pub fn has_number(phones: &[String], wanted: &E164, region: Option<Region>) -> b
 }
 
 /// What to search for, in this order. The national number is part of every stored form that the index may know by its
-/// digits; the whole number serves an index that matches from the beginning.
+/// digits; the `international` one serves an index that matches from the beginning, or compares whole numbers.
 ///
-/// How Pipedrive matches formats is documented nowhere.
+/// How Pipedrive's search treats the forms is documented nowhere.
 #[must_use]
-pub fn search_terms(wanted: &E164) -> [String; 2] {
-    [wanted.national(), wanted.as_str().to_owned()]
+pub fn search_terms(wanted: &E164, international: bool) -> Vec<String> {
+    let mut terms = vec![wanted.national()];
+    if international {
+        terms.push(wanted.as_str().to_owned());
+    }
+    terms
 }
 
 #[cfg(test)]

@@ -30,10 +30,14 @@ pub struct PersonFinder {
     pub people: People,
     /// How stored numbers without country code are read.
     pub region: Option<Region>,
+    /// Whether a number is searched in its international form too.
+    pub search_international: bool,
     /// How long after a lost answer a record may still appear.
     pub settle_time: Duration,
     /// How long the search may not know a person.
     pub search_lag: Duration,
+    /// How long after it was sent a request whose sender is unknown may still change something.
+    pub in_flight: Duration,
 }
 
 impl PersonFinder {
@@ -57,6 +61,7 @@ impl PersonFinder {
                     }
                     self.people.forget(number).await?;
                 }
+                PersonClaim::EpochChanged => return Err(Failure::EpochChanged),
                 PersonClaim::Busy(_) => match pauses.next() {
                     Some(pause) => tokio::time::sleep(pause).await,
                     None => return Err(Failure::Busy),
@@ -113,15 +118,36 @@ impl PersonFinder {
                 if let Some(intent) = lease.intent {
                     wait_since(intent, self.search_lag)?;
                 }
+                if let Some(person) = self.find_forgotten(lease.epoch_began, number).await? {
+                    lease.remember(person).await?;
+                    return Ok(Attachment::Person(person));
+                }
                 self.create(lease, number, name)
                     .await
-                    .map(Attachment::Person)
+                    .map(Attachment::NewPerson)
             }
         }
     }
 
+    /// The person who was created just before Redis lost its data: not remembered, and not known to the search yet.
+    async fn find_forgotten(
+        &self,
+        epoch_began: Timestamp,
+        number: &E164,
+    ) -> Result<Option<PersonId>, Failure> {
+        let in_doubt = self.in_flight + self.search_lag;
+        if wait_since(epoch_began, in_doubt).is_ok() {
+            return Ok(None);
+        }
+        wait_since(epoch_began, self.in_flight)?;
+        let since = SignedDuration::try_from(in_doubt).ok();
+        let since = since.and_then(|span| epoch_began.checked_sub(span).ok());
+        self.find_created(number, since.unwrap_or(epoch_began))
+            .await
+    }
+
     async fn search(&self, lease: &PersonLease, number: &E164) -> Result<PersonMatch, Failure> {
-        for term in matching::search_terms(number) {
+        for term in matching::search_terms(number, self.search_international) {
             lease.renew().await?;
             let candidates = self.client.search_by_phone(&term).await?;
             let found = matching::match_person(&candidates, number, self.region);

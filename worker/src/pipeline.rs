@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use shared::broker::Publisher;
 use shared::broker::message::{self, DeadLetter, Retry};
 use shared::clock;
@@ -19,7 +19,7 @@ use shared::telemetry::chain;
 use crate::failure::{At, Failure};
 use crate::gate::Gate;
 use crate::inbound::{Decoded, Inbound, SettleError};
-use crate::person::PersonFinder;
+use crate::person::{CLOCK_SKEW, PersonFinder};
 use crate::quarantine::Quarantine;
 use crate::record::Attachment;
 use crate::redis::{Claim, ClaimRequest, Epoch, Job, Lease, Ledger};
@@ -29,8 +29,6 @@ use crate::retry::{Next, RetrySchedule};
 /// interaction come together.
 const BUSY_TRIES: usize = 5;
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
-/// How young the epoch may be for an event that only adds to others to be taken for the first of its interaction.
-const ENRICHING_HORIZON: SignedDuration = SignedDuration::from_hours(24);
 
 /// Processes messages, one at a time each.
 #[derive(Debug)]
@@ -118,7 +116,11 @@ impl Pipeline {
     async fn run_in_quarantine(&self, message: &Inbound) -> Result<Outcome, Failed> {
         let pass = self.quarantine.enter(message).await.during(At::Decode)?;
         let outcome = self.run(message).await;
-        self.quarantine.leave(pass).await.during(At::Decode)?;
+        let was_tried = !matches!(&outcome, Err(failed) if matches!(failed.failure, Failure::Busy));
+        self.quarantine
+            .leave(pass, was_tried)
+            .await
+            .during(At::Decode)?;
         outcome
     }
 
@@ -187,7 +189,9 @@ impl Pipeline {
             is_surely_new,
             owner: &owner,
         };
-        let mut pauses = backoff::pauses(BUSY_PAUSE, BUSY_TRIES);
+        // A suspect keeps the others waiting: it does not wait itself.
+        let tries = if message.is_suspect() { 0 } else { BUSY_TRIES };
+        let mut pauses = backoff::pauses(BUSY_PAUSE, tries);
         loop {
             match self.ledger.claim(&request).await? {
                 Claim::Granted(lease, job) => return Ok(Some((lease, job))),
@@ -286,6 +290,7 @@ impl Pipeline {
                     since,
                     reason,
                     deferred,
+                    failed_deliveries: message.envelope.failed_deliveries,
                 };
                 let properties = message::retry(message.properties(), &headers);
                 return message.retry(&self.publisher, delay, properties).await;
@@ -336,17 +341,9 @@ fn wait_for_the_enriched(message: &Inbound, event: &Decoded, job: &Job) -> Resul
 
 /// Whether, by the message's own evidence, nobody can have recorded the interaction without this Redis knowing.
 fn is_surely_new(message: &Inbound, event: &Decoded, epoch: &Epoch) -> bool {
-    let horizon = if event.kind.enriches() {
-        ENRICHING_HORIZON
-    } else {
-        SignedDuration::ZERO
-    };
-    let began = event
-        .facts
-        .at
-        .checked_sub(horizon)
-        .unwrap_or(event.facts.at);
-    !message.was_seen_before() && began >= epoch.since
+    let earliest = event.facts.earliest();
+    let earliest = earliest.checked_sub(CLOCK_SKEW).unwrap_or(earliest);
+    !message.was_seen_before() && earliest >= epoch.since
 }
 
 fn is_poison(failure: &Failure) -> bool {

@@ -11,8 +11,6 @@ use crate::failure::Failure;
 use crate::inbound::Inbound;
 use crate::redis::Suspects;
 
-/// Failed deliveries after which a message is worked on alone.
-const SUSPECT_AFTER: u64 = 2;
 /// Crashes while a message was worked on alone that prove it to be poison. One may have been bad luck.
 const PROOF: u32 = 2;
 
@@ -49,7 +47,7 @@ impl Quarantine {
     ///
     /// When the message is proven to be poison, or Redis does not answer.
     pub async fn enter(&self, message: &Inbound) -> Result<Pass<'_>, Failure> {
-        if message.failed_deliveries() < SUSPECT_AFTER {
+        if !message.is_suspect() {
             return Ok(Pass::Shared(self.alone.read().await));
         }
         let key = sha256_hex_of(message.body());
@@ -65,15 +63,17 @@ impl Quarantine {
         Ok(Pass::Alone(alone, key))
     }
 
-    /// Gives a pass back: the process is still alive.
+    /// Gives a pass back: the process is still alive. Where the message was not worked on after all (`was_tried`), that
+    /// proves nothing about earlier crashes.
     ///
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn leave(&self, pass: Pass<'_>) -> Result<(), Failure> {
+    pub async fn leave(&self, pass: Pass<'_>, was_tried: bool) -> Result<(), Failure> {
         match pass {
             Pass::Shared(_) => Ok(()),
-            Pass::Alone(_, key) => Ok(self.suspects.end(&key).await?),
+            Pass::Alone(_, key) if was_tried => Ok(self.suspects.acquit(&key).await?),
+            Pass::Alone(_, key) => Ok(self.suspects.withdraw(&key).await?),
         }
     }
 }

@@ -11,8 +11,14 @@ use shared::domain::phone::Party;
 
 /// What the marker line begins with; the interaction id follows.
 const MARKER: &str = "Genesys interaction ";
-/// Longest free text, in characters, that is copied into a note: the whole note must stay under Pipedrive's 100 KB.
-const EXCERPT_MAX_CHARS: usize = 8_000;
+/// Longest texts, in characters, that are copied into a note. A character takes six bytes at most when it is escaped, and
+/// the whole note must stay under Pipedrive's 100 KB.
+const EXCERPT_MAX_CHARS: usize = 6_000;
+const NAME_MAX_CHARS: usize = 400;
+/// Longest address that is linked.
+const URL_MAX_BYTES: usize = 2_000;
+/// Labels of which a note has one line only: two would contradict each other.
+const HEAD_LABELS: [&str; 5] = ["Channel", "Direction", "When", "Customer", "Number"];
 /// Longest subject, in characters.
 const SUBJECT_MAX_CHARS: usize = 250;
 
@@ -21,6 +27,8 @@ const SUBJECT_MAX_CHARS: usize = 250;
 pub enum Attachment {
     /// One person.
     Person(PersonId),
+    /// A person created just now: nobody had the number, and there can be no deal yet.
+    NewPerson(PersonId),
     /// Nobody: there is no number to look up.
     Nobody,
     /// Nobody, since several people share the number.
@@ -32,7 +40,7 @@ impl Attachment {
     #[must_use]
     pub fn person(&self) -> Option<PersonId> {
         match self {
-            Self::Person(id) => Some(*id),
+            Self::Person(id) | Self::NewPerson(id) => Some(*id),
             Self::Nobody | Self::Shared(_) => None,
         }
     }
@@ -141,6 +149,64 @@ pub fn is_marked(note: &str, interaction: &InteractionId) -> bool {
     })
 }
 
+/// Joins a note with that of an activity which was found, and whose events are forgotten: no line of either is lost, and
+/// one that only one side may have is that of the side that leads.
+#[must_use]
+pub fn inherit(note: &str, inherited: &str, inherited_leads: bool) -> String {
+    let (ours, theirs) = (body_lines(note), body_lines(inherited));
+    let (mut lines, following) = if inherited_leads {
+        (theirs, ours)
+    } else {
+        (ours, theirs)
+    };
+    for line in following {
+        let is_told = lines.iter().any(|known| text_of(known) == text_of(line));
+        let is_taken = HEAD_LABELS.iter().any(|label| {
+            has_label(line, label) && lines.iter().any(|known| has_label(known, label))
+        });
+        if !is_told && !is_taken {
+            lines.push(line);
+        }
+    }
+    let marker = note.rfind(MARKER).map_or("", |at| &note[at..]);
+    lines.push(marker);
+    lines.join("<br>")
+}
+
+/// The lines of a note but the marker.
+fn body_lines(note: &str) -> Vec<&str> {
+    let pieces = ["<br>", "<br/>", "<br />", "\n"]
+        .iter()
+        .fold(vec![note], |pieces, separator| {
+            let split = pieces.into_iter().map(|piece| piece.split(separator));
+            split.flatten().collect()
+        });
+    let is_body =
+        |line: &&str| !line.trim().is_empty() && !text_of(line).starts_with(MARKER.trim());
+    pieces.into_iter().filter(is_body).collect()
+}
+
+fn has_label(line: &str, label: &str) -> bool {
+    text_of(line)
+        .strip_prefix(label)
+        .is_some_and(|rest| rest.starts_with(':'))
+}
+
+/// A line without its tags.
+fn text_of(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut is_in_tag = false;
+    for c in line.trim().chars() {
+        match c {
+            '<' => is_in_tag = true,
+            '>' => is_in_tag = false,
+            other if !is_in_tag => text.push(other),
+            _ => {}
+        }
+    }
+    text
+}
+
 fn subject(interaction: &Interaction, party: &Party) -> String {
     let preposition = match interaction.direction {
         Some(Direction::Inbound) => "from",
@@ -217,12 +283,16 @@ fn note(
         "Wrap-up code",
         joined(&interaction.wrapup_codes, ", ").as_deref(),
     );
-    lines.optional(
+    lines.excerpt(
         "Wrap-up notes",
         joined(&interaction.wrapup_notes, "\n").as_deref(),
     );
-    lines.optional("Summary", interaction.summary.as_deref());
-    if let Some(url) = &interaction.recording_url {
+    lines.excerpt("Summary", interaction.summary.as_deref());
+    if let Some(url) = interaction
+        .recording_url
+        .as_ref()
+        .filter(|url| url.len() <= URL_MAX_BYTES)
+    {
         lines.link("Recording", url, url);
     }
     if !style.interaction_url.is_empty() {
@@ -243,7 +313,23 @@ struct Lines {
 
 impl Lines {
     fn text(&mut self, label: &str, value: &str) {
-        let excerpt: String = value.chars().take(EXCERPT_MAX_CHARS).collect();
+        self.cut(label, value, NAME_MAX_CHARS);
+    }
+
+    fn optional(&mut self, label: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(label, value);
+        }
+    }
+
+    fn excerpt(&mut self, label: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.cut(label, value, EXCERPT_MAX_CHARS);
+        }
+    }
+
+    fn cut(&mut self, label: &str, value: &str, max_chars: usize) {
+        let excerpt: String = value.chars().take(max_chars).collect();
         let cut = if excerpt.len() < value.len() {
             " […]"
         } else {
@@ -251,12 +337,6 @@ impl Lines {
         };
         let value = escape(&excerpt).replace('\n', "<br>");
         self.push(format_args!("<b>{label}:</b> {value}{cut}<br>"));
-    }
-
-    fn optional(&mut self, label: &str, value: Option<&str>) {
-        if let Some(value) = value {
-            self.text(label, value);
-        }
     }
 
     fn link(&mut self, label: &str, url: &str, text: &str) {

@@ -149,6 +149,27 @@ fn texts_cannot_break_out_of_the_note_and_long_ones_are_cut() {
 }
 
 #[test]
+fn the_longest_texts_make_a_note_that_pipedrive_takes() {
+    let long = "\"".repeat(200_000);
+    let body = serde_json::json!({"data": {
+        "id": "call-1", "channelType": "voice", "summary": long, "participantName": long, "agentName": long,
+        "queueName": long, "wrapupNotes": long, "wrapupCode": long, "phoneNumber": long,
+        "recordingUrl": format!("https://x.example/{long}"),
+    }});
+
+    let activity = written(
+        &interaction(&[body.to_string().as_bytes()]),
+        &Attachment::Nobody,
+    );
+
+    assert!(activity.note.len() < 100_000, "{}", activity.note.len());
+    assert!(is_marked(
+        &activity.note,
+        &InteractionId::parse("call-1").unwrap()
+    ));
+}
+
+#[test]
 fn the_marker_is_found_again_and_never_taken_for_a_longer_id() {
     let id = InteractionId::parse("call<1>").unwrap();
     let other = InteractionId::parse("call-1").unwrap();
@@ -177,4 +198,21 @@ fn durations_are_rounded_for_people() {
     assert_eq!(hours_and_minutes(3_599_000), "01:00");
     assert_eq!(hours_and_minutes(u64::MAX / 2), "23:59");
     assert_eq!(minutes_and_seconds(3_725_400), "1 h 2 min 5 s");
+}
+
+#[test]
+fn a_note_keeps_what_forgotten_events_told() {
+    let found = "<b>Channel:</b> voice<br /><b>When:</b> 14:00<br /><b>Agent:</b> A<br />Genesys interaction x";
+    let ours = "<b>Channel:</b> voice<br><b>When:</b> 14:05<br><b>Wrap-up notes:</b> B<br>Genesys interaction x";
+
+    assert_eq!(
+        inherit(ours, found, true),
+        "<b>Channel:</b> voice<br><b>When:</b> 14:00<br><b>Agent:</b> A<br><b>Wrap-up notes:</b> B<br>Genesys interaction x"
+    );
+    let merged = inherit(ours, found, false);
+    assert_eq!(
+        merged,
+        "<b>Channel:</b> voice<br><b>When:</b> 14:05<br><b>Wrap-up notes:</b> B<br><b>Agent:</b> A<br>Genesys interaction x"
+    );
+    assert_eq!(inherit(&merged, &merged, true), merged, "joined twice");
 }

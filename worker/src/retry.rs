@@ -52,6 +52,9 @@ impl RetrySchedule {
     }
 
     /// Decides where a message goes that failed with `attempts` failed attempts before, and is retried since `since`.
+    ///
+    /// A first failure is never the last: a message may have waited for days for its first attempt, while a budget was
+    /// spent or a token expired.
     #[must_use]
     pub fn next(
         &self,
@@ -66,7 +69,7 @@ impl RetrySchedule {
                 delay: self.at_least(wait),
                 attempts,
             },
-            Disposition::Retry if self.is_over(since, now) => Next::Exhausted,
+            Disposition::Retry if attempts > 0 && self.is_over(since, now) => Next::Exhausted,
             Disposition::Retry => {
                 let rung = (attempts as usize).min(self.delays.len() - 1);
                 Next::Retry {
@@ -131,6 +134,7 @@ mod tests {
         assert_eq!(next(Disposition::Retry, 2, 35), "2m 3");
         assert_eq!(next(Disposition::Retry, 9, 3599), "2m 10");
         assert_eq!(next(Disposition::Retry, 9, 3600), "Exhausted");
+        assert_eq!(next(Disposition::Retry, 0, 99_999), "5s 1");
     }
 
     #[test]

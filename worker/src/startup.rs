@@ -17,6 +17,7 @@ use crate::activity::Recorder;
 use crate::admin::{self, Health};
 use crate::consumer::Consumer;
 use crate::gate::{Gate, Gatekeeper};
+use crate::installation::Installation;
 use crate::person::PersonFinder;
 use crate::pipedrive;
 use crate::pipeline::Pipeline;
@@ -44,7 +45,7 @@ impl Application {
     /// When a setting is missing or unusable, the topology is another, or Redis evicts keys.
     pub async fn build(settings: config::Settings) -> anyhow::Result<Self> {
         let store = Store::new(settings.redis.clone())?;
-        if let Err(error @ StoreError::Evicts(_)) = store.connect().await {
+        if let Err(error @ StoreError::Evicts(_)) = store.probe().await {
             return Err(error.into());
         }
         let client = client(&settings, &store)?;
@@ -86,6 +87,10 @@ impl Application {
             },
             metrics,
             gatekeeper: Gatekeeper {
+                installation: Installation {
+                    broker: settings.broker.clone(),
+                    prefix: settings.redis.prefix.clone(),
+                },
                 gate: gate.clone(),
                 store,
                 client,
@@ -174,6 +179,7 @@ fn pipeline(
     worker: String,
 ) -> Pipeline {
     let (pipedrive, region) = (&settings.pipedrive, settings.phone.default_region);
+    let in_flight = pipedrive.request_timeout + pipedrive.settle_time;
     Pipeline {
         quarantine: Quarantine::new(Suspects::new(store.clone())),
         ledger: Ledger::new(store.clone(), settings.worker.lease),
@@ -181,8 +187,10 @@ fn pipeline(
             client: client.clone(),
             people: People::new(store.clone(), settings.worker.lease),
             region,
+            search_international: pipedrive.search_international,
             settle_time: pipedrive.settle_time,
             search_lag: pipedrive.search_lag,
+            in_flight,
         },
         recorder: Recorder {
             client,
@@ -194,6 +202,7 @@ fn pipeline(
             },
             link_open_deal: pipedrive.link_open_deal,
             settle_time: pipedrive.settle_time,
+            in_flight,
         },
         region,
         schedule: RetrySchedule::new(settings.retry.delays.clone(), settings.retry.max_age),

@@ -31,6 +31,7 @@ mod retried {
     pub const SINCE: &str = "x-retry-since";
     pub const REASON: &str = "x-retry-reason";
     pub const DEFERRED: &str = "x-deferred";
+    pub const FAILED_DELIVERIES: &str = "x-failed-deliveries";
 }
 
 /// Headers of dead letters.
@@ -106,8 +107,9 @@ pub struct Envelope {
     pub deferred: bool,
     /// Whether it comes back from the dead letter queue.
     pub is_replay: bool,
-    /// Deliveries that were not settled, as the broker counts them.
-    pub delivery_count: u64,
+    /// Deliveries that were not settled: those that the broker counts, and those that it counted before the message was
+    /// published again. None for a replay: an operator's looks at a dead letter count too.
+    pub failed_deliveries: u32,
     /// W3C trace context of the webhook.
     pub traceparent: Option<String>,
     /// Version of the headers; 0 when written by hand.
@@ -121,6 +123,11 @@ impl Envelope {
         let headers = properties.headers().as_ref();
         let text = |name: &str| headers.and_then(|headers| read_text(headers, name));
         let number = |name: &str| headers.and_then(|headers| read_number(headers, name));
+        let count = |name: &str| {
+            number(name)
+                .and_then(|count| u32::try_from(count).ok())
+                .unwrap_or(0)
+        };
         let time = |name: &str| text(name).and_then(|text| text.parse::<Timestamp>().ok());
         let sent = || {
             properties
@@ -131,13 +138,14 @@ impl Envelope {
         let died_at_work =
             text(FIRST_DEATH_QUEUE).is_some_and(|queue| queue == super::topology::WORK_QUEUE);
         let is_replay = text(dead::AT).is_some() || died_at_work;
-        let attempts = number(retried::ATTEMPT)
-            .and_then(|count| u32::try_from(count).ok())
-            .unwrap_or(0);
         Self {
             event: text(accepted::EVENT),
             received_at: time(accepted::RECEIVED_AT).or_else(sent),
-            attempts: if is_replay { 0 } else { attempts },
+            attempts: if is_replay {
+                0
+            } else {
+                count(retried::ATTEMPT)
+            },
             retry_since: if is_replay {
                 None
             } else {
@@ -145,9 +153,11 @@ impl Envelope {
             },
             deferred: text(retried::DEFERRED).is_some(),
             is_replay,
-            delivery_count: number(DELIVERY_COUNT)
-                .and_then(|count| u64::try_from(count).ok())
-                .unwrap_or(0),
+            failed_deliveries: if is_replay {
+                0
+            } else {
+                count(DELIVERY_COUNT) + count(retried::FAILED_DELIVERIES)
+            },
             traceparent: text(accepted::TRACEPARENT),
             schema: number(accepted::SCHEMA).unwrap_or(0),
         }
@@ -165,6 +175,8 @@ pub struct Retry<'a> {
     pub reason: &'a str,
     /// Whether it waits for the event that it enriches.
     pub deferred: bool,
+    /// Deliveries that were not settled so far: the broker begins to count anew.
+    pub failed_deliveries: u32,
 }
 
 /// Why a message is a dead letter.
@@ -198,6 +210,12 @@ pub fn retry(original: &BasicProperties, retry: &Retry<'_>) -> BasicProperties {
     );
     put(&mut headers, retried::SINCE, &retry.since.to_string());
     put(&mut headers, retried::REASON, retry.reason);
+    if retry.failed_deliveries > 0 {
+        headers.insert(
+            retried::FAILED_DELIVERIES.into(),
+            AMQPValue::LongLongInt(retry.failed_deliveries.into()),
+        );
+    }
     if retry.deferred {
         put(&mut headers, retried::DEFERRED, "true");
     }
@@ -348,6 +366,7 @@ mod tests {
                 since,
                 reason: "server",
                 deferred: false,
+                failed_deliveries: 0,
             },
         );
 

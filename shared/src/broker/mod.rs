@@ -10,4 +10,4 @@ pub mod topology;
 
 pub use connection::{Backoff, ConnectError, connect};
 pub use publisher::{Outgoing, PublishError, Publisher, PublisherState};
-pub use topology::{TopologyError, declare};
+pub use topology::{TopologyError, declare, is_marked, mark};

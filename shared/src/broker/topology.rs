@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, LongString};
-use lapin::{Channel, Connection, ExchangeKind};
+use lapin::{Channel, Connection, ExchangeKind, Queue};
 
 use crate::config::RetryDelay;
 
@@ -83,53 +83,25 @@ pub fn retry_queue(delay: &RetryDelay) -> String {
     format!("{RETRY_EXCHANGE}.{}", delay.name())
 }
 
-/// Declares everything; what exists already is verified to be the same. Queues that are new are given time to be
+/// Declares everything; what exists already is verified to be the same. Queues that may be new are given time to be
 /// remembered before anybody relies on them.
 ///
 /// # Errors
 ///
 /// When an existing object differs, or the broker fails.
 pub async fn declare(connection: &Connection, delays: &[RetryDelay]) -> Result<(), TopologyError> {
-    let is_new = !exist_all(connection, delays).await?;
-    let channel = open_channel(connection).await?;
-    declare_all(&channel, delays).await?;
-    if is_new {
-        tracing::info!("Declared exchanges and queues");
+    let channel = connection.create_channel().await;
+    let channel = channel.map_err(|source| failure("a channel".to_owned(), source))?;
+    let work = declare_all(&channel, delays).await?;
+    // The broker does not say whether it made a queue. One with messages or consumers was there before.
+    if work.message_count() == 0 && work.consumer_count() == 0 {
         tokio::time::sleep(NEW_QUEUE_PAUSE).await;
     }
     Ok(())
 }
 
-/// Whether every queue is there. Asking for one that is not closes the channel.
-async fn exist_all(connection: &Connection, delays: &[RetryDelay]) -> Result<bool, TopologyError> {
-    let channel = open_channel(connection).await?;
-    let options = QueueDeclareOptions {
-        passive: true,
-        ..QueueDeclareOptions::default()
-    };
-    let retry_queues = delays.iter().map(retry_queue);
-    for queue in [WORK_QUEUE.to_owned(), DEAD_LETTER_QUEUE.to_owned()]
-        .into_iter()
-        .chain(retry_queues)
-    {
-        let found = channel
-            .queue_declare(queue.as_str().into(), options, FieldTable::default())
-            .await;
-        match found {
-            Ok(_) => {}
-            Err(error) if reply_code(&error) == Some(NOT_FOUND) => return Ok(false),
-            Err(source) => return Err(failure(format!("queue {queue}"), source)),
-        }
-    }
-    Ok(true)
-}
-
-async fn open_channel(connection: &Connection) -> Result<Channel, TopologyError> {
-    let opened = connection.create_channel().await;
-    opened.map_err(|source| failure("a channel".to_owned(), source))
-}
-
-async fn declare_all(channel: &Channel, delays: &[RetryDelay]) -> Result<(), TopologyError> {
+/// Declares everything, and tells how the work queue was found.
+async fn declare_all(channel: &Channel, delays: &[RetryDelay]) -> Result<Queue, TopologyError> {
     for exchange in [EXCHANGE, RETRY_EXCHANGE, DEAD_LETTER_EXCHANGE] {
         let options = ExchangeDeclareOptions {
             durable: true,
@@ -162,7 +134,7 @@ async fn declare_all(channel: &Channel, delays: &[RetryDelay]) -> Result<(), Top
         DEAD_LETTER_EXCHANGE,
         DEAD_KEY,
     );
-    declare_queue(channel, WORK_QUEUE, work, EXCHANGE, WORK_KEY).await?;
+    let work = declare_queue(channel, WORK_QUEUE, work, EXCHANGE, WORK_KEY).await?;
 
     for delay in delays {
         let mut arguments = dead_lettering(quorum_queue(DEAD_DELIVERY_LIMIT), EXCHANGE, WORK_KEY);
@@ -179,7 +151,65 @@ async fn declare_all(channel: &Channel, delays: &[RetryDelay]) -> Result<(), Top
         )
         .await?;
     }
-    Ok(())
+    Ok(work)
+}
+
+/// Whether an installation left its mark; see [`mark`]. Asking closes the channel that is used for it.
+///
+/// # Errors
+///
+/// When the broker fails.
+pub async fn is_marked(connection: &Connection, installation: &str) -> Result<bool, TopologyError> {
+    let options = ExchangeDeclareOptions {
+        passive: true,
+        ..ExchangeDeclareOptions::default()
+    };
+    match declare_mark(connection, installation, options).await {
+        Ok(()) => Ok(true),
+        Err(TopologyError::Failed { source, .. }) if reply_code(&source) == Some(NOT_FOUND) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Leaves the mark of an installation: an exchange that nobody publishes to. It outlives whatever happens to Redis.
+///
+/// # Errors
+///
+/// When the broker fails.
+pub async fn mark(connection: &Connection, installation: &str) -> Result<(), TopologyError> {
+    let options = ExchangeDeclareOptions {
+        durable: true,
+        internal: true,
+        ..ExchangeDeclareOptions::default()
+    };
+    declare_mark(connection, installation, options).await
+}
+
+async fn declare_mark(
+    connection: &Connection,
+    installation: &str,
+    options: ExchangeDeclareOptions,
+) -> Result<(), TopologyError> {
+    let name = format!("{EXCHANGE}.installed.{installation}");
+    let object = || format!("exchange {name}");
+    let channel = connection.create_channel().await;
+    let channel = channel.map_err(|source| failure(object(), source))?;
+    let declared = channel.exchange_declare(
+        name.as_str().into(),
+        ExchangeKind::Direct,
+        options,
+        FieldTable::default(),
+    );
+    declared.await.map_err(|source| failure(object(), source))
+}
+
+fn reply_code(error: &lapin::Error) -> Option<u16> {
+    match error.kind() {
+        lapin::ErrorKind::ProtocolError(error) => Some(error.get_id()),
+        _ => None,
+    }
 }
 
 fn quorum_queue(delivery_limit: i64) -> FieldTable {
@@ -209,7 +239,7 @@ async fn declare_queue(
     arguments: FieldTable,
     exchange: &str,
     key: &str,
-) -> Result<(), TopologyError> {
+) -> Result<Queue, TopologyError> {
     let options = QueueDeclareOptions {
         durable: true,
         ..QueueDeclareOptions::default()
@@ -217,7 +247,7 @@ async fn declare_queue(
     let declared = channel
         .queue_declare(queue.into(), options, arguments)
         .await;
-    declared.map_err(|source| failure(format!("queue {queue}"), source))?;
+    let declared = declared.map_err(|source| failure(format!("queue {queue}"), source))?;
     let bound = channel
         .queue_bind(
             queue.into(),
@@ -227,7 +257,8 @@ async fn declare_queue(
             FieldTable::default(),
         )
         .await;
-    bound.map_err(|source| failure(format!("binding of queue {queue}"), source))
+    bound.map_err(|source| failure(format!("binding of queue {queue}"), source))?;
+    Ok(declared)
 }
 
 fn failure(object: String, source: lapin::Error) -> TopologyError {
@@ -237,13 +268,6 @@ fn failure(object: String, source: lapin::Error) -> TopologyError {
             TopologyError::Inequivalent { object, detail }
         }
         _ => TopologyError::Failed { object, source },
-    }
-}
-
-fn reply_code(error: &lapin::Error) -> Option<u16> {
-    match error.kind() {
-        lapin::ErrorKind::ProtocolError(error) => Some(error.get_id()),
-        _ => None,
     }
 }
 

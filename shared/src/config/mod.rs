@@ -181,6 +181,7 @@ pub struct Pipedrive {
     pub chat_type: String,
     pub fallback_owner_id: Option<u64>,
     pub link_open_deal: bool,
+    pub search_international: bool,
     #[serde(deserialize_with = "values::duration")]
     pub settle_time: Duration,
     #[serde(deserialize_with = "values::duration")]

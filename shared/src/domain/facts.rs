@@ -1,9 +1,13 @@
 //! What one event tells, in the form that is remembered until all events of its interaction are known.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Channel, Event, Kind, Source};
+
+/// How long before an event something of its interaction may have been recorded, where the event does not tell when the
+/// interaction began: an agent's leg can end hours before the call does, and a sender can repeat itself as late.
+const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
 
 /// What one event tells of an interaction. Absent members were not told.
 ///
@@ -86,6 +90,20 @@ impl Facts {
         } else {
             Self::of_detail(event, received)
         }
+    }
+
+    /// The earliest moment at which anything of the interaction can have been recorded, by this event's own evidence.
+    #[must_use]
+    pub fn earliest(&self) -> Timestamp {
+        if let Some(started) = self.started {
+            return started;
+        }
+        let lasted = self
+            .duration_ms
+            .filter(|_| self.kind == Kind::CustomerEnd)
+            .and_then(|ms| i64::try_from(ms).ok())
+            .map_or(LOOK_BACK, SignedDuration::from_millis);
+        self.at.checked_sub(lasted).unwrap_or(Timestamp::MIN)
     }
 
     fn of_guide(event: &Event<'_>, received: Timestamp) -> Self {

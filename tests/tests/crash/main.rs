@@ -3,6 +3,8 @@
 //! The service under test runs as a process of its own, built with kill points; it dies there, and another takes over.
 
 mod deploy;
+mod forgotten;
+mod late;
 mod points;
 mod poison;
 mod process;

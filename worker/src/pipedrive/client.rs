@@ -95,9 +95,10 @@ struct Call<'c> {
 }
 
 impl Call<'_> {
-    /// GET and PATCH have absolute values: sent twice they have one effect.
+    /// Reads only. A PATCH has absolute values, but one that takes effect late undoes what was written meanwhile: its
+    /// sender has to know that one is on its way.
     fn is_repeatable(&self) -> bool {
-        self.method != Method::POST
+        self.method == Method::GET
     }
 }
 
@@ -247,7 +248,8 @@ impl Client {
         Ok(created.id)
     }
 
-    /// Changes an activity to absolute values. 5 tokens. May be repeated.
+    /// Changes an activity to absolute values. 5 tokens. May be repeated, but not at once: see
+    /// [`PipedriveError::outcome_is_unknown`].
     ///
     /// # Errors
     ///

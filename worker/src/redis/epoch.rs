@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 /// A span of time in which Redis lost nothing. A record that should be there and is not, and an interaction older than
 /// the epoch, may have been written to Pipedrive by somebody whom Redis forgot.
+///
+/// The first epoch of an installation begins with time itself: there was nothing to forget.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Epoch {
     pub(super) id: String,
@@ -14,17 +16,37 @@ pub struct Epoch {
     pub since: Timestamp,
 }
 
+/// What decides whether an epoch goes on.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    /// Which run of Redis it is.
+    pub run: String,
+    /// Whether each write is on disk before it is answered (`appendfsync always`): then a restart loses nothing.
+    pub survives_restarts: bool,
+}
+
+/// Whether an epoch is on record.
+pub(super) async fn is_known(
+    connection: &mut MultiplexedConnection,
+    key: &str,
+) -> RedisResult<bool> {
+    redis::cmd("EXISTS").arg(key).query_async(connection).await
+}
+
 pub(super) async fn establish(
     connection: &mut MultiplexedConnection,
     key: &str,
-    run: &str,
+    evidence: &Evidence,
+    is_first: bool,
 ) -> RedisResult<Epoch> {
     let script = Script::new(include_str!("scripts/epoch.lua"));
     let new = Uuid::new_v4().to_string();
     let (id, since): (String, i64) = script
         .key(key)
-        .arg(run)
+        .arg(&evidence.run)
         .arg(new)
+        .arg(u8::from(evidence.survives_restarts))
+        .arg(u8::from(is_first))
         .invoke_async(connection)
         .await?;
     let since = Timestamp::from_millisecond(since).unwrap_or(Timestamp::UNIX_EPOCH);

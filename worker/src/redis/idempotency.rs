@@ -12,6 +12,8 @@
 //! | `activity` | `intent:<fence>:<ms>` before the activity is created, `ok:<id>` after |
 //! | `person`, `number` | whom it is attached to (0: nobody), and by which number |
 //! | `written` | digest of what was written last |
+//! | `doubted` | when the answer to an update was lost: it may yet undo a later one |
+//! | `inherited` | note of an activity that was found, by events that Redis forgot |
 //!
 //! Beside it, the lease: a key with its owner, set if absent (`SET NX`), with an expiry. Every script checks owner and
 //! fence before it writes.
@@ -82,6 +84,10 @@ pub struct Job {
     pub number: Option<String>,
     /// Digest of what was written last.
     pub written: Option<String>,
+    /// When an update was sent of which nobody knows whether, or when, it takes effect.
+    pub doubted: Option<Timestamp>,
+    /// The note of an activity that was found, whose events Redis forgot.
+    pub inherited: Option<String>,
     /// Whether nobody can have recorded it without this record telling so.
     pub is_clean: bool,
 }
@@ -223,6 +229,11 @@ impl Job {
                 .map(PersonId),
             number: fields.get("number").map(|number| (*number).to_owned()),
             written: fields.get("written").map(|digest| (*digest).to_owned()),
+            doubted: fields
+                .get("doubted")
+                .and_then(|ms| ms.parse().ok())
+                .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+            inherited: fields.get("inherited").map(|note| (*note).to_owned()),
             is_clean: same_epoch && fields.get("clean") == Some(&"1"),
         }
     }
@@ -283,6 +294,27 @@ impl Lease {
         .await
     }
 
+    /// Writes down that an update was sent whose answer was lost.
+    ///
+    /// # Errors
+    ///
+    /// When the lease is lost, or Redis does not answer.
+    pub async fn doubt_update(&self, now: Timestamp) -> Result<(), LeaseError> {
+        let now = now.as_millisecond().to_string();
+        self.step(
+            &[("doubted", &now)],
+            self.duration,
+            self.store.settings().open_ttl,
+        )
+        .await
+    }
+
+    /// Since when Redis is known to remember everything.
+    #[must_use]
+    pub fn epoch_began(&self) -> Timestamp {
+        self.epoch.since
+    }
+
     /// Prolongs the lease.
     ///
     /// # Errors
@@ -307,6 +339,8 @@ impl Lease {
             ("person", person.as_str()),
             ("number", job.number.as_deref().unwrap_or_default()),
             ("written", job.written.as_deref().unwrap_or_default()),
+            ("inherited", job.inherited.as_deref().unwrap_or_default()),
+            ("doubted", ""),
         ];
         fields.extend(events.iter().map(|event| (event.as_str(), "1")));
         self.step(&fields, Duration::ZERO, self.store.settings().done_ttl)

@@ -26,6 +26,8 @@ pub enum PersonClaim {
     Busy(Duration),
     /// Find out.
     Granted(PersonLease),
+    /// Redis is not the one that was connected to: it lost data.
+    EpochChanged,
 }
 
 /// The right to find out, or to create, the person of one number.
@@ -39,6 +41,8 @@ pub struct PersonLease {
     duration: Duration,
     /// When somebody was about to create the person, and nobody knows whether it happened.
     pub intent: Option<Timestamp>,
+    /// Since when Redis is known to remember everybody.
+    pub epoch_began: Timestamp,
 }
 
 impl People {
@@ -55,13 +59,16 @@ impl People {
     /// When Redis does not answer.
     pub async fn claim(&self, number: &E164, owner: &str) -> Result<PersonClaim, RedisError> {
         let keys = self.keys(number);
+        let epoch = self.store.epoch()?;
         let script = Script::new(include_str!("scripts/claim_person.lua"));
         let mut call = script.prepare_invoke();
         call.key(&keys[0])
             .key(&keys[1])
+            .key(self.store.key("epoch"))
             .arg(owner)
             .arg(ms(self.lease))
-            .arg(ms(self.store.settings().person_ttl));
+            .arg(ms(self.store.settings().person_ttl))
+            .arg(&epoch.id);
         let answer: Vec<String> = call.invoke_async(&mut self.store.connection()?).await?;
         let number = |at: usize| {
             answer
@@ -78,7 +85,9 @@ impl People {
                 fence: answer[1].clone(),
                 duration: self.lease,
                 intent: parse_intent(&answer[2]),
+                epoch_began: epoch.since,
             }),
+            Some("epoch") => PersonClaim::EpochChanged,
             _ => PersonClaim::Busy(Duration::from_millis(number(1))),
         })
     }

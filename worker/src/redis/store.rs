@@ -1,5 +1,6 @@
 //! The connection to Redis, verified whenever it is made, and the names of keys.
 
+use std::fmt;
 use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
@@ -8,7 +9,8 @@ use secrecy::ExposeSecret;
 use shared::config;
 use tokio::sync::watch;
 
-use super::epoch::{self, Epoch};
+use super::epoch::{self, Epoch, Evidence};
+use crate::installation::WitnessError;
 
 /// Redis cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +18,9 @@ pub enum StoreError {
     /// It cannot be reached, or refuses.
     #[error("cannot use Redis")]
     Redis(#[from] RedisError),
+    /// Nobody knows whether it lost its data.
+    #[error("cannot find out whether Redis lost its data")]
+    Witness(#[from] WitnessError),
     /// It would throw away what makes duplicates known.
     #[error(
         "Redis evicts keys (maxmemory-policy {0}): set maxmemory-policy noeviction, on an instance of our own"
@@ -28,10 +33,31 @@ pub enum StoreError {
 pub struct Facts {
     /// `maxmemory-policy`; `None` where the server does not tell.
     pub eviction: Option<String>,
-    /// Whether there is an append-only file.
-    pub persistence: &'static str,
+    /// What a crash of the server leaves.
+    pub persistence: Persistence,
     /// Version of the server.
     pub version: String,
+}
+
+/// What a crash of the server leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persistence {
+    /// All that was answered: an append-only file with `appendfsync always`.
+    EachWrite,
+    /// All but about the last second.
+    Late,
+    /// No more than the last snapshot.
+    None,
+}
+
+impl fmt::Display for Persistence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EachWrite => "each write is on disk before it is answered",
+            Self::Late => "a crash may lose the last second: set appendfsync always",
+            Self::None => "a restart forgets: set appendonly yes and appendfsync always",
+        })
+    }
 }
 
 /// A connection to Redis that can be lost and made again, and what every key begins with.
@@ -73,32 +99,53 @@ impl Store {
         })
     }
 
-    /// Connects, looks at the eviction policy, and finds out or begins the epoch.
+    /// Connects, and finds out or begins the epoch. `is_first` tells, when no epoch is on record, whether there never was
+    /// one.
     ///
     /// # Errors
     ///
-    /// When Redis cannot be reached, or evicts keys.
-    pub async fn connect(&self) -> Result<Facts, StoreError> {
+    /// When Redis cannot be reached, evicts keys or is full, or nobody knows whether there was an epoch.
+    pub async fn connect(
+        &self,
+        is_first: impl AsyncFnOnce() -> Result<bool, WitnessError>,
+    ) -> Result<(), StoreError> {
+        let (mut connection, _, evidence) = self.open().await?;
+        let key = self.key("epoch");
+        let is_first = !epoch::is_known(&mut connection, &key).await? && is_first().await?;
+        let epoch = epoch::establish(&mut connection, &key, &evidence, is_first).await?;
+        let session = Session { connection, epoch };
+        self.inner.session.send_replace(Some(session));
+        Ok(())
+    }
+
+    /// Looks whether Redis can be used, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be reached, evicts keys, or is full.
+    pub async fn probe(&self) -> Result<Facts, StoreError> {
+        let (_, facts, _) = self.open().await?;
+        Ok(facts)
+    }
+
+    async fn open(&self) -> Result<(MultiplexedConnection, Facts, Evidence), StoreError> {
         let timeout = Some(self.inner.settings.timeout);
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(timeout)
             .set_response_timeout(timeout);
-        let mut connection = self
-            .inner
-            .client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await?;
-        let info: String = redis::cmd("INFO")
-            .arg("everything")
-            .query_async(&mut connection)
-            .await?;
-        let facts = facts(&info);
+        let client = &self.inner.client;
+        let connecting = client.get_multiplexed_async_connection_with_config(&config);
+        let mut connection = connecting.await?;
+        let info = redis::cmd("INFO").arg("everything").to_owned();
+        let info: String = info.query_async(&mut connection).await?;
+        let appendfsync = appendfsync(&mut connection).await?;
+        let facts = facts(&info, appendfsync.as_deref());
         if let Some(policy) = facts
             .eviction
-            .clone()
-            .filter(|policy| policy != "noeviction")
+            .as_ref()
+            .filter(|policy| *policy != "noeviction")
         {
-            return Err(StoreError::Evicts(policy));
+            return Err(StoreError::Evicts(policy.clone()));
         }
         // A Redis that is full answers questions, but takes nothing.
         let probe = redis::cmd("SET")
@@ -108,12 +155,11 @@ impl Store {
             .arg(1000)
             .to_owned();
         let () = probe.query_async(&mut connection).await?;
-        let run = info_field(&info, "run_id").unwrap_or_default();
-        let epoch = epoch::establish(&mut connection, &self.key("epoch"), &run).await?;
-        self.inner
-            .session
-            .send_replace(Some(Session { connection, epoch }));
-        Ok(facts)
+        let evidence = Evidence {
+            run: info_field(&info, "run_id").unwrap_or_default(),
+            survives_restarts: facts.persistence == Persistence::EachWrite,
+        };
+        Ok((connection, facts, evidence))
     }
 
     /// Forgets the connection: it failed, or the epoch turned out to be another.
@@ -160,14 +206,29 @@ fn not_connected() -> RedisError {
     RedisError::from((ErrorKind::Io, "not connected to Redis"))
 }
 
-fn facts(info: &str) -> Facts {
+/// When the append-only file is written through; `None` where the server does not tell.
+async fn appendfsync(connection: &mut MultiplexedConnection) -> RedisResult<Option<String>> {
+    let asked: RedisResult<Vec<String>> = redis::cmd("CONFIG")
+        .arg("GET")
+        .arg("appendfsync")
+        .query_async(connection)
+        .await;
+    match asked {
+        Ok(pair) => Ok(pair.into_iter().nth(1)),
+        // Managed servers forbid the question.
+        Err(error) if error.kind() != ErrorKind::Io => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn facts(info: &str, appendfsync: Option<&str>) -> Facts {
     let has_aof = info_field(info, "aof_enabled").as_deref() == Some("1");
     Facts {
         eviction: info_field(info, "maxmemory_policy"),
-        persistence: if has_aof {
-            "append-only file"
-        } else {
-            "no append-only file: a restart forgets"
+        persistence: match appendfsync {
+            Some("always") if has_aof => Persistence::EachWrite,
+            _ if has_aof => Persistence::Late,
+            _ => Persistence::None,
         },
         version: info_field(info, "redis_version").unwrap_or_default(),
     }

@@ -41,12 +41,24 @@ impl Suspects {
         Ok(begun.saturating_sub(1))
     }
 
-    /// Strikes the note out.
+    /// Takes the last note back: work did not begin.
     ///
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn end(&self, message: &str) -> RedisResult<()> {
+    pub async fn withdraw(&self, message: &str) -> RedisResult<()> {
+        redis::cmd("DECR")
+            .arg(self.key(message))
+            .query_async(&mut self.store.connection()?)
+            .await
+    }
+
+    /// Strikes all notes out: work ended, and the process is alive.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer.
+    pub async fn acquit(&self, message: &str) -> RedisResult<()> {
         redis::cmd("DEL")
             .arg(self.key(message))
             .query_async(&mut self.store.connection()?)

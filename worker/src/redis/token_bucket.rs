@@ -16,6 +16,8 @@ use crate::pipedrive::{Limits, Spend, SpendError};
 const WINDOW: Duration = Duration::from_millis(2_100);
 /// The longest that a held message waits for tokens: longer ones wait in a queue.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// A pause longer than any burst lasts: 10 s is the most that a burst pauses for.
+const LONGEST_BURST: Duration = Duration::from_secs(15);
 /// Spread over which waiting calls come back, so that they do not all ask at once.
 const JITTER_MS: u64 = 50;
 const DAY: i64 = 86_400;
@@ -72,6 +74,10 @@ impl TokenBucket {
                 return Err(SpendError::Spent(self.until_reset()));
             }
             let wait = Duration::from_micros(wait_us);
+            if wait > LONGEST_BURST {
+                // Somebody was told that the day's tokens are spent, and paused everybody.
+                return Err(SpendError::Spent(wait));
+            }
             if waited + wait > LONGEST_WAIT {
                 return Err(SpendError::Busy(wait));
             }

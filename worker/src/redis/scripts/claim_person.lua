@@ -1,6 +1,7 @@
 -- Claims the right to find out, or to create, the person of one number.
--- KEYS person, lock
--- ARGV owner, lease ms, ttl ms
+-- KEYS person, lock, epoch
+-- ARGV owner, lease ms, ttl ms, epoch id
+if redis.call('HGET', KEYS[3], 'id') ~= ARGV[4] then return {'epoch'} end
 local id = redis.call('HGET', KEYS[1], 'id')
 if id then return {'known', id} end
 

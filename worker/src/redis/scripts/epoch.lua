@@ -1,10 +1,16 @@
 -- The epoch: since when Redis is known not to have lost anything. It begins anew when its record is gone (Redis was
--- emptied) or was written by another run of Redis (a restart may have lost the last writes).
+-- emptied) or was written by another run of Redis that may have lost its last writes.
 -- KEYS epoch
--- ARGV run id, new id
+-- ARGV run id, new id, 1 where nothing is lost in a restart, 1 where there was nothing to lose yet
 local current = redis.call('HMGET', KEYS[1], 'id', 'run', 'since')
-if current[1] and current[2] == ARGV[1] then return {current[1], current[3]} end
-local now = redis.call('TIME')
-local since = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
+if current[1] and (current[2] == ARGV[1] or ARGV[3] == '1') then
+  redis.call('HSET', KEYS[1], 'run', ARGV[1])
+  return {current[1], current[3]}
+end
+local since = '0'
+if current[1] or ARGV[4] ~= '1' then
+  local now = redis.call('TIME')
+  since = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
+end
 redis.call('HSET', KEYS[1], 'id', ARGV[2], 'run', ARGV[1], 'since', since)
 return {ARGV[2], since}

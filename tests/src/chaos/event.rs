@@ -1,0 +1,178 @@
+//! The events that a campaign sends, in the forms in which Genesys or the guide send them.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use shared::domain::event::{Filter, Recognised, recognise};
+
+use crate::history::{Answer, Posted};
+
+/// What an event looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Form {
+    /// The guide's payload of a call.
+    Guide,
+    /// The guide's payload of a chat.
+    GuideChat,
+    /// The customer's side of a call is over.
+    CustomerEnd,
+    /// The agent's side is.
+    UserEnd,
+    /// The agent has written down what it was about.
+    Acw,
+    /// A channel that is not recorded.
+    UnrecordedChannel,
+    /// A status that is not final.
+    NotFinal,
+    /// A topic that is not recorded.
+    OtherTopic,
+}
+
+impl Form {
+    /// Whether such an event is owed a record.
+    #[must_use]
+    pub fn is_recordable(self) -> bool {
+        match self {
+            Self::Guide | Self::GuideChat | Self::CustomerEnd | Self::UserEnd | Self::Acw => true,
+            Self::UnrecordedChannel | Self::NotFinal | Self::OtherTopic => false,
+        }
+    }
+}
+
+/// One event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Counts the interactions of the campaign.
+    pub interaction: usize,
+    /// Counts its events.
+    pub index: usize,
+    /// What it looks like.
+    pub form: Form,
+    /// The customer's number, in some form.
+    pub number: Option<String>,
+    /// When it happens, from the start.
+    pub offset: Duration,
+}
+
+impl Event {
+    /// The id of its interaction.
+    #[must_use]
+    pub fn interaction_id(&self) -> String {
+        format!("c0000000-0000-4000-8000-{:012}", self.interaction)
+    }
+
+    /// What the record must hold in the end that no other event tells.
+    fn facts(&self) -> Vec<String> {
+        match self.form {
+            Form::Guide | Form::GuideChat => vec![self.customer(), self.recording()],
+            Form::CustomerEnd => vec![format!("({} seconds)", self.seconds())],
+            Form::UserEnd => vec![self.uuid('a'), self.uuid('b')],
+            Form::Acw => vec![self.wrapup_notes()],
+            Form::UnrecordedChannel | Form::NotFinal | Form::OtherTopic => Vec::new(),
+        }
+    }
+
+    /// As the check of the history wants to know it, before anybody answered. `start` is when the campaign began.
+    ///
+    /// # Panics
+    ///
+    /// If the bridge does not recognise it at all: then a form here is wrong.
+    #[must_use]
+    pub fn posted(&self, start: Timestamp) -> Posted {
+        let body = self.body(start);
+        let recognised = recognise(body.as_bytes(), None, &Filter::everything())
+            .unwrap_or_else(|error| panic!("{:?}: {error}", self.form));
+        let event = match recognised {
+            Recognised::Event(event) => event.key.as_str().to_owned(),
+            Recognised::Ignored(_) => format!("event {}", self.index),
+        };
+        Posted {
+            interaction: self.interaction_id(),
+            event,
+            is_recordable: self.form.is_recordable(),
+            number: self.number.clone(),
+            facts: self.facts(),
+            answer: Answer::None,
+        }
+    }
+
+    /// The body of its webhook.
+    #[must_use]
+    pub fn body(&self, start: Timestamp) -> String {
+        let body = match self.form {
+            Form::Guide => self.guide("voice", "completed"),
+            Form::GuideChat => self.guide("chat", "completed"),
+            Form::UnrecordedChannel => self.guide("email", "completed"),
+            Form::NotFinal => self.guide("voice", "in-progress"),
+            Form::CustomerEnd => self.detail(
+                start,
+                "customer.end",
+                &json!({"interactingDurationMs": self.seconds() * 1000}),
+            ),
+            Form::UserEnd => self.detail(
+                start,
+                "user.end",
+                &json!({
+                    "userId": self.uuid('a'), "queueId": self.uuid('b'), "disconnectType": "PEER",
+                    "interactingDurationMs": 45_000, "heldDurationMs": 5_000,
+                }),
+            ),
+            Form::Acw => self.detail(
+                start,
+                "acw",
+                &json!({"wrapupNotes": self.wrapup_notes(), "wrapupDurationMs": 40_000}),
+            ),
+            Form::OtherTopic => self.detail(start, "customer.start", &json!({})),
+        };
+        body.to_string()
+    }
+
+    fn guide(&self, channel: &str, status: &str) -> Value {
+        let data = json!({
+            "id": self.interaction_id(), "channelType": channel, "phoneNumber": self.number, "status": status,
+            "participantName": self.customer(), "duration": self.seconds(), "recordingUrl": self.recording(),
+        });
+        json!({"eventType": "interaction.completed", "data": data})
+    }
+
+    fn detail(&self, start: Timestamp, leaf: &str, more: &Value) -> Value {
+        let offset = SignedDuration::try_from(self.offset).unwrap_or_default();
+        let at = start.checked_add(offset).unwrap_or(start);
+        let ani = self.number.as_deref();
+        let mut body = json!({
+            "eventTime": at.as_millisecond(), "conversationId": self.interaction_id(),
+            "participantId": self.uuid('c'), "sessionId": self.uuid('d'), "mediaType": "VOICE",
+            "direction": "INBOUND", "ani": ani.unwrap_or("sip:anonymous@anonymous.invalid"),
+            "dnis": "tel:+12025550100", "disconnectType": "ENDPOINT",
+        });
+        let members = body.as_object_mut().zip(more.as_object());
+        if let Some((members, more)) = members {
+            members.extend(more.clone());
+        }
+        let topic = |id: &str| format!("v2.detail.events.conversation.{id}.{leaf}");
+        let detail =
+            json!({"topicName": topic(&self.interaction_id()), "version": "2", "eventBody": body});
+        json!({"version": "0", "id": self.uuid('e'), "detail-type": topic("{id}"), "detail": detail})
+    }
+
+    fn customer(&self) -> String {
+        format!("Caller {:06}", self.index)
+    }
+
+    fn recording(&self) -> String {
+        format!("https://recordings.example.invalid/{:06}", self.index)
+    }
+
+    fn wrapup_notes(&self) -> String {
+        format!("Note {:06}: call back on Friday", self.index)
+    }
+
+    fn seconds(&self) -> usize {
+        60 + self.index % 240
+    }
+
+    fn uuid(&self, sort: char) -> String {
+        format!("{sort}0000000-0000-4000-8000-{:012}", self.index)
+    }
+}

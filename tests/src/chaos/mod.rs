@@ -1,0 +1,209 @@
+//! The campaign behind `make chaos`: the real services as processes, the real servers, a network that breaks, a Pipedrive
+//! that misbehaves, and thousands of interactions; then the check of the whole history.
+//!
+//! All choices are drawn from a seed before anything runs ([`plan`]). How processes and servers then interleave is the
+//! machine's doing: the same seed gives the same storm, not the same run.
+
+mod event;
+mod machine;
+mod misbehaviour;
+mod numbers;
+pub mod plan;
+mod program;
+mod progress;
+mod pulse;
+mod report;
+mod senders;
+mod storm;
+pub mod strike;
+mod system;
+mod truth;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use self::plan::{Plan, Size};
+use self::progress::Progress;
+use self::pulse::Pulse;
+use self::report::Outcome;
+use self::senders::Answers;
+use self::storm::StormLog;
+use self::system::System;
+use crate::history::{self, History, Verdict};
+
+/// How long all must be idle to be called so: longer than the latest effect, and than the counts of the broker are old.
+const IDLE_FOR: Duration = Duration::from_secs(8);
+const SETTLE_POLL: Duration = Duration::from_secs(2);
+
+/// What a campaign is asked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Decides every choice.
+    pub seed: u64,
+    /// How much happens.
+    pub size: Size,
+    /// How long after the storm everything must be settled.
+    pub patience: Duration,
+    /// Whether the sandbox misbehaves.
+    pub misbehaves: bool,
+    /// Where the report goes.
+    pub report: Option<PathBuf>,
+    /// The command line, for the report.
+    pub command: String,
+}
+
+/// Runs a campaign; whether the promise was kept.
+///
+/// # Errors
+///
+/// When the campaign itself cannot be run: then nothing is known of the promise.
+pub async fn run(options: &Options) -> Result<bool> {
+    let plan = plan::draw(options.seed, options.size);
+    let folder = std::env::temp_dir().join(format!("bridge-chaos-{}", Uuid::new_v4().simple()));
+    std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    let context = || format!("the campaign stopped; its logs are in {}", folder.display());
+    let outcome = campaign(options, &plan, &folder)
+        .await
+        .with_context(context)?;
+    let text = report::render(options, &plan, &outcome);
+    println!("{text}");
+    if let Some(path) = &options.report {
+        let parent = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(parent)?;
+        std::fs::write(path, &text).with_context(|| format!("write {}", path.display()))?;
+    }
+    let is_kept = outcome.problems().is_empty();
+    if is_kept {
+        std::fs::remove_dir_all(&folder).ok();
+    } else {
+        for problem in outcome.problems().iter().take(10) {
+            eprintln!("{problem}");
+        }
+        eprintln!(
+            "{} violations; all of them, the logs and Pipedrive's truth are in {}",
+            outcome.problems().len(),
+            folder.display()
+        );
+    }
+    Ok(is_kept)
+}
+
+async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outcome> {
+    eprintln!(
+        "Seed {}: {} interactions in {} events, {} faults, {}. Logs in {}. Starting RabbitMQ and Redis.",
+        options.seed,
+        options.size.interactions,
+        plan.events.len(),
+        options.size.strikes,
+        progress::minutes(options.size.duration),
+        folder.display(),
+    );
+    let mut system = System::start(folder, options.size.workers, plan).await?;
+    let machine = machine::Machine::look(&system).await?;
+    let pipedrive = system.pipedrive();
+    let known: BTreeSet<i64> = pipedrive.persons().iter().map(|person| person.id).collect();
+
+    let (pulse, storm) = (Pulse::default(), StormLog::default());
+    let start = shared::clock::now();
+    let answers = Answers::new(plan, start);
+    let begun = Instant::now();
+    let progress = Progress {
+        answers: answers.clone(),
+        pulse: pulse.clone(),
+        storm: storm.clone(),
+        management: system.management.clone(),
+        posts: plan.posts.len(),
+        strikes: options.size.strikes,
+        begun,
+        duration: plan
+            .posts
+            .last()
+            .map_or(options.size.duration, |last| last.at),
+    };
+    if options.misbehaves {
+        misbehaviour::begin(&pipedrive, options.seed);
+    }
+    let work = async {
+        let url = system.webhook_url.clone();
+        let (servers, services) = (&mut system.servers, &mut system.services);
+        tokio::try_join!(
+            senders::send_all(&url, plan, start, begun, &answers),
+            storm::strike_services(services, &plan.process_strikes, begun, &storm),
+            storm::strike_servers(servers, &system.links, &plan.server_strikes, begun, &storm),
+        )?;
+        pipedrive.clear_faults();
+        let stormed = begun.elapsed();
+        let (history, verdict, missing) =
+            settle(&mut system, &answers, &known, &storm, options.patience).await?;
+        Ok::<_, anyhow::Error>((stormed, history, verdict, missing))
+    };
+    let (stormed, history, verdict, missing) = tokio::select! {
+        done = work => done?,
+        () = pulse.watch(&pipedrive) => unreachable!("it watches for ever"),
+        () = progress.tell() => unreachable!("it tells for ever"),
+    };
+    eprintln!();
+    let strikes = storm.strikes();
+    let outcome = Outcome {
+        machine,
+        start,
+        stormed,
+        settled: begun.elapsed().saturating_sub(stormed),
+        recoveries: pulse.recoveries(&strikes),
+        spans: pulse.spans(),
+        revived: storm.revived(),
+        tries: answers.tries(),
+        refusals: answers.refusals(),
+        misfortunes: report::misfortunes(&pipedrive),
+        tokens: pipedrive.tokens_spent(),
+        least_tokens: report::least_tokens(&history, &verdict),
+        strikes,
+        verdict,
+        missing,
+    };
+    if !outcome.problems().is_empty() {
+        truth::keep_evidence(folder, &outcome.verdict, &history, &pipedrive)?;
+    }
+    Ok(outcome)
+}
+
+/// Waits until nothing moves any more and nothing is missing; then, or when the time is over, judges. The last member is
+/// what was still missing.
+async fn settle(
+    system: &mut System,
+    answers: &Answers,
+    known: &BTreeSet<i64>,
+    storm: &StormLog,
+    patience: Duration,
+) -> Result<(History, Verdict, Option<String>)> {
+    let (begun, mut idle_since) = (Instant::now(), None::<Instant>);
+    let pipedrive = system.pipedrive();
+    loop {
+        storm::revive(&mut system.services, storm)?;
+        let queued = progress::queued(&system.management).await?;
+        let unsettled = pipedrive.unsettled_requests();
+        let busy = (queued > 0 || unsettled > 0)
+            .then(|| format!("{queued} messages queued, {unsettled} requests in progress"));
+        if busy.is_some() {
+            idle_since = None;
+        } else {
+            idle_since.get_or_insert_with(Instant::now);
+        }
+        let is_idle = idle_since.is_some_and(|since| since.elapsed() > IDLE_FOR);
+        let is_late = begun.elapsed() > patience;
+        if is_idle || is_late {
+            let history = truth::gather(answers, &pipedrive, &system.management, known).await?;
+            let verdict = history::check(&history);
+            let may_heal = verdict.violations.iter().any(history::Violation::may_heal);
+            if is_late || !may_heal {
+                return Ok((history, verdict, busy));
+            }
+        }
+        sleep(SETTLE_POLL).await;
+    }
+}

@@ -1,0 +1,221 @@
+//! What a campaign is going to do: drawn from its seed, before anything runs.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::seq::{IndexedRandom as _, SliceRandom as _};
+use rand::{Rng as _, SeedableRng as _};
+
+use super::event::{Event, Form};
+use super::numbers::{Number, Pool};
+use super::strike::{Scheduled, Strike};
+
+/// How much is to happen.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Interactions, each of one to three events.
+    pub interactions: usize,
+    /// Strikes against processes, servers and connections.
+    pub strikes: usize,
+    /// Over which time both are spread.
+    pub duration: Duration,
+    /// Workers there are to strike.
+    pub workers: usize,
+}
+
+/// All choices of a campaign. The same seed and size give the same plan.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Every event, once.
+    pub events: Vec<Event>,
+    /// When which event is sent, by time; some more than once.
+    pub posts: Vec<Post>,
+    /// Strikes against processes, by time.
+    pub process_strikes: Vec<Scheduled>,
+    /// Strikes against servers and connections, by time. Both lists are worked off side by side.
+    pub server_strikes: Vec<Scheduled>,
+    /// Numbers whose people are in the CRM before, with how many people share each.
+    pub known: Vec<(Number, usize)>,
+}
+
+/// An event is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Post {
+    /// When, from the start.
+    pub at: Duration,
+    /// Which of [`Plan::events`].
+    pub event: usize,
+}
+
+/// Draws a plan.
+#[must_use]
+pub fn draw(seed: u64, size: Size) -> Plan {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let numbers = Pool::shuffled(&mut rng);
+    let known = numbers.known(&mut rng);
+    let mut traffic = Traffic {
+        rng,
+        numbers,
+        size,
+        plan: Plan {
+            events: Vec::new(),
+            posts: Vec::new(),
+            process_strikes: Vec::new(),
+            server_strikes: Vec::new(),
+            known,
+        },
+    };
+    traffic.draw();
+    let Traffic {
+        mut rng, mut plan, ..
+    } = traffic;
+    for _ in 0..size.strikes {
+        let at = size.duration.mul_f64(rng.random_range(0.02..1.0));
+        let strike = Strike::draw(&mut rng, size.workers);
+        let strikes = if strike.is_against_process() {
+            &mut plan.process_strikes
+        } else {
+            &mut plan.server_strikes
+        };
+        strikes.push(Scheduled { at, strike });
+    }
+    plan.process_strikes.sort_by_key(|strike| strike.at);
+    plan.server_strikes.sort_by_key(|strike| strike.at);
+    plan.posts.sort_by_key(|post| (post.at, post.event));
+    plan
+}
+
+/// The traffic as far as it is drawn.
+struct Traffic {
+    rng: StdRng,
+    numbers: Pool,
+    size: Size,
+    plan: Plan,
+}
+
+impl Traffic {
+    fn draw(&mut self) {
+        let mut interactions = 0;
+        while interactions < self.size.interactions {
+            let share = ratio(interactions, self.size.interactions);
+            let at = self.size.duration.mul_f64(share);
+            interactions += match self.rng.random_range(0..100) {
+                0..4 => self.burst(at, interactions),
+                4..36 => self.conversation(at, interactions, share, Duration::from_secs(3)),
+                36..44 => self.conversation(at, interactions, share, Duration::from_secs(20)),
+                44..54 => self.single(at, interactions, share, Form::CustomerEnd),
+                54..60 => self.anonymous(at, interactions),
+                60..65 => self.ignored(at, interactions),
+                65..72 => self.single(at, interactions, share, Form::GuideChat),
+                _ => self.single(at, interactions, share, Form::Guide),
+            };
+        }
+    }
+
+    /// Several calls from one number at the same moment, in several forms: who is first creates the person.
+    fn burst(&mut self, at: Duration, first: usize) -> usize {
+        let number = self.numbers.fresh(&mut self.rng);
+        let count = self.rng.random_range(3..=6);
+        for n in 0..count {
+            let form = *[Form::Guide, Form::CustomerEnd]
+                .choose(&mut self.rng)
+                .expect("there are two");
+            self.event(at, first + n, form, Some(number));
+        }
+        count
+    }
+
+    /// The three events of one call, in any order.
+    fn conversation(&mut self, at: Duration, n: usize, share: f64, spread: Duration) -> usize {
+        let number = self.numbers.draw(&mut self.rng, share);
+        let mut forms = [Form::CustomerEnd, Form::UserEnd, Form::Acw];
+        forms.shuffle(&mut self.rng);
+        for form in forms {
+            let delay = spread.mul_f64(self.rng.random_range(0.0..1.0));
+            self.event(at + delay, n, form, Some(number));
+        }
+        1
+    }
+
+    fn single(&mut self, at: Duration, n: usize, share: f64, form: Form) -> usize {
+        let number = self.numbers.draw(&mut self.rng, share);
+        self.event(at, n, form, Some(number));
+        1
+    }
+
+    fn anonymous(&mut self, at: Duration, n: usize) -> usize {
+        self.event(at, n, Form::CustomerEnd, None);
+        1
+    }
+
+    fn ignored(&mut self, at: Duration, n: usize) -> usize {
+        let form = *[Form::UnrecordedChannel, Form::NotFinal, Form::OtherTopic]
+            .choose(&mut self.rng)
+            .expect("there are three");
+        self.event(at, n, form, None);
+        1
+    }
+
+    /// One event, sent once; by a nervous sender again soon, by a forgetful one again later.
+    fn event(&mut self, at: Duration, interaction: usize, form: Form, number: Option<Number>) {
+        let event = self.plan.events.len();
+        self.plan.events.push(Event {
+            interaction,
+            index: event,
+            form,
+            number: number.map(|number| number.written(&mut self.rng)),
+            offset: at,
+        });
+        self.plan.posts.push(Post { at, event });
+        for (chance, within) in [(0.1, 3.0), (0.03, 30.0)] {
+            if self.rng.random_bool(chance) {
+                let at = at + Duration::from_secs_f64(self.rng.random_range(0.0..within));
+                self.plan.posts.push(Post { at, event });
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn ratio(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const SIZE: Size = Size {
+        interactions: 3000,
+        strikes: 1000,
+        duration: Duration::from_secs(100),
+        workers: 2,
+    };
+
+    #[test]
+    fn the_seed_alone_decides() {
+        let shown = |seed| format!("{:?}", draw(seed, SIZE));
+
+        assert_eq!(shown(7), shown(7));
+        assert_ne!(shown(7), shown(8));
+    }
+
+    #[test]
+    fn everything_there_is_to_fear_is_in_a_plan() {
+        let plan = draw(1, SIZE);
+
+        let forms: BTreeSet<String> = plan
+            .events
+            .iter()
+            .map(|event| format!("{:?}", event.form))
+            .collect();
+        assert_eq!(forms.len(), 8, "{forms:?}");
+        let strikes = plan.process_strikes.iter().chain(&plan.server_strikes);
+        let sorts: BTreeSet<String> = strikes.map(|planned| planned.strike.name()).collect();
+        assert_eq!(sorts.len(), 26, "{sorts:#?}");
+        assert!(plan.posts.len() > plan.events.len() * 11 / 10, "duplicates");
+        assert!(plan.known.iter().any(|(_, people)| *people == 2));
+    }
+}

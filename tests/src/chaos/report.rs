@@ -1,0 +1,256 @@
+//! The report of a campaign, in Markdown.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Options;
+use super::machine::Machine;
+use super::plan::Plan;
+use super::progress::minutes;
+use super::storm::Struck;
+use crate::history::{History, Verdict, Violation};
+use crate::pipedrive::Control;
+
+/// Tokens of a create; of the look at a known person, and at deals; of a search; of creating a person.
+const ACTIVITY: u64 = 5;
+const LOOK: u64 = 1 + 10;
+const SEARCH: u64 = 20;
+const PERSON: u64 = 5;
+
+/// What came of a campaign.
+pub(super) struct Outcome {
+    pub(super) machine: Machine,
+    pub(super) start: Timestamp,
+    /// How long the storm took, and how long everything to settle afterwards.
+    pub(super) stormed: Duration,
+    pub(super) settled: Duration,
+    pub(super) strikes: Vec<Struck>,
+    pub(super) recoveries: Vec<Duration>,
+    /// The longest time without a record, and the time from the first to the last.
+    pub(super) spans: (Duration, Duration),
+    pub(super) revived: usize,
+    pub(super) tries: usize,
+    pub(super) refusals: Vec<String>,
+    pub(super) misfortunes: BTreeMap<String, usize>,
+    pub(super) tokens: u64,
+    pub(super) least_tokens: u64,
+    pub(super) verdict: Verdict,
+    /// What still moved when the time to settle was over.
+    pub(super) missing: Option<String>,
+}
+
+impl Outcome {
+    /// Everything that broke the promise.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let violations = self.verdict.violations.iter().map(ToString::to_string);
+        let refusals = self.refusals.iter().map(|text| format!("refused: {text}"));
+        let missing = self.missing.iter().map(|text| format!("not idle: {text}"));
+        violations.chain(refusals).chain(missing).collect()
+    }
+}
+
+/// What befell requests to the sandbox, by name.
+pub(super) fn misfortunes(pipedrive: &Control) -> BTreeMap<String, usize> {
+    let mut misfortunes = BTreeMap::new();
+    for fault in pipedrive.requests().into_iter().filter_map(|it| it.fault) {
+        *misfortunes.entry(fault).or_default() += 1;
+    }
+    misfortunes
+}
+
+/// What the same records cost at least when nothing goes wrong: a create each; for a caller with a number, the look at
+/// the person and at deals; for each number a search at first, two and a create where nobody had it.
+pub(super) fn least_tokens(history: &History, verdict: &Verdict) -> u64 {
+    let with_person = history.activities.iter().filter(|it| it.person.is_some());
+    let attached: std::collections::BTreeSet<_> =
+        with_person.clone().filter_map(|it| it.person).collect();
+    let created = count(verdict.counts.persons_created);
+    let found = count(attached.len()).saturating_sub(created);
+    // Who was just found or created is not looked at again.
+    let first_calls = found + created;
+    count(history.activities.len()) * ACTIVITY + count(with_person.count()) * LOOK - first_calls
+        + found * SEARCH
+        + created * (2 * SEARCH + PERSON)
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+/// Writes the report.
+pub(super) fn render(options: &Options, plan: &Plan, outcome: &Outcome) -> String {
+    let mut text = String::new();
+    let written = write_all(&mut text, options, plan, outcome);
+    written.expect("writing to a String does not fail");
+    text
+}
+
+fn write_all(
+    text: &mut String,
+    options: &Options,
+    plan: &Plan,
+    outcome: &Outcome,
+) -> std::fmt::Result {
+    let Outcome { machine, .. } = outcome;
+    let problems = outcome.problems();
+    writeln!(text, "# Chaos campaign, seed {}\n", options.seed)?;
+    writeln!(
+        text,
+        "{}\n",
+        if problems.is_empty() {
+            "The promise was kept: nothing lost, nothing twice, nobody twice.".to_owned()
+        } else {
+            format!("**The promise was broken {} times.**", problems.len())
+        }
+    )?;
+    table(
+        text,
+        "Run",
+        &[
+            (
+                "date",
+                outcome.start.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            ),
+            ("commit", machine.commit.clone()),
+            ("command", format!("`{}`", options.command)),
+            (
+                "machine",
+                format!("{} cores, {} memory", machine.cores, machine.memory),
+            ),
+            ("build", machine.build.to_owned()),
+            ("RabbitMQ", machine.rabbitmq.clone()),
+            ("Redis", machine.redis.clone()),
+            ("workers", options.size.workers.to_string()),
+            ("storm", minutes(outcome.stormed)),
+            ("settled after", minutes(outcome.settled)),
+        ],
+    )?;
+    table(text, "What became of it", &results(plan, outcome))?;
+    let dead = &outcome.verdict.counts.dead_letters;
+    counts(text, "Dead letters by reason", dead)?;
+    let mut struck = BTreeMap::new();
+    for strike in &outcome.strikes {
+        *struck.entry(strike.name.clone()).or_insert(0) += 1;
+    }
+    counts(text, "Faults of processes, servers and network", &struck)?;
+    counts(text, "Misbehaviour of Pipedrive", &outcome.misfortunes)?;
+    table(text, "Recovery", &recovery(outcome))?;
+    if !problems.is_empty() {
+        writeln!(text, "## Violations\n")?;
+        for problem in problems.iter().take(50) {
+            writeln!(text, "- {problem}")?;
+        }
+    }
+    Ok(())
+}
+
+fn results(plan: &Plan, outcome: &Outcome) -> Vec<(&'static str, String)> {
+    let (counts, verdict) = (&outcome.verdict.counts, &outcome.verdict);
+    let sort = |name: &str| verdict.count(|found| found.name() == name).to_string();
+    let duplicates = plan.posts.len() - plan.events.len();
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let each = |tokens: u64| format!("{:.1}", tokens as f64 / counts.recorded.max(1) as f64);
+    vec![
+        ("interactions accepted", counts.interactions.to_string()),
+        ("events accepted", counts.events.to_string()),
+        ("events sent again as duplicates", duplicates.to_string()),
+        (
+            "requests of senders, repetitions included",
+            outcome.tries.to_string(),
+        ),
+        ("events ignored, with reason", counts.ignored.to_string()),
+        ("events never answered 200", counts.unanswered.to_string()),
+        (
+            "answers other than 200 and 503",
+            outcome.refusals.len().to_string(),
+        ),
+        (
+            "interactions with one activity",
+            counts.recorded.to_string(),
+        ),
+        ("interactions dead, with reason", counts.dead.to_string()),
+        (
+            "events dead first and recorded later (C11)",
+            counts.dead_then_recorded.to_string(),
+        ),
+        ("persons created", counts.persons_created.to_string()),
+        ("**lost**", sort("lost")),
+        ("**doubled**", sort("doubled activity")),
+        ("**doubled persons**", sort("doubled person")),
+        ("silently dropped", sort("silently dropped")),
+        ("incomplete", sort("incomplete record")),
+        ("on the wrong person", sort("wrong person")),
+        ("other violations", others(verdict).to_string()),
+        ("tokens an interaction", each(outcome.tokens)),
+        ("the least without faults", each(outcome.least_tokens)),
+    ]
+}
+
+fn others(verdict: &Verdict) -> usize {
+    verdict.count(|found| {
+        !matches!(
+            found,
+            Violation::Lost { .. }
+                | Violation::DoubledActivity { .. }
+                | Violation::DoubledPerson { .. }
+                | Violation::SilentlyDropped { .. }
+                | Violation::Incomplete { .. }
+                | Violation::WrongPerson { .. }
+        )
+    })
+}
+
+fn recovery(outcome: &Outcome) -> Vec<(&'static str, String)> {
+    let mut recoveries = outcome.recoveries.clone();
+    recoveries.sort_unstable();
+    let seconds = |duration: Duration| format!("{:.1} s", duration.as_secs_f64());
+    let at = |part: usize| {
+        let index = (recoveries.len() * part / 100).min(recoveries.len().saturating_sub(1));
+        recoveries
+            .get(index)
+            .copied()
+            .map(seconds)
+            .unwrap_or_default()
+    };
+    let outages = outcome.strikes.iter().map(|it| it.healed - it.at);
+    let (gap, whole) = outcome.spans;
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let rate = outcome.verdict.counts.recorded as f64 / whole.as_secs_f64().max(1.0);
+    vec![
+        ("from the end of a fault to the next record, median", at(50)),
+        ("the same, 95 in 100", at(95)),
+        ("the same, longest", at(100)),
+        (
+            "longest fault, restart included",
+            outages.max().map(seconds).unwrap_or_default(),
+        ),
+        ("longest time without a record", seconds(gap)),
+        ("recorded a second, all told", format!("{rate:.1}")),
+        (
+            "services that ended by themselves",
+            outcome.revived.to_string(),
+        ),
+    ]
+}
+
+fn counts(text: &mut String, title: &str, counts: &BTreeMap<String, usize>) -> std::fmt::Result {
+    let total: usize = counts.values().sum();
+    let mut rows: Vec<(&str, String)> = counts
+        .iter()
+        .map(|(name, count)| (&**name, count.to_string()))
+        .collect();
+    let total = total.to_string();
+    rows.push(("all", total));
+    table(text, title, &rows)
+}
+
+fn table(text: &mut String, title: &str, rows: &[(&str, String)]) -> std::fmt::Result {
+    writeln!(text, "## {title}\n\n| | |\n| --- | --- |")?;
+    for (name, value) in rows {
+        writeln!(text, "| {name} | {value} |")?;
+    }
+    writeln!(text)
+}

@@ -1,0 +1,170 @@
+//! Carries out strikes, one after the other on each of two sides, and notes what was struck and when it was healed.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::program::Program;
+use super::strike::{Scheduled, Strike, Target};
+use super::system::{Links, Servers, Services};
+
+/// Between two strikes of one side, however late it is: the bridge must get a chance.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// A strike that was carried out.
+#[derive(Clone, Debug)]
+pub struct Struck {
+    /// The sort.
+    pub name: String,
+    /// When it began.
+    pub at: Instant,
+    /// When what was struck was there again.
+    pub healed: Instant,
+}
+
+/// What was struck so far. Clones are the same log.
+#[derive(Clone, Debug, Default)]
+pub struct StormLog {
+    strikes: Arc<Mutex<Vec<Struck>>>,
+    revived: Arc<Mutex<usize>>,
+}
+
+impl StormLog {
+    /// All strikes so far.
+    #[must_use]
+    pub fn strikes(&self) -> Vec<Struck> {
+        let strikes = self.strikes.lock();
+        strikes.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How often a service ended by itself and had to be started.
+    #[must_use]
+    pub fn revived(&self) -> usize {
+        *self.revived.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, struck: Struck) {
+        let strikes = self.strikes.lock();
+        strikes.unwrap_or_else(PoisonError::into_inner).push(struck);
+    }
+
+    fn note_revived(&self) {
+        *self.revived.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+    }
+}
+
+/// Strikes processes as planned.
+pub(super) async fn strike_services(
+    services: &mut Services,
+    plan: &[Scheduled],
+    begun: Instant,
+    log: &StormLog,
+) -> Result<()> {
+    for Scheduled { at, strike } in plan {
+        sleep_until(begun + *at).await;
+        revive(services, log)?;
+        let begun = Instant::now();
+        match *strike {
+            Strike::Kill(target, down) => {
+                let program = services.get(target);
+                program.kill()?;
+                sleep(down).await;
+                program.run()?;
+            }
+            Strike::Freeze(target, duration) => {
+                let program = services.get(target);
+                program.freeze(true)?;
+                sleep(duration).await;
+                program.freeze(false)?;
+            }
+            Strike::Redeploy(target) => services.get(target).redeploy().await?,
+            Strike::EmptyRedis | Strike::Cut(_) | Strike::Stall(..) | Strike::Refuse(..) => {}
+        }
+        log.note(Struck {
+            name: strike.name(),
+            at: begun,
+            healed: Instant::now(),
+        });
+        sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Starts what ended by itself.
+pub(super) fn revive(services: &mut Services, log: &StormLog) -> Result<()> {
+    let programs = std::iter::once(&mut services.ingest).chain(&mut services.workers);
+    for program in programs {
+        if program.revive()? {
+            log.note_revived();
+        }
+    }
+    Ok(())
+}
+
+impl Services {
+    fn get(&mut self, target: Target) -> &mut Program {
+        match target {
+            Target::Worker(n) => &mut self.workers[n],
+            Target::Ingest | Target::RabbitMq | Target::Redis => &mut self.ingest,
+        }
+    }
+}
+
+/// Strikes servers and connections as planned.
+pub(super) async fn strike_servers(
+    servers: &mut Servers,
+    links: &Links,
+    plan: &[Scheduled],
+    begun: Instant,
+    log: &StormLog,
+) -> Result<()> {
+    for Scheduled { at, strike } in plan {
+        sleep_until(begun + *at).await;
+        let begun = Instant::now();
+        match *strike {
+            Strike::Kill(Target::RabbitMq, down) => {
+                servers.rabbitmq.kill()?;
+                sleep(down).await;
+                servers.rabbitmq.restart().await?;
+            }
+            Strike::Freeze(Target::RabbitMq, duration) => {
+                servers.rabbitmq.pause()?;
+                sleep(duration).await;
+                servers.rabbitmq.resume()?;
+            }
+            Strike::Kill(_, down) => {
+                servers.redis.kill()?;
+                sleep(down).await;
+                servers.redis.restart().await?;
+            }
+            Strike::Freeze(_, duration) => {
+                servers.redis.pause()?;
+                sleep(duration).await;
+                servers.redis.resume()?;
+            }
+            Strike::EmptyRedis => servers.redis.flush().await?,
+            Strike::Cut(link) => links.get(link).cut_all(),
+            Strike::Stall(link, duration) => {
+                links.get(link).stall(true);
+                sleep(duration).await;
+                links.get(link).stall(false);
+            }
+            Strike::Refuse(link, duration) => {
+                links.get(link).refuse(true);
+                links.get(link).cut_all();
+                sleep(duration).await;
+                links.get(link).refuse(false);
+            }
+            Strike::Redeploy(_) => {}
+        }
+        log.note(Struck {
+            name: strike.name(),
+            at: begun,
+            healed: Instant::now(),
+        });
+        sleep(PAUSE).await;
+    }
+    Ok(())
+}

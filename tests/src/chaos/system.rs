@@ -1,0 +1,256 @@
+//! The bridge as it runs in production, of processes and servers, with a breakable network between all of them.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use shared::broker::topology;
+use shared::config::RetryDelay;
+use url::Url;
+
+use super::plan::Plan;
+use super::program::Program;
+use super::strike::Link;
+use crate::app::WEBHOOK_TOKEN;
+use crate::pipedrive::{Behaviour, Control, Sandbox, SandboxConfig};
+use crate::services::{
+    CutProxy, Management, RabbitMq, RabbitMqOptions, Redis, RedisOptions, wait_until,
+};
+
+/// The retry queues: short, so that a campaign of minutes sees every rung many times.
+pub(super) const RETRY_DELAYS: [&str; 4] = ["500ms", "1s", "2s", "5s"];
+/// How long one request to Pipedrive may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+/// As long as the settings allow for that: three times it, and 20 s.
+const LEASE: Duration = Duration::from_secs(26);
+/// Longer than the sandbox and the network together hold an effect back: 1.2 s, 0.8 s and 1.5 s.
+const SETTLE_TIME: Duration = Duration::from_secs(5);
+/// Longer than [`INDEX_LAG`].
+const SEARCH_LAG: Duration = Duration::from_secs(4);
+/// How long the sandbox's search does not know a new person.
+const INDEX_LAG: Duration = Duration::from_millis(1_500);
+/// Debug builds on a busy machine.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// All of it. Dropping it ends it.
+pub(super) struct System {
+    pub(super) sandbox: Sandbox,
+    pub(super) servers: Servers,
+    pub(super) services: Services,
+    pub(super) links: Links,
+    pub(super) management: Management,
+    pub(super) webhook_url: String,
+}
+
+/// What the bridge stands on.
+pub(super) struct Servers {
+    pub(super) rabbitmq: RabbitMq,
+    pub(super) redis: Redis,
+}
+
+/// The bridge.
+pub(super) struct Services {
+    pub(super) ingest: Program,
+    pub(super) workers: Vec<Program>,
+}
+
+/// Every connection there is, through a proxy each.
+pub(super) struct Links {
+    webhook: CutProxy,
+    ingest_broker: CutProxy,
+    workers: Vec<WorkerLinks>,
+}
+
+struct WorkerLinks {
+    broker: CutProxy,
+    redis: CutProxy,
+    pipedrive: CutProxy,
+}
+
+impl Links {
+    pub(super) fn get(&self, link: Link) -> &CutProxy {
+        match link {
+            Link::Webhook => &self.webhook,
+            Link::IngestBroker => &self.ingest_broker,
+            Link::WorkerBroker(n) => &self.workers[n].broker,
+            Link::WorkerRedis(n) => &self.workers[n].redis,
+            Link::WorkerPipedrive(n) => &self.workers[n].pipedrive,
+        }
+    }
+}
+
+impl System {
+    /// Starts everything in a folder, where all logs go, and waits until webhooks are taken.
+    pub(super) async fn start(folder: &Path, workers: usize, plan: &Plan) -> Result<Self> {
+        let binaries = copy_binaries(folder)?;
+        let options = RabbitMqOptions::default();
+        let rabbitmq = RabbitMq::start(&folder.join("rabbitmq"), &options).await?;
+        let redis = Redis::start(&folder.join("redis"), &RedisOptions::default()).await?;
+        let sandbox = Sandbox::spawn(SandboxConfig {
+            behaviour: Behaviour {
+                search_lag: INDEX_LAG,
+                ..Behaviour::default()
+            },
+            log_capacity: 10_000_000,
+            ..SandboxConfig::default()
+        });
+        populate(&sandbox, plan);
+
+        let ingest_address = free_address()?;
+        let (broker, store) = (rabbitmq.address().url(), redis.url());
+        let mut links = Links {
+            webhook: CutProxy::start(ingest_address.to_string()).await?,
+            ingest_broker: proxy(broker).await?,
+            workers: Vec::new(),
+        };
+        let mut common = settings();
+        common.push(variable("PIPEDRIVE__API_TOKEN", &sandbox.api_token()));
+        let mut variables = common.clone();
+        variables.push(variable("INGEST__LISTEN", &ingest_address));
+        variables.push(variable(
+            "BROKER__URL",
+            &through(broker, &links.ingest_broker)?,
+        ));
+        let log = folder.join("ingest.log");
+        let ingest = Program::start(binaries.ingest, variables, log)?;
+
+        let mut services = Services {
+            ingest,
+            workers: Vec::new(),
+        };
+        for n in 0..workers {
+            let pipedrive = Url::parse(&sandbox.base_url())?;
+            let worker = WorkerLinks {
+                broker: proxy(broker).await?,
+                redis: proxy(store).await?,
+                pipedrive: proxy(&pipedrive).await?,
+            };
+            let mut variables = common.clone();
+            variables.extend([
+                variable("BROKER__URL", &through(broker, &worker.broker)?),
+                variable("REDIS__URL", &through(store, &worker.redis)?),
+                variable(
+                    "PIPEDRIVE__BASE_URL",
+                    &through(&pipedrive, &worker.pipedrive)?,
+                ),
+            ]);
+            links.workers.push(worker);
+            let log = folder.join(format!("worker-{n}.log"));
+            let program = Program::start(binaries.worker.clone(), variables, log)?;
+            services.workers.push(program);
+        }
+        wait_ready(ingest_address).await?;
+        rabbitmq.note_queues().await?;
+        Ok(Self {
+            management: rabbitmq.address().management(),
+            webhook_url: format!("http://{}/api/v1/genesys/webhook", links.webhook.address()),
+            sandbox,
+            servers: Servers { rabbitmq, redis },
+            services,
+            links,
+        })
+    }
+
+    pub(super) fn pipedrive(&self) -> Control {
+        self.sandbox.control()
+    }
+}
+
+/// The queues that must be empty in the end.
+pub(super) fn working_queues() -> Vec<String> {
+    let delays = RETRY_DELAYS
+        .iter()
+        .filter_map(|delay| RetryDelay::parse(delay).ok());
+    let retry = delays.map(|delay| topology::retry_queue(&delay));
+    std::iter::once(topology::WORK_QUEUE.to_owned())
+        .chain(retry)
+        .collect()
+}
+
+struct Binaries {
+    ingest: PathBuf,
+    worker: PathBuf,
+}
+
+/// The services beside this program. Copies, so that a build in between does not change what is tested.
+fn copy_binaries(folder: &Path) -> Result<Binaries> {
+    let beside = std::env::current_exe().context("find this program")?;
+    let copy = |name: &str| {
+        let (from, to) = (beside.with_file_name(name), folder.join(name));
+        std::fs::copy(&from, &to)
+            .with_context(|| format!("{} is missing: cargo build --bins", from.display()))?;
+        Ok::<_, anyhow::Error>(to)
+    };
+    Ok(Binaries {
+        ingest: copy("ingest")?,
+        worker: copy("worker")?,
+    })
+}
+
+/// What both services are told.
+fn settings() -> Vec<(String, String)> {
+    let seconds = |duration: Duration| format!("{}s", duration.as_secs());
+    vec![
+        variable("INGEST__AUTH__TOKENS", &WEBHOOK_TOKEN),
+        variable("INGEST__RETRY_AFTER", "1s"),
+        variable("WORKER__LISTEN", "127.0.0.1:0"),
+        variable("WORKER__LEASE", &seconds(LEASE)),
+        variable("REDIS__PREFIX", "chaos"),
+        variable("RETRY__DELAYS", &RETRY_DELAYS.join(",")),
+        variable("PIPEDRIVE__REQUESTS_PER_2S", &4000),
+        variable("PIPEDRIVE__SEARCHES_PER_2S", &1000),
+        variable("PIPEDRIVE__DAILY_TOKENS", &1_000_000_000),
+        variable("PIPEDRIVE__REQUEST_TIMEOUT", &seconds(REQUEST_TIMEOUT)),
+        variable("PIPEDRIVE__SETTLE_TIME", &seconds(SETTLE_TIME)),
+        variable("PIPEDRIVE__SEARCH_LAG", &seconds(SEARCH_LAG)),
+        variable("PIPEDRIVE__PROBE_INTERVAL", "500ms"),
+    ]
+}
+
+fn variable(name: &str, value: &(impl ToString + ?Sized)) -> (String, String) {
+    (format!("BRIDGE__{name}"), value.to_string())
+}
+
+/// The people who are in the CRM before; every tenth has a deal.
+fn populate(sandbox: &Sandbox, plan: &Plan) {
+    for (n, (number, people)) in plan.known.iter().enumerate() {
+        for _ in 0..*people {
+            let person = sandbox.add_person(&format!("Known {n}"), &[&number.typed()]);
+            if n % 10 == 0 {
+                sandbox.add_deal(&format!("Deal {n}"), person);
+            }
+        }
+    }
+}
+
+async fn proxy(url: &Url) -> Result<CutProxy> {
+    let target = url.host_str().zip(url.port());
+    let (host, port) = target.context("an address has host and port")?;
+    CutProxy::start(format!("{host}:{port}")).await
+}
+
+fn through(url: &Url, proxy: &CutProxy) -> Result<Url> {
+    let mut url = url.clone();
+    let set = url.set_port(Some(proxy.address().port()));
+    set.map_err(|()| anyhow::anyhow!("{url} has no port"))?;
+    Ok(url)
+}
+
+fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").context("find a free port")?;
+    Ok(listener.local_addr()?)
+}
+
+async fn wait_ready(ingest: SocketAddr) -> Result<()> {
+    let client = reqwest::Client::builder()
+        .timeout(Duration::from_secs(2))
+        .build()?;
+    wait_until("readiness of ingest", START_TIMEOUT, async || {
+        let url = format!("http://{ingest}/health/ready");
+        let status = client.get(url).send().await?.status();
+        ensure!(status.is_success(), "{status}");
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,124 @@
+//! Gathers what came of a campaign, for the check of its history.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use jiff::Timestamp;
+use shared::broker::topology;
+
+use super::senders::Answers;
+use crate::history::{Activity, DeadLetter, History, Person, Verdict};
+use crate::pipedrive::{Control, Item};
+use crate::services::{Management, QueuedMessage};
+
+/// The virtual host of a private broker.
+pub(super) const VHOST: &str = "/";
+/// More dead letters than any campaign has.
+const DEAD_LETTERS_MAX: u32 = 1_000_000;
+
+/// The history so far. `known` are the persons that were there before.
+pub(super) async fn gather(
+    answers: &Answers,
+    pipedrive: &Control,
+    management: &Management,
+    known: &BTreeSet<i64>,
+) -> Result<History> {
+    let letters = management
+        .get_messages(VHOST, topology::DEAD_LETTER_QUEUE, DEAD_LETTERS_MAX)
+        .await?;
+    let written = written(pipedrive);
+    let activities = pipedrive.activities().into_iter();
+    let persons = pipedrive.persons().into_iter();
+    Ok(History {
+        posted: answers.posted(),
+        activities: activities
+            .map(|activity| Activity {
+                id: activity.id,
+                note: activity.note.unwrap_or_default(),
+                person: activity.person_id,
+                // Pipedrive's own time has whole seconds.
+                written: written
+                    .get(&activity.id)
+                    .copied()
+                    .unwrap_or(activity.update_time),
+            })
+            .collect(),
+        persons: persons
+            .map(|person| Person {
+                id: person.id,
+                phones: person.phones.into_iter().map(|phone| phone.value).collect(),
+                was_there_before: known.contains(&person.id),
+            })
+            .collect(),
+        dead_letters: letters.iter().map(dead_letter).collect(),
+    })
+}
+
+/// When the last request that changed an activity arrived, by activity.
+fn written(pipedrive: &Control) -> BTreeMap<i64, Timestamp> {
+    let mut written = BTreeMap::new();
+    for request in pipedrive.requests() {
+        for effect in request
+            .effects
+            .iter()
+            .filter(|it| it.item == Item::Activity)
+        {
+            if let Ok(id) = effect.id.parse() {
+                written.insert(id, request.at);
+            }
+        }
+    }
+    written
+}
+
+fn dead_letter(letter: &QueuedMessage) -> DeadLetter {
+    let header = |name: &str| letter.header(name).and_then(|value| value.as_str());
+    let id = letter.property("message_id");
+    // A message that the broker took for poison has no reason of ours.
+    let reason = header("x-failure-reason").or_else(|| header("x-first-death-reason"));
+    DeadLetter {
+        interaction: id.and_then(|id| id.as_str()).unwrap_or_default().to_owned(),
+        event: header("x-event-key").unwrap_or_default().to_owned(),
+        reason: reason.map(str::to_owned),
+        died: header("x-dead-at").and_then(|at| at.parse::<Timestamp>().ok()),
+    }
+}
+
+/// Writes down all that is needed to look into a violation, beside the logs.
+pub(super) fn keep_evidence(
+    folder: &Path,
+    verdict: &Verdict,
+    history: &History,
+    pipedrive: &Control,
+) -> Result<()> {
+    let lines = |lines: Vec<String>| lines.join("\n") + "\n";
+    let write = |name: &str, text: String| {
+        let path = folder.join(name);
+        fs::write(&path, text).with_context(|| format!("write {}", path.display()))
+    };
+    let violations = verdict.violations.iter().map(ToString::to_string);
+    write("violations.txt", lines(violations.collect()))?;
+    let debug = |items: &mut dyn Iterator<Item = String>| lines(items.collect());
+    write(
+        "posted.txt",
+        debug(&mut history.posted.iter().map(|event| format!("{event:?}"))),
+    )?;
+    write(
+        "dead-letters.txt",
+        debug(&mut history.dead_letters.iter().map(|it| format!("{it:?}"))),
+    )?;
+    write(
+        "activities.txt",
+        debug(&mut history.activities.iter().map(|it| format!("{it:?}"))),
+    )?;
+    write(
+        "persons.txt",
+        debug(&mut history.persons.iter().map(|it| format!("{it:?}"))),
+    )?;
+    let requests = pipedrive.requests();
+    let requests = requests.iter().map(serde_json::to_string);
+    let requests: Vec<String> = requests.collect::<Result<_, _>>()?;
+    write("pipedrive.jsonl", lines(requests))
+}

@@ -1,0 +1,289 @@
+//! The check itself: a plain function from a history to a verdict.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::verdict::{Counts, Verdict, Violation};
+use super::{Activity, Answer, DeadLetter, History, Person, Posted, comparable};
+
+/// What the line in a note begins with that names the interaction.
+const MARKER: &str = "Genesys interaction ";
+
+/// Judges a run.
+#[must_use]
+pub fn check(history: &History) -> Verdict {
+    let mut check = Check::new(history);
+    check.persons();
+    check.strays();
+    for (interaction, events) in &check.index.posted.clone() {
+        check.interaction(interaction, events);
+    }
+    Verdict {
+        counts: check.counts,
+        violations: check.violations,
+    }
+}
+
+/// The history, by interaction and by number.
+struct Index<'h> {
+    posted: BTreeMap<&'h str, Vec<&'h Posted>>,
+    activities: BTreeMap<&'h str, Vec<&'h Activity>>,
+    dead_letters: BTreeMap<(&'h str, &'h str), Vec<&'h DeadLetter>>,
+    /// Everybody who has a number.
+    persons: BTreeMap<String, Vec<&'h Person>>,
+}
+
+struct Check<'h> {
+    history: &'h History,
+    index: Index<'h>,
+    /// Numbers for which there are more persons than there should be: what is attached to one of those is no further
+    /// fault.
+    doubled: BTreeSet<String>,
+    counts: Counts,
+    violations: Vec<Violation>,
+}
+
+impl<'h> Check<'h> {
+    fn new(history: &'h History) -> Self {
+        let mut index = Index {
+            posted: BTreeMap::new(),
+            activities: BTreeMap::new(),
+            dead_letters: BTreeMap::new(),
+            persons: BTreeMap::new(),
+        };
+        for event in &history.posted {
+            let events = index.posted.entry(&event.interaction).or_default();
+            events.push(event);
+        }
+        for activity in &history.activities {
+            if let Some(interaction) = marked(&activity.note) {
+                index
+                    .activities
+                    .entry(interaction)
+                    .or_default()
+                    .push(activity);
+            }
+        }
+        for letter in &history.dead_letters {
+            let key = (&*letter.interaction, &*letter.event);
+            index.dead_letters.entry(key).or_default().push(letter);
+        }
+        for person in &history.persons {
+            let numbers: BTreeSet<_> = person
+                .phones
+                .iter()
+                .map(|phone| comparable(phone))
+                .collect();
+            for number in numbers {
+                index.persons.entry(number).or_default().push(person);
+            }
+        }
+        Self {
+            history,
+            index,
+            doubled: BTreeSet::new(),
+            counts: Counts::default(),
+            violations: Vec::new(),
+        }
+    }
+
+    /// One person for one number: those who were there before, or else one of ours.
+    fn persons(&mut self) {
+        for (number, persons) in &self.index.persons {
+            if persons.len() > 1 && persons.iter().any(|person| !person.was_there_before) {
+                self.doubled.insert(number.clone());
+                self.violations.push(Violation::DoubledPerson {
+                    number: number.clone(),
+                    persons: persons.iter().map(|person| person.id).collect(),
+                });
+            }
+        }
+        let called: BTreeSet<String> = self
+            .history
+            .posted
+            .iter()
+            .filter(|event| event.is_recordable)
+            .filter_map(|event| event.number.as_deref().map(comparable))
+            .collect();
+        let ours = self
+            .history
+            .persons
+            .iter()
+            .filter(|person| !person.was_there_before);
+        for person in ours {
+            self.counts.persons_created += 1;
+            let is_called = |phone: &String| called.contains(&comparable(phone));
+            if !person.phones.iter().any(is_called) {
+                let person = person.id;
+                self.violations.push(Violation::StrayPerson { person });
+            }
+        }
+    }
+
+    /// Nothing that nobody asked for.
+    fn strays(&mut self) {
+        for activity in &self.history.activities {
+            let interaction = marked(&activity.note);
+            let events = interaction.and_then(|id| self.index.posted.get(id));
+            let is_wanted = events.is_some_and(|events| {
+                events
+                    .iter()
+                    .any(|event| !matches!(event.answer, Answer::Ignored(_)))
+            });
+            if !is_wanted {
+                self.violations.push(Violation::StrayActivity {
+                    activity: activity.id,
+                    interaction: interaction.map(str::to_owned),
+                });
+            }
+        }
+        for ((interaction, event), letters) in &self.index.dead_letters {
+            let (interaction, event) = ((*interaction).to_owned(), (*event).to_owned());
+            let events = self.index.posted.get(&*interaction);
+            let is_known =
+                events.is_some_and(|events| events.iter().any(|posted| posted.event == event));
+            if !is_known {
+                self.violations.push(Violation::StrayDeadLetter {
+                    interaction: interaction.clone(),
+                    event: event.clone(),
+                });
+            }
+            if letters.iter().any(|letter| reason(letter).is_empty()) {
+                self.violations
+                    .push(Violation::UnexplainedDeadLetter { interaction, event });
+            }
+            for letter in letters {
+                let count = self.counts.dead_letters.entry(reason(letter).to_owned());
+                *count.or_default() += 1;
+            }
+        }
+    }
+
+    fn interaction(&mut self, interaction: &str, events: &[&'h Posted]) {
+        let activities = self.index.activities.get(interaction).cloned();
+        let activities = activities.unwrap_or_default();
+        if activities.len() > 1 {
+            self.violations.push(Violation::DoubledActivity {
+                interaction: interaction.to_owned(),
+                activities: activities.iter().map(|activity| activity.id).collect(),
+            });
+        }
+        let mut accepted = 0;
+        for event in events {
+            match &event.answer {
+                Answer::None => self.counts.unanswered += 1,
+                Answer::Ignored(reason) => {
+                    self.counts.ignored += 1;
+                    self.decision(event, reason);
+                }
+                Answer::Accepted => {
+                    accepted += 1;
+                    self.accepted(event, activities.first().copied());
+                }
+            }
+        }
+        self.counts.events += accepted;
+        if accepted > 0 {
+            self.counts.interactions += 1;
+            match activities.len() {
+                0 if self.is_dead(events) => self.counts.dead += 1,
+                1 => self.counts.recorded += 1,
+                _ => {}
+            }
+        }
+        for activity in activities {
+            self.attachment(interaction, events, activity);
+        }
+    }
+
+    fn is_dead(&self, events: &[&'h Posted]) -> bool {
+        events
+            .iter()
+            .filter(|event| event.answer == Answer::Accepted)
+            .all(|event| self.letters(event).is_some())
+    }
+
+    fn letters(&self, event: &'h Posted) -> Option<&Vec<&'h DeadLetter>> {
+        self.index
+            .dead_letters
+            .get(&(&*event.interaction, &*event.event))
+    }
+
+    /// A decision not to record has its reason, and is about something that is not to be recorded.
+    fn decision(&mut self, event: &Posted, reason: &str) {
+        if event.is_recordable || reason.is_empty() {
+            self.violations.push(Violation::SilentlyDropped {
+                interaction: event.interaction.clone(),
+                event: event.event.clone(),
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
+    /// An accepted event is told by the activity, or is a dead letter.
+    fn accepted(&mut self, event: &'h Posted, activity: Option<&Activity>) {
+        let letters = self.letters(event).cloned();
+        let (interaction, key) = (event.interaction.clone(), event.event.clone());
+        let missing = activity.map(|activity| {
+            let is_missing = |fact: &&String| !activity.note.contains(&**fact);
+            event.facts.iter().find(is_missing).cloned()
+        });
+        let violation = match (activity, missing.flatten(), letters) {
+            (None, _, None) => Violation::Lost {
+                interaction,
+                event: key,
+            },
+            (Some(_), Some(missing), None) => Violation::Incomplete {
+                interaction,
+                event: key,
+                missing,
+            },
+            (Some(activity), None, Some(letters)) => {
+                let died_first =
+                    |letter: &&DeadLetter| letter.died.is_some_and(|died| died <= activity.written);
+                let Some(letter) = letters.iter().find(|letter| !died_first(letter)) else {
+                    self.counts.dead_then_recorded += 1;
+                    return;
+                };
+                Violation::DeadThoughRecorded {
+                    interaction,
+                    event: key,
+                    reason: reason(letter).to_owned(),
+                }
+            }
+            (Some(_), None, None) | (None, _, Some(_)) | (Some(_), Some(_), Some(_)) => return,
+        };
+        self.violations.push(violation);
+    }
+
+    /// The activity is on the one person who has the number; where several share it, or nobody told it, on nobody.
+    fn attachment(&mut self, interaction: &str, events: &[&Posted], activity: &Activity) {
+        let number = events.iter().find_map(|event| event.number.as_deref());
+        let number = number.map(comparable).unwrap_or_default();
+        if self.doubled.contains(&number) {
+            return;
+        }
+        let persons = self.index.persons.get(&number).map(|persons| &persons[..]);
+        let expected = match persons {
+            Some([only]) => Some(only.id),
+            None | Some(_) => None,
+        };
+        let should_exist = !number.is_empty() && persons.is_none();
+        if activity.person != expected || should_exist {
+            self.violations.push(Violation::WrongPerson {
+                interaction: interaction.to_owned(),
+                attached: activity.person,
+                expected,
+            });
+        }
+    }
+}
+
+fn reason(letter: &DeadLetter) -> &str {
+    letter.reason.as_deref().unwrap_or_default().trim()
+}
+
+/// The interaction that a note says it is of.
+fn marked(note: &str) -> Option<&str> {
+    note.split(['\n', '<', '>'])
+        .find_map(|piece| piece.trim().strip_prefix(MARKER))
+}

@@ -1,0 +1,101 @@
+//! Whether the bridge kept its promise, decided from what was asked of it and what became of it.
+//!
+//! The promise: for every interaction answered 200 there is exactly one activity, or a dead letter with its reason, or a
+//! decision not to record it; never none, never two; and never two persons for one number.
+//!
+//! Nothing here runs the bridge or shares a line with it: a defect in how the bridge reads a marker or compares two
+//! numbers must not hide itself from its own check.
+
+mod check;
+mod verdict;
+
+use jiff::Timestamp;
+
+pub use check::check;
+pub use verdict::{Counts, Verdict, Violation};
+
+/// All that is known from outside about one run.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// Every event that was sent, once, however often it was repeated.
+    pub posted: Vec<Posted>,
+    /// Every activity that Pipedrive holds at the end.
+    pub activities: Vec<Activity>,
+    /// Every person that Pipedrive holds at the end.
+    pub persons: Vec<Person>,
+    /// Every message in the dead letter queue at the end.
+    pub dead_letters: Vec<DeadLetter>,
+}
+
+/// One event of an interaction, and what its sender was told.
+#[derive(Clone, Debug)]
+pub struct Posted {
+    /// The id of its interaction.
+    pub interaction: String,
+    /// Its own key, as dead letters name it.
+    pub event: String,
+    /// Whether it is of a kind that is to be recorded.
+    pub is_recordable: bool,
+    /// The customer's number in any form; `None` where it is withheld.
+    pub number: Option<String>,
+    /// Texts that only this event tells, and that the record must hold in the end.
+    pub facts: Vec<String>,
+    /// What its sender was told.
+    pub answer: Answer,
+}
+
+/// The best answer that an event ever got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// 200 `accepted`: it is owed a record.
+    Accepted,
+    /// 200 `ignored`, with this reason: the decision not to record it.
+    Ignored(String),
+    /// No 200. It may be recorded all the same: a message that was stored and never confirmed.
+    None,
+}
+
+/// An activity in Pipedrive.
+#[derive(Clone, Debug)]
+pub struct Activity {
+    /// Its id.
+    pub id: i64,
+    /// Its note, HTML.
+    pub note: String,
+    /// The person it is attached to.
+    pub person: Option<i64>,
+    /// When it was last written.
+    pub written: Timestamp,
+}
+
+/// A person in Pipedrive.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// Its id.
+    pub id: i64,
+    /// Its numbers in any form.
+    pub phones: Vec<String>,
+    /// Whether it was there before the bridge.
+    pub was_there_before: bool,
+}
+
+/// A message in the dead letter queue.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// The id of its interaction.
+    pub interaction: String,
+    /// The key of its event.
+    pub event: String,
+    /// Why it died.
+    pub reason: Option<String>,
+    /// When it died, where it says so.
+    pub died: Option<Timestamp>,
+}
+
+/// The digits by which two forms of one number are the same: the last ten. Both ranges that are reserved for examples
+/// and used here, +1-202-555-01xx and +44 7700 900xxx, have ten digits after the country code.
+#[must_use]
+pub fn comparable(number: &str) -> String {
+    let digits: Vec<char> = number.chars().filter(char::is_ascii_digit).collect();
+    digits[digits.len().saturating_sub(10)..].iter().collect()
+}

@@ -1,0 +1,221 @@
+//! What the check found.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The figures of a run, and everything that is wrong with it.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// The figures.
+    pub counts: Counts,
+    /// Empty where the promise was kept.
+    pub violations: Vec<Violation>,
+}
+
+impl Verdict {
+    /// How many violations are of the sort that `is_it` says.
+    #[must_use]
+    pub fn count(&self, is_it: impl Fn(&Violation) -> bool) -> usize {
+        self.violations.iter().filter(|found| is_it(found)).count()
+    }
+}
+
+/// How many there were.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Interactions of which at least one event was accepted.
+    pub interactions: usize,
+    /// Events that were accepted.
+    pub events: usize,
+    /// Accepted interactions with exactly one activity.
+    pub recorded: usize,
+    /// Accepted interactions without an activity whose every accepted event is a dead letter.
+    pub dead: usize,
+    /// Dead letters by reason.
+    pub dead_letters: BTreeMap<String, usize>,
+    /// Events with a dead letter that died before its interaction was written with all that the event tells: the worker
+    /// was cut off between dead letter and acknowledgement (C11), or another event of the interaction carried it along.
+    /// Replaying such a letter changes nothing.
+    pub dead_then_recorded: usize,
+    /// Events that were decided not to be recorded.
+    pub ignored: usize,
+    /// Events that were never answered 200.
+    pub unanswered: usize,
+    /// Persons that the bridge created.
+    pub persons_created: usize,
+}
+
+/// A breach of the promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Violation {
+    /// Accepted, and nowhere: neither activity nor dead letter.
+    Lost {
+        /// The interaction.
+        interaction: String,
+        /// The event.
+        event: String,
+    },
+    /// To be recorded, but dropped at the door, or dropped without a word on why.
+    SilentlyDropped {
+        /// The interaction.
+        interaction: String,
+        /// The event.
+        event: String,
+        /// What its sender was told.
+        reason: String,
+    },
+    /// Two activities or more.
+    DoubledActivity {
+        /// The interaction.
+        interaction: String,
+        /// The activities.
+        activities: Vec<i64>,
+    },
+    /// More persons for one number than one, the last of them ours.
+    DoubledPerson {
+        /// The number's comparable digits.
+        number: String,
+        /// The persons.
+        persons: Vec<i64>,
+    },
+    /// Recorded first, and then dead-lettered all the same.
+    DeadThoughRecorded {
+        /// The interaction.
+        interaction: String,
+        /// The event.
+        event: String,
+        /// Why it died.
+        reason: String,
+    },
+    /// A dead letter that does not say why.
+    UnexplainedDeadLetter {
+        /// The interaction.
+        interaction: String,
+        /// The event.
+        event: String,
+    },
+    /// There is an activity, but it lacks what an accepted event tells.
+    Incomplete {
+        /// The interaction.
+        interaction: String,
+        /// The event.
+        event: String,
+        /// The first text that is missing.
+        missing: String,
+    },
+    /// The activity is attached to somebody else, or to nobody though it should be.
+    WrongPerson {
+        /// The interaction.
+        interaction: String,
+        /// To whom it is attached.
+        attached: Option<i64>,
+        /// To whom it should be.
+        expected: Option<i64>,
+    },
+    /// An activity that is of no interaction that was to be recorded.
+    StrayActivity {
+        /// The activity.
+        activity: i64,
+        /// The id in its marker, if it has one.
+        interaction: Option<String>,
+    },
+    /// A person whom nobody called for.
+    StrayPerson {
+        /// The person.
+        person: i64,
+    },
+    /// A dead letter of an event that nobody sent.
+    StrayDeadLetter {
+        /// The interaction.
+        interaction: String,
+        /// The event.
+        event: String,
+    },
+}
+
+impl Violation {
+    /// A word for its sort.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Lost { .. } => "lost",
+            Self::SilentlyDropped { .. } => "silently dropped",
+            Self::DoubledActivity { .. } => "doubled activity",
+            Self::DoubledPerson { .. } => "doubled person",
+            Self::DeadThoughRecorded { .. } => "dead though recorded",
+            Self::UnexplainedDeadLetter { .. } => "unexplained dead letter",
+            Self::Incomplete { .. } => "incomplete record",
+            Self::WrongPerson { .. } => "wrong person",
+            Self::StrayActivity { .. } => "stray activity",
+            Self::StrayPerson { .. } => "stray person",
+            Self::StrayDeadLetter { .. } => "stray dead letter",
+        }
+    }
+
+    /// Whether waiting longer might heal it.
+    #[must_use]
+    pub fn may_heal(&self) -> bool {
+        matches!(self, Self::Lost { .. } | Self::Incomplete { .. })
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.name())?;
+        match self {
+            Self::Lost { interaction, event }
+            | Self::UnexplainedDeadLetter { interaction, event }
+            | Self::StrayDeadLetter { interaction, event } => {
+                write!(f, "event {event} of {interaction}")
+            }
+            Self::SilentlyDropped {
+                interaction,
+                event,
+                reason,
+            }
+            | Self::DeadThoughRecorded {
+                interaction,
+                event,
+                reason,
+            } => write!(f, "event {event} of {interaction} ({reason})"),
+            Self::DoubledActivity {
+                interaction,
+                activities,
+            } => write!(f, "{interaction} as activities {activities:?}"),
+            Self::DoubledPerson { number, persons } => {
+                write!(f, "number …{number} as persons {persons:?}")
+            }
+            Self::Incomplete {
+                interaction,
+                event,
+                missing,
+            } => write!(
+                f,
+                "{interaction} lacks `{missing}`, which event {event} tells"
+            ),
+            Self::WrongPerson {
+                interaction,
+                attached,
+                expected,
+            } => write!(
+                f,
+                "{interaction} is attached to {}, not to {}",
+                person(*attached),
+                person(*expected)
+            ),
+            Self::StrayActivity {
+                activity,
+                interaction,
+            } => write!(
+                f,
+                "activity {activity} of {}",
+                interaction.as_deref().unwrap_or("no interaction")
+            ),
+            Self::StrayPerson { person } => write!(f, "person {person}"),
+        }
+    }
+}
+
+fn person(id: Option<i64>) -> String {
+    id.map_or_else(|| "nobody".to_owned(), |id| format!("person {id}"))
+}

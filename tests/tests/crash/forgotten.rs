@@ -1,0 +1,112 @@
+//! A Redis that forgets in the middle of an interaction: more of C12 of `docs/RELIABILITY.md`, found by the chaos
+//! campaign.
+
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use bridge_tests::app::{PATIENCE, TestApp, call, sample};
+use bridge_tests::pipedrive::Activity;
+use bridge_tests::services::{Redis, RedisOptions, Scratch, wait_until};
+use serde_json::{Value, json};
+use shared::clock;
+
+const UNKNOWN_CALLER: &str = "+15550123456";
+
+async fn app() -> (TestApp, Redis, Scratch) {
+    let scratch = Scratch::create().expect("a folder");
+    let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
+        .await
+        .expect("a private Redis starts");
+    let app = TestApp::builder()
+        .set("BRIDGE__REDIS__URL", redis.url().to_string())
+        .spawn()
+        .await;
+    (app, redis, scratch)
+}
+
+/// A sample of an event that happens now.
+fn now(name: &str) -> String {
+    let mut event: Value = serde_json::from_slice(&sample(name)).expect("samples are JSON");
+    event["detail"]["eventBody"]["eventTime"] = json!(clock::now().as_millisecond());
+    event.to_string()
+}
+
+/// Posts an event and waits until the one activity tells what it does.
+async fn record(app: &TestApp, body: String, told: &str) -> Activity {
+    app.post(body).await.assert_accepted();
+    let recorded = wait_until(told, PATIENCE, async || {
+        let [activity] = &app.pipedrive.activities()[..] else {
+            bail!("not one activity")
+        };
+        let note = activity.note.as_deref().unwrap_or_default();
+        ensure!(note.contains(told), "{note}");
+        Ok(activity.clone())
+    });
+    let activity = recorded.await.expect("it is recorded");
+    app.wait_until_idle().await;
+    activity
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_forgotten_events_told_stays_in_the_one_activity() {
+    let (app, redis, _scratch) = app().await;
+    let friday = "call back on Friday";
+    record(&app, now("eventbridge-acw-voice-inbound"), friday).await;
+    redis.flush().await.unwrap();
+
+    // The agent's event came first. The call began before Redis lost its data, so that its end is not taken for the
+    // first that is heard of it.
+    let end = now("eventbridge-customer-end-voice-inbound");
+    record(&app, end, "(442 seconds)").await;
+    redis.flush().await.unwrap();
+    let leg = now("eventbridge-user-end-voice-inbound");
+    let activity = record(&app, leg, "hold 30 s").await;
+
+    let note = activity.note.unwrap();
+    assert!(note.contains(friday), "of the first: {note}");
+    assert!(note.contains("(442 seconds)"), "of the second: {note}");
+    assert_eq!(note.matches("<b>When:</b>").count(), 1, "{note}");
+    assert_eq!(
+        activity.subject,
+        "Inbound call from +12025550143 (7 min 22 s)"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_sent_again_after_redis_forgot_it_is_recorded_once() {
+    let (app, redis, _scratch) = app().await;
+    record(&app, call("call-1", UNKNOWN_CALLER), "(61 seconds)").await;
+    redis.flush().await.unwrap();
+
+    app.post(call("call-1", UNKNOWN_CALLER))
+        .await
+        .assert_accepted();
+    // A newer call is only a sign that the repeated one had its turn.
+    app.post(call("call-2", UNKNOWN_CALLER))
+        .await
+        .assert_accepted();
+
+    app.wait_for_activities(2).await;
+    app.wait_until_idle().await;
+    let notes: Vec<_> = app.pipedrive.activities();
+    let of_the_first = |activity: &&Activity| {
+        let note = activity.note.as_deref().unwrap_or_default();
+        note.ends_with("call-1")
+    };
+    assert_eq!(notes.iter().filter(of_the_first).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_whom_redis_forgot_before_the_search_knew_them_is_not_created_again() {
+    let (app, redis, _scratch) = app().await;
+    app.pipedrive.set_search_lag(Duration::from_secs(600));
+    record(&app, call("call-1", UNKNOWN_CALLER), "(61 seconds)").await;
+    redis.flush().await.unwrap();
+
+    app.post(call("call-2", UNKNOWN_CALLER))
+        .await
+        .assert_accepted();
+
+    app.wait_for_activities(2).await;
+    assert_eq!(app.pipedrive.persons().len(), 1);
+}
