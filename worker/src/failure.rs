@@ -45,6 +45,14 @@ pub enum Failure {
     /// The body tells an event that is never recorded.
     #[error("the event is none to record: {0}")]
     NotOurs(String),
+    /// A newer version wrote the message, or Redis' record of its interaction. It waits for a newer worker.
+    #[error("schema {schema} of the {what} is newer than this worker")]
+    NewerSchema {
+        /// Which of both.
+        what: &'static str,
+        /// Its schema.
+        schema: i64,
+    },
     /// Another delivery works on the same interaction, or on the same number.
     #[error("somebody else works on it")]
     Busy,
@@ -104,6 +112,8 @@ impl Failure {
                 Disposition::Park(BUSY)
             }
             Self::Unsettled(wait) => Disposition::Park(*wait),
+            // While versions are rolled out or back, the next try may meet the right one.
+            Self::NewerSchema { .. } => Disposition::Retry,
             Self::Pipedrive(error) => of_pipedrive(error),
         }
     }
@@ -124,6 +134,7 @@ impl Failure {
             }
             Self::Unrecognised(_)
             | Self::NotOurs(_)
+            | Self::NewerSchema { .. }
             | Self::Busy
             | Self::Deferred
             | Self::Unsettled(_)
@@ -140,6 +151,7 @@ impl Failure {
         match self {
             Self::Unrecognised(_) => "unrecognised",
             Self::NotOurs(_) => "not_ours",
+            Self::NewerSchema { .. } => "newer_schema",
             Self::Busy => "busy",
             Self::Deferred => "deferred",
             Self::Unsettled(_) => "unsettled",

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
-use shared::broker::message::Envelope;
+use shared::broker::message::{self, Envelope};
 use shared::broker::topology;
 use shared::broker::{Backoff, Outgoing, Publisher};
 use shared::clock;
@@ -124,8 +124,14 @@ impl Inbound {
     ///
     /// # Errors
     ///
-    /// When it tells no event that is ever recorded: somebody else published it.
+    /// When it tells no event that is ever recorded: somebody else published it; or a newer version did.
     pub fn decode(&self) -> Result<Decoded, Failure> {
+        if self.envelope.schema > message::SCHEMA {
+            return Err(Failure::NewerSchema {
+                what: "message",
+                schema: self.envelope.schema,
+            });
+        }
         let recognised = recognise(
             &self.delivery.data,
             self.envelope.event.as_deref(),

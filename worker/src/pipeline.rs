@@ -197,6 +197,10 @@ impl Pipeline {
                 Claim::Granted(lease, job) => return Ok(Some((lease, job))),
                 Claim::Duplicate => return Ok(None),
                 Claim::EpochChanged => return Err(Failure::EpochChanged),
+                Claim::Newer(schema) => {
+                    let what = "record in Redis";
+                    return Err(Failure::NewerSchema { what, schema });
+                }
                 Claim::Busy(_) => match pauses.next() {
                     Some(pause) => tokio::time::sleep(pause).await,
                     None => return Err(Failure::Busy),

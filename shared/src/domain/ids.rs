@@ -1,5 +1,6 @@
 //! Identifiers that must not be mixed, and the two keys of idempotency.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -76,10 +77,18 @@ impl From<InteractionId> for String {
 pub struct EventKey(String);
 
 impl EventKey {
-    /// Joins the parts that tell one event from another.
+    /// Joins the parts that tell one event from another. The digest of a part stands for one that is no id of Genesys', but
+    /// a text of any length: the key travels as a header, and headers that do not fit into one frame cost the connection.
     #[must_use]
     pub fn from_parts(parts: &[&str]) -> Self {
-        Self(parts.join("|"))
+        let parts = parts.iter().map(|part| {
+            if part.len() > INTERACTION_ID_MAX_BYTES {
+                Cow::Owned(sha256_hex(part))
+            } else {
+                Cow::Borrowed(*part)
+            }
+        });
+        Self(parts.collect::<Vec<_>>().join("|"))
     }
 
     /// The key in readable form.
@@ -161,6 +170,17 @@ mod tests {
             key,
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
+    }
+
+    #[test]
+    fn a_part_of_any_length_makes_a_key_of_its_own_that_is_short() {
+        let long = "x".repeat(100_000);
+
+        let key = EventKey::from_parts(&["acw", &long]);
+
+        assert!(key.as_str().len() < 100, "{key}");
+        assert_ne!(key, EventKey::from_parts(&["acw", &long[1..]]));
+        assert_eq!(EventKey::from_parts(&["acw", "p"]).as_str(), "acw|p");
     }
 
     #[test]

@@ -205,9 +205,17 @@ fn parse(text: &str, region: Option<Region>) -> Option<E164> {
     let text = text
         .strip_prefix("00")
         .map_or_else(|| text.to_owned(), |rest| format!("+{rest}"));
+    // With a country code the region does not matter, but `phonenumber` would cut the region's trunk prefix all the same.
+    let region = region.filter(|_| !text.starts_with('+'));
+    let number = to_e164(region, &text)?;
+    // Of some impossible numbers it cuts a trunk prefix each time they are read. Such a number would never be found again.
+    let is_stable = to_e164(None, &number).as_ref() == Some(&number);
+    E164::try_from(number).ok().filter(|_| is_stable)
+}
+
+fn to_e164(region: Option<Region>, text: &str) -> Option<String> {
     let number = phonenumber::parse(region.map(|region| region.0), text).ok()?;
-    let number = number.format().mode(phonenumber::Mode::E164).to_string();
-    E164::try_from(number).ok()
+    Some(number.format().mode(phonenumber::Mode::E164).to_string())
 }
 
 /// Cuts `tel:` and its parameters, or `sip:` with host and parameters. The flag says that it was SIP.
@@ -297,6 +305,33 @@ mod tests {
         ] {
             assert_eq!(number(raw).as_deref(), Some("+12025550143"), "{raw}");
         }
+    }
+
+    /// `phonenumber` would cut the trunk prefix of the region from it: `0` in Germany, which is part of the number in Italy,
+    /// and none at all in the US.
+    #[test]
+    fn a_number_with_a_country_code_is_the_same_in_every_region() {
+        for region in ["US", "GB", "DE", "IT"] {
+            let region = Some(Region::parse(region).unwrap());
+            for (written, number) in [
+                ("+44 (0)20 7946 0958", "+442079460958"),
+                ("0044 20 7946 0958", "+442079460958"),
+                ("+39 06 5550 0123", "+390655500123"),
+            ] {
+                let number = E164::try_from(number.to_owned()).unwrap();
+                assert_eq!(
+                    read_party(Some(written), region),
+                    Party::Number(number.clone()),
+                    "{written} {region:?}"
+                );
+                assert!(is_same(written, &number, region), "{written} {region:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_that_reads_differently_once_written_out_is_none() {
+        assert_eq!(read_party(Some("+788800000"), None), Party::Address);
     }
 
     #[test]

@@ -241,6 +241,17 @@ impl Management {
             .map(drop)
     }
 
+    /// Throws away what waits in a queue.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no such queue.
+    pub async fn purge(&self, vhost: &str, queue: &str) -> Result<()> {
+        self.send(Method::DELETE, &["queues", vhost, queue, "contents"], None)
+            .await
+            .map(drop)
+    }
+
     /// Deletes a queue with all that is in it.
     ///
     /// # Errors

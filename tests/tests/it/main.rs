@@ -10,3 +10,4 @@ mod recording;
 mod replaying;
 mod rotating;
 mod spooling;
+mod upgrading;

@@ -67,6 +67,8 @@ pub enum Claim {
     Granted(Lease, Box<Job>),
     /// Redis is not the one that was connected to: it lost data.
     EpochChanged,
+    /// The record has this schema, which a newer version wrote.
+    Newer(i64),
 }
 
 /// How far the work on an interaction got.
@@ -182,6 +184,7 @@ impl Ledger {
         let answer: Vec<String> = call.invoke_async(&mut self.store.connection()?).await?;
         Ok(match answer.first().map(String::as_str) {
             Some("duplicate") => Claim::Duplicate,
+            Some("newer") => Claim::Newer(answer[1].parse().unwrap_or(i64::MAX)),
             Some("busy") => {
                 Claim::Busy(Duration::from_millis(answer[1].parse().unwrap_or_default()))
             }

@@ -2,6 +2,8 @@
 -- KEYS interaction, lease, epoch
 -- ARGV owner, lease ms, ttl ms, event, facts, epoch id, clean (1: surely new), interaction id, schema
 if redis.call('HGET', KEYS[3], 'id') ~= ARGV[6] then return {'epoch'} end
+local schema = redis.call('HGET', KEYS[1], 'schema')
+if schema and tonumber(schema) > tonumber(ARGV[9]) then return {'newer', schema} end
 if redis.call('HEXISTS', KEYS[1], 'e:' .. ARGV[4]) == 1 then return {'duplicate'} end
 
 local known = redis.call('EXISTS', KEYS[1])

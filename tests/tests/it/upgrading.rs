@@ -1,0 +1,274 @@
+//! What an older version left in queues and in Redis is processed by today's; what a newer one left is not misread.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::ensure;
+use bridge_tests::app::{PATIENCE, TestApp, call, sample};
+use bridge_tests::services::{Publication, wait_until};
+use serde_json::{Map, Value, json};
+use shared::broker::{message, topology};
+use shared::domain::ids::InteractionId;
+
+/// The interaction of most samples, and the number that called.
+const INTERACTION: &str = "e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c";
+const CALLER: &str = "+12025550143";
+
+fn fixtures(kind: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(kind)
+}
+
+/// All messages of all schemas, by path.
+fn messages() -> BTreeMap<PathBuf, Publication> {
+    let folders = std::fs::read_dir(fixtures("messages")).expect("the fixtures are there");
+    let files = folders.flat_map(|folder| {
+        std::fs::read_dir(folder.expect("a readable folder").path()).expect("a folder for a schema")
+    });
+    files
+        .map(|file| {
+            let path = file.expect("a readable folder").path();
+            let text = std::fs::read_to_string(&path).expect("a readable file");
+            let mut message: Value = serde_json::from_str(&text).expect("a fixture is JSON");
+            let properties: Map<String, Value> =
+                serde_json::from_value(message["properties"].take()).expect("properties");
+            let publication = Publication {
+                exchange: topology::EXCHANGE.to_owned(),
+                routing_key: topology::WORK_KEY.to_owned(),
+                properties,
+                payload: message["payload"].as_str().expect("a payload").to_owned(),
+            };
+            (path, publication)
+        })
+        .collect()
+}
+
+async fn publish(app: &TestApp, message: &Publication) {
+    let published = app.management().publish(app.vhost().name(), message).await;
+    published.expect("RabbitMQ takes the message");
+}
+
+async fn redis(app: &TestApp) -> redis::aio::MultiplexedConnection {
+    let address = app
+        .variables
+        .iter()
+        .rfind(|(key, _)| key == "BRIDGE__REDIS__URL");
+    let client = redis::Client::open(address.expect("an address").1.as_str());
+    let client = client.expect("a usable address");
+    let connection = client.get_multiplexed_async_connection().await;
+    connection.expect("Redis answers")
+}
+
+/// Puts a record of the fixtures in place of the interaction's own.
+async fn restore_record(app: &TestApp, name: &str, changes: &[(&str, &str)]) {
+    let text =
+        std::fs::read_to_string(fixtures("records").join(name)).expect("the fixture is there");
+    let mut record: BTreeMap<String, String> =
+        serde_json::from_str(&text).expect("a fixture is JSON");
+    for value in record.values_mut() {
+        for (from, to) in changes {
+            *value = value.replace(from, to);
+        }
+    }
+    if let Some((_, schema)) = changes.iter().find(|(name, _)| *name == "$schema") {
+        record.insert("schema".to_owned(), (*schema).to_owned());
+    }
+    let id = InteractionId::parse(INTERACTION).expect("an id");
+    let key = format!(
+        "{}:interaction:{{{}}}",
+        app.settings.redis.prefix,
+        id.idempotency_key()
+    );
+    let mut connection = redis(app).await;
+    let restored: redis::RedisResult<()> = redis::pipe()
+        .del(&key)
+        .hset_multiple(&key, &record.into_iter().collect::<Vec<_>>())
+        .query_async(&mut connection)
+        .await;
+    restored.expect("Redis takes the record");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_message_of_every_schema_is_recorded_by_todays_worker() {
+    let messages = messages();
+    assert!(messages.len() >= 13, "{} fixtures", messages.len());
+    for (path, message) in messages {
+        let app = TestApp::spawn().await;
+        app.pipedrive.add_person("Casey Customer", &[CALLER]);
+
+        publish(&app, &message).await;
+
+        println!("{}", path.display());
+        app.wait_for_activities(1).await;
+        app.wait_for_dead_letters(0).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ingest_publishes_today_has_the_form_of_its_schemas_fixtures() {
+    let app = TestApp::builder().without_worker().spawn().await;
+    let folder = fixtures("messages").join(format!("v{}", message::SCHEMA));
+    for name in [
+        "guide-interaction-completed",
+        "eventbridge-acw-voice-inbound",
+    ] {
+        app.post(sample(name)).await.assert_accepted();
+        let vhost = app.vhost().name();
+        let queued = wait_until("a message", PATIENCE, async || {
+            let mut queued = app
+                .management()
+                .get_messages(vhost, topology::WORK_QUEUE, 1)
+                .await?;
+            ensure!(!queued.is_empty());
+            Ok(queued.remove(0))
+        })
+        .await
+        .unwrap();
+        let purged = app.management().purge(vhost, topology::WORK_QUEUE).await;
+        purged.unwrap();
+
+        let text = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
+        let fixture: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(fixture["payload"], queued.payload);
+        for (property, value) in fixture["properties"].as_object().unwrap() {
+            match property.as_str() {
+                "headers" => {}
+                // Different each time.
+                "timestamp" | "correlation_id" => assert!(queued.property(property).is_some()),
+                _ => assert_eq!(queued.property(property), Some(value), "{property}"),
+            }
+        }
+        for (header, value) in fixture["properties"]["headers"].as_object().unwrap() {
+            match header.as_str() {
+                "x-received-at" | "traceparent" => assert!(queued.header(header).is_some()),
+                _ => assert_eq!(queued.header(header), Some(value), "{header}"),
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_published_by_hand_without_any_header_is_recorded() {
+    let app = TestApp::spawn().await;
+
+    let message = Publication {
+        exchange: topology::EXCHANGE.to_owned(),
+        routing_key: topology::WORK_KEY.to_owned(),
+        payload: call("call-1", CALLER),
+        ..Publication::default()
+    };
+    publish(&app, &message).await;
+
+    app.wait_for_activities(1).await;
+    app.wait_for_dead_letters(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_a_newer_schema_waits_for_a_newer_worker_and_is_a_dead_letter_at_last() {
+    let app = TestApp::builder()
+        .set("BRIDGE__RETRY__MAX_AGE", "4s")
+        .spawn()
+        .await;
+    let mut message = messages().remove(&fixtures("messages/v1/guide-interaction-completed.json"));
+    let message = message.as_mut().expect("the fixture is there");
+    let headers = message.properties["headers"].as_object_mut().unwrap();
+    headers.insert("x-schema".to_owned(), json!(message::SCHEMA + 1));
+    headers.insert(
+        "x-received-at".to_owned(),
+        json!(shared::clock::now().to_string()),
+    );
+
+    publish(&app, message).await;
+
+    let letters = app.wait_for_dead_letters(1).await;
+    let text = |name| letters[0].header(name).and_then(Value::as_str).unwrap();
+    assert_eq!(text("x-failure-class"), "exhausted");
+    assert_eq!(text("x-failure-reason"), "newer_schema");
+    assert!(letters[0].header("x-attempt").unwrap().as_u64() > Some(1));
+    assert!(app.pipedrive.activities().is_empty());
+    assert_eq!(letters[0].payload, message.payload);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_schema_1_tells_duplicates_and_leads_to_the_activity() {
+    let app = TestApp::spawn().await;
+    let person = app.pipedrive.add_person("Casey Customer", &[CALLER]);
+    let ended = sample("eventbridge-customer-end-voice-inbound");
+    app.post(ended.clone()).await.assert_accepted();
+    let activity = app.wait_for_activities(1).await.remove(0);
+    app.wait_until_idle().await;
+    let ids = [activity.id.to_string(), person.to_string()];
+    restore_record(
+        &app,
+        "v1/recorded.json",
+        &[("$activity", &ids[0]), ("$person", &ids[1])],
+    )
+    .await;
+    let asked = app.pipedrive.request_count();
+
+    app.post(ended).await.assert_accepted();
+    app.wait_until_idle().await;
+    assert_eq!(
+        app.pipedrive.request_count(),
+        asked,
+        "a duplicate asks nobody"
+    );
+    app.post(sample("eventbridge-acw-voice-inbound"))
+        .await
+        .assert_accepted();
+
+    wait_until("what the new event adds", PATIENCE, async || {
+        let activities = app.pipedrive.activities();
+        ensure!(activities.len() == 1 && activities[0].note != activity.note);
+        Ok(())
+    })
+    .await
+    .unwrap();
+    app.wait_until_idle().await;
+    assert_eq!(app.pipedrive.activities().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_intent_of_schema_1_is_looked_for_before_anything_is_written() {
+    let app = TestApp::spawn().await;
+    let person = app.pipedrive.add_person("Casey Customer", &[CALLER]);
+    restore_record(
+        &app,
+        "v1/intended.json",
+        &[("$person", &person.to_string())],
+    )
+    .await;
+
+    app.post(sample("eventbridge-customer-end-voice-inbound"))
+        .await
+        .assert_accepted();
+
+    app.wait_for_activities(1).await;
+    let requests = app.pipedrive.requests();
+    let first = |method: &str| {
+        requests
+            .iter()
+            .position(|request| request.method == method && request.path == "/api/v2/activities")
+    };
+    assert!(first("GET") < first("POST"), "{requests:#?}");
+    assert!(first("GET").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_a_newer_schema_is_left_alone() {
+    let app = TestApp::builder()
+        .set("BRIDGE__RETRY__MAX_AGE", "4s")
+        .spawn()
+        .await;
+    restore_record(&app, "v1/recorded.json", &[("$schema", "2")]).await;
+
+    app.post(sample("eventbridge-acw-voice-inbound"))
+        .await
+        .assert_accepted();
+
+    let letters = app.wait_for_dead_letters(1).await;
+    let reason = letters[0].header("x-failure-reason");
+    assert_eq!(reason.unwrap(), "newer_schema");
+    assert!(app.pipedrive.activities().is_empty());
+}
