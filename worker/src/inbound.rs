@@ -15,6 +15,7 @@ use shared::config::RetryDelay;
 use shared::domain::event::{Filter, Kind, Recognised, Unrecognised, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::ids::{EventKey, InteractionId};
+use shared::domain::salvage::Cut;
 use shared::kill_point::{self, KillPoint};
 use shared::telemetry::chain;
 
@@ -124,22 +125,32 @@ impl Inbound {
     ///
     /// # Errors
     ///
-    /// When it tells no event that is ever recorded: somebody else published it.
+    /// When it tells no event that is ever recorded: somebody else published it, or it was cut off too early.
     pub fn decode(&self) -> Result<Decoded, Failure> {
-        let recognised = recognise(
-            &self.delivery.data,
-            self.envelope.event.as_deref(),
-            &Filter::everything(),
-        );
+        let (topic, filter) = (self.envelope.event.as_deref(), Filter::everything());
+        let cut;
+        let recognised = match recognise(&self.delivery.data, topic, &filter) {
+            Err(error @ Unrecognised::Syntax(_)) => {
+                cut = Cut::of(&self.delivery.data)
+                    .ok_or_else(|| Failure::Unrecognised(reason(&error)))?;
+                cut.recognise(topic, &filter).map_err(|error| {
+                    let bytes = self.delivery.data.len();
+                    let reason = reason(&error);
+                    Failure::Unrecognised(format!(
+                        "it is cut off after {bytes} bytes, and {reason}"
+                    ))
+                })?
+            }
+            other => other.map_err(|error| Failure::Unrecognised(reason(&error)))?,
+        };
         match recognised {
-            Ok(Recognised::Event(event)) => Ok(Decoded {
+            Recognised::Event(event) => Ok(Decoded {
                 facts: Facts::of(&event, self.received_at()),
                 interaction: event.interaction,
                 event: event.key,
                 kind: event.kind,
             }),
-            Ok(Recognised::Ignored(why)) => Err(Failure::NotOurs(why.to_string())),
-            Err(error) => Err(Failure::Unrecognised(reason(&error))),
+            Recognised::Ignored(why) => Err(Failure::NotOurs(why.to_string())),
         }
     }
 

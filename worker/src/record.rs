@@ -17,6 +17,9 @@ const EXCERPT_MAX_CHARS: usize = 6_000;
 const NAME_MAX_CHARS: usize = 400;
 /// Longest address that is linked.
 const URL_MAX_BYTES: usize = 2_000;
+/// What a note says of an interaction of which an event came cut off.
+const INCOMPLETE: &str =
+    "an event of this interaction was cut off on its way here; what is missing below was not told";
 /// Longest subject, in characters.
 const SUBJECT_MAX_CHARS: usize = 250;
 
@@ -196,6 +199,9 @@ fn note(
     style: &Style,
 ) -> String {
     let mut lines = Lines::default();
+    if interaction.is_partial {
+        lines.text("Incomplete", INCOMPLETE);
+    }
     lines.text("Channel", interaction.channel.as_str());
     lines.text("Direction", direction(interaction.direction));
     lines.text(
