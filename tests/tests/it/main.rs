@@ -6,3 +6,4 @@ mod matching;
 mod publishing;
 mod recording;
 mod replaying;
+mod salvaging;
