@@ -7,5 +7,6 @@ pub mod check;
 pub mod error;
 mod metrics;
 pub mod routes;
+pub mod setup;
 pub mod signature;
 pub mod startup;
