@@ -8,6 +8,7 @@ use shared::config::{self, Settings};
 use shared::{admin, lifecycle, telemetry};
 
 use crate::check;
+use crate::setup::{self, Setup};
 use crate::startup::Application;
 
 /// Takes Genesys Cloud webhooks and queues them in RabbitMQ for the worker.
@@ -36,10 +37,30 @@ Try it:
   curl -i http://127.0.0.1:8080/api/v1/genesys/webhook -H 'Authorization: Bearer new' \\
     -d '{\"data\":{\"id\":\"call-1\",\"channelType\":\"voice\",\"phoneNumber\":\"+15550123456\",\"duration\":42}}'";
 
+const SETUP_EXAMPLES: &str = "\
+Which way? With an AWS account, eventbridge: events that cannot be delivered are kept and sent again for a day. Without
+one, trigger: a workflow posts each event once. The guide's own webhook exists only if you build its sender.
+Secrets are named, never printed. Channels are those of the settings (BRIDGE__INGEST__CHANNELS).
+
+  ingest setup eventbridge --url https://calls.example.com --format terraform > bridge.tf
+  ingest setup eventbridge --url https://calls.example.com --organization ID --region eu-central-1 > bridge.sh
+  ingest setup trigger --url https://calls.example.com
+  ingest setup trigger --url https://calls.example.com --only data-action > data-action.json
+  ingest setup guide --url https://calls.example.com --only subscription
+
+docs/SETUP.md tells each way step by step, and how to test it.";
+
 #[derive(Subcommand)]
 enum Command {
     /// Checks settings and connections, says what it found, and exits with 0 or 1.
     Check,
+    /// Prints what has to be created in Genesys Cloud and AWS so that events arrive, filled with your address.
+    #[command(after_help = SETUP_EXAMPLES)]
+    Setup {
+        /// Which of the three ways.
+        #[command(subcommand)]
+        way: Setup,
+    },
     /// Asks the running service whether it is ready, and exits with 0 or 1; for container health checks.
     Health,
 }
@@ -60,7 +81,7 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let settings = config::load(arguments.config.as_deref())?;
-    match arguments.command {
+    match &arguments.command {
         None => serve(&settings),
         Some(Command::Check) => {
             let is_fine = runtime()?.block_on(check::run(&settings, &mut std::io::stdout()))?;
@@ -69,6 +90,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             } else {
                 ExitCode::FAILURE
             })
+        }
+        Some(Command::Setup { way }) => {
+            setup::run(way, &settings.ingest, &mut std::io::stdout())?;
+            Ok(ExitCode::SUCCESS)
         }
         Some(Command::Health) => {
             admin::check_health(settings.ingest.listen)?;

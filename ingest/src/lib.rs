@@ -12,6 +12,7 @@ mod metrics;
 pub mod publishers;
 mod rotation;
 pub mod routes;
+pub mod setup;
 pub mod signature;
 pub mod spool;
 pub mod startup;

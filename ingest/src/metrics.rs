@@ -17,6 +17,7 @@ pub struct Metrics {
     pub spooled: Counter,
     /// Time from the hand-over to the broker to its confirm.
     pub publish_seconds: Histogram,
+    partial: ByReason,
     ignored: ByReason,
     rejected: ByReason,
     unavailable: ByReason,
@@ -30,6 +31,10 @@ impl Metrics {
         metrics::describe_counter!(
             "bridge_ingest_accepted_total",
             "Webhook requests answered 200 because the broker or the spool has them"
+        );
+        metrics::describe_counter!(
+            "bridge_ingest_partial_total",
+            "Webhook requests accepted although their body was cut off, by whether the interaction could be recognised"
         );
         metrics::describe_counter!(
             "bridge_ingest_ignored_total",
@@ -58,12 +63,19 @@ impl Metrics {
             accepted: metrics::counter!("bridge_ingest_accepted_total"),
             spooled: metrics::counter!("bridge_ingest_spooled_total"),
             publish_seconds: metrics::histogram!("bridge_ingest_publish_seconds"),
+            partial: ByReason::new(
+                "bridge_ingest_partial_total",
+                "outcome",
+                &["recognised", "unrecognised"],
+            ),
             ignored: ByReason::new(
                 "bridge_ingest_ignored_total",
+                "reason",
                 &["topic", "status", "channel", "transferred"],
             ),
             rejected: ByReason::new(
                 "bridge_ingest_rejected_total",
+                "reason",
                 &[
                     "too_large",
                     "incomplete",
@@ -74,6 +86,7 @@ impl Metrics {
             ),
             unavailable: ByReason::new(
                 "bridge_ingest_unavailable_total",
+                "reason",
                 &[
                     "down",
                     "blocked",
@@ -87,6 +100,11 @@ impl Metrics {
                 ],
             ),
         }
+    }
+
+    /// Counts a body that was cut off, and accepted.
+    pub fn partial(&self, outcome: &'static str) {
+        self.partial.increment(outcome);
     }
 
     /// Counts an event that is none of ours.
@@ -162,27 +180,29 @@ pub fn set_publisher_up(is_up: bool) {
     metrics::gauge!(PUBLISHER_UP).set(f64::from(u8::from(is_up)));
 }
 
-/// One counter for each reason.
+/// One counter for each value of a label.
 struct ByReason {
     name: &'static str,
+    label: &'static str,
     counters: Vec<(&'static str, Counter)>,
 }
 
 impl ByReason {
-    fn new(name: &'static str, reasons: &[&'static str]) -> Self {
-        let counters = reasons
+    fn new(name: &'static str, label: &'static str, values: &[&'static str]) -> Self {
+        let counters = values
             .iter()
-            .map(|reason| (*reason, metrics::counter!(name, "reason" => *reason)));
+            .map(|value| (*value, metrics::counter!(name, label => *value)));
         Self {
             name,
+            label,
             counters: counters.collect(),
         }
     }
 
-    fn increment(&self, reason: &'static str) {
-        match self.counters.iter().find(|(known, _)| *known == reason) {
+    fn increment(&self, value: &'static str) {
+        match self.counters.iter().find(|(known, _)| *known == value) {
             Some((_, counter)) => counter.increment(1),
-            None => metrics::counter!(self.name, "reason" => reason).increment(1),
+            None => metrics::counter!(self.name, self.label => value).increment(1),
         }
     }
 }

@@ -230,6 +230,51 @@ async fn a_body_in_pieces_is_read_whole() {
 }
 
 #[tokio::test]
+async fn a_body_that_was_cut_off_is_taken_and_one_typed_wrong_is_refused() {
+    let app = TestApp::spawn(&[]).await;
+    let told = r#"{"data":{"id":"d0000000-0000-4000-8000-000000000001","channelType":"voice","duration":4"#;
+    let head = |length: usize| {
+        format!(
+            "POST {WEBHOOK_PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{TOKEN}Content-Length: {length}\r\n\r\n"
+        )
+    };
+
+    // Only the broker is missing.
+    for body in [told, &told[..70]] {
+        app.post(TOKEN, body).await.assert_is(503, "unavailable");
+    }
+    for body in [&told[..63], "{\"data\":", "{"] {
+        let answer = app.post(TOKEN, body).await;
+        answer.assert_is(400, "rejected");
+        answer.assert_tells(&format!("line 1 column {}", body.len()));
+    }
+    let mut stream = app.connect().await;
+    let request = head(1000) + &told[..63];
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    read_answer(&mut stream).await.assert_is(503, "unavailable");
+    let malformed = format!("{told},,");
+    app.post(TOKEN, &malformed).await.assert_is(400, "rejected");
+    app.post("", told).await.assert_is(401, "rejected");
+}
+
+#[tokio::test]
+async fn the_beginning_of_a_body_over_the_limit_is_taken_only_where_that_is_configured() {
+    let app = TestApp::spawn(&[("BRIDGE__INGEST__SALVAGE_OVERSIZED", "true")]).await;
+    let transcript = "x".repeat(100_000);
+    let body =
+        format!(r#"{{"data":{{"id":"call-1","channelType":"voice","summary":"{transcript}"}}}}"#);
+
+    app.post(TOKEN, &body).await.assert_is(503, "unavailable");
+    app.post("Authorization: Bearer wrong\r\n", &body)
+        .await
+        .assert_is(413, "rejected");
+    app.post(TOKEN, &transcript)
+        .await
+        .assert_is(400, "rejected");
+}
+
+#[tokio::test]
 async fn what_is_not_json_is_400_with_the_place_and_what_is_no_event_422_with_the_lack() {
     let app = TestApp::spawn(&[]).await;
 

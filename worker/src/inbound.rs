@@ -15,6 +15,7 @@ use shared::config::RetryDelay;
 use shared::domain::event::{Filter, Kind, Recognised, Unrecognised, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::ids::{EventKey, InteractionId};
+use shared::domain::salvage::Cut;
 use shared::kill_point::{self, KillPoint};
 use shared::telemetry::chain;
 
@@ -124,7 +125,8 @@ impl Inbound {
     ///
     /// # Errors
     ///
-    /// When it tells no event that is ever recorded: somebody else published it; or a newer version did.
+    /// When it tells no event that is ever recorded: somebody else published it, a newer
+    /// version did, or it was cut off too early.
     pub fn decode(&self) -> Result<Decoded, Failure> {
         if self.envelope.schema > message::SCHEMA {
             return Err(Failure::NewerSchema {
@@ -132,20 +134,30 @@ impl Inbound {
                 schema: self.envelope.schema,
             });
         }
-        let recognised = recognise(
-            &self.delivery.data,
-            self.envelope.event.as_deref(),
-            &Filter::everything(),
-        );
+        let (topic, filter) = (self.envelope.event.as_deref(), Filter::everything());
+        let cut;
+        let recognised = match recognise(&self.delivery.data, topic, &filter) {
+            Err(error @ Unrecognised::Syntax(_)) => {
+                cut = Cut::of(&self.delivery.data)
+                    .ok_or_else(|| Failure::Unrecognised(reason(&error)))?;
+                cut.recognise(topic, &filter).map_err(|error| {
+                    let bytes = self.delivery.data.len();
+                    let reason = reason(&error);
+                    Failure::Unrecognised(format!(
+                        "it is cut off after {bytes} bytes, and {reason}"
+                    ))
+                })?
+            }
+            other => other.map_err(|error| Failure::Unrecognised(reason(&error)))?,
+        };
         match recognised {
-            Ok(Recognised::Event(event)) => Ok(Decoded {
+            Recognised::Event(event) => Ok(Decoded {
                 facts: Facts::of(&event, self.received_at()),
                 interaction: event.interaction,
                 event: event.key,
                 kind: event.kind,
             }),
-            Ok(Recognised::Ignored(why)) => Err(Failure::NotOurs(why.to_string())),
-            Err(error) => Err(Failure::Unrecognised(reason(&error))),
+            Recognised::Ignored(why) => Err(Failure::NotOurs(why.to_string())),
         }
     }
 

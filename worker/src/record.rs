@@ -19,6 +19,9 @@ const NAME_MAX_CHARS: usize = 400;
 const URL_MAX_BYTES: usize = 2_000;
 /// Labels of which a note has one line only: two would contradict each other.
 const HEAD_LABELS: [&str; 5] = ["Channel", "Direction", "When", "Customer", "Number"];
+/// What a note says of an interaction of which an event came cut off.
+const INCOMPLETE: &str =
+    "an event of this interaction was cut off on its way here; what is missing below was not told";
 /// Longest subject, in characters.
 const SUBJECT_MAX_CHARS: usize = 250;
 
@@ -258,6 +261,9 @@ fn note(
     style: &Style,
 ) -> String {
     let mut lines = Lines::default();
+    if interaction.is_partial {
+        lines.text("Incomplete", INCOMPLETE);
+    }
     lines.text("Channel", interaction.channel.as_str());
     lines.text("Direction", direction(interaction.direction));
     lines.text(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use shared::domain::event::{Filter, Recognised, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::phone::{Region, read_party};
+use shared::domain::salvage::Cut;
 
 use super::*;
 
@@ -129,8 +130,29 @@ fn who_shares_a_number_is_named_in_the_note() {
 }
 
 #[test]
+fn the_note_of_an_interaction_of_which_a_part_came_says_so() {
+    let body = br#"{"data":{"id":"call-1","channelType":"voice","duration":61,"summary":"Asked fo"#;
+    let cut = Cut::of(body).unwrap();
+    let Ok(Recognised::Event(event)) = cut.recognise(None, &Filter::everything()) else {
+        panic!("no event");
+    };
+    let facts = Facts::of(&event, "2026-03-10T14:20:00Z".parse().unwrap());
+    let known = BTreeMap::from([(event.key.digest(), facts)]);
+    let call = Interaction::merge(&event.interaction, &known).unwrap();
+
+    let note = written(&call, &Attachment::Nobody).note;
+
+    assert!(
+        note.starts_with("<b>Incomplete:</b> an event of this interaction was cut off"),
+        "{note}"
+    );
+    assert!(note.contains("<b>Summary:</b> Asked fo […]<br>"), "{note}");
+    assert!(note.contains("Open in Genesys Cloud"), "{note}");
+}
+
+#[test]
 fn texts_cannot_break_out_of_the_note_and_long_ones_are_cut() {
-    let summary = format!("<script>alert(1)</script>{}", "x".repeat(20_000));
+    let summary = format!("<script>alert(1)</script>{}", "x ".repeat(10_000));
     let body = serde_json::json!({"data": {
         "id": "call-1", "channelType": "voice", "summary": summary, "participantName": "A & B\n<Ltd>",
         "recordingUrl": "javascript:alert(1)",

@@ -1,6 +1,8 @@
 //! The HTTP surface.
 
+mod body;
 mod health;
+mod told;
 mod webhook;
 
 use std::future::ready;

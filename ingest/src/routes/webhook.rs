@@ -5,17 +5,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
+use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use arc_swap::ArcSwap;
-use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
-use shared::broker::{Outgoing, Publisher, message, stored, topology};
+use shared::broker::{Outgoing, Publisher, stored, topology};
 use shared::config::{ConfigError, Ingest};
-use shared::domain::event::{Filter, Ignored, Recognised, recognise};
+use shared::domain::event::{Filter, Ignored, Recognised, Unrecognised, recognise};
 use shared::domain::ids::InteractionId;
 use shared::kill_point::{self, KillPoint};
 use shared::{clock, telemetry};
@@ -25,17 +23,18 @@ use crate::error::WebhookError;
 use crate::metrics::Metrics;
 use crate::spool::{Record, Spool, SpoolError};
 
+use super::body::{self, Arrived, Ending, Limit};
+use super::told::{Accepted, Told};
+
 /// The topic of forms whose body does not hold it, beside the query parameter `topic`.
 const TOPIC_HEADER: &str = "x-genesys-topic";
 const TRACEPARENT_HEADER: &str = "traceparent";
-/// The AMQP `app_id` of what is published here.
-const APP_ID: &str = "ingest";
 
 /// What the webhook needs, from the settings.
 pub struct Webhook {
     authenticator: Arc<ArcSwap<Authenticator>>,
     filter: Filter,
-    body_limit_bytes: usize,
+    body_limit: Limit,
     publish_timeout: Duration,
     retry_after: Duration,
     spool: Option<Spool>,
@@ -56,7 +55,10 @@ impl Webhook {
         Ok(Self {
             authenticator: Arc::new(ArcSwap::from_pointee(Authenticator::new(settings)?)),
             filter: settings.filter(),
-            body_limit_bytes: settings.body_limit_bytes,
+            body_limit: Limit {
+                bytes: settings.body_limit_bytes,
+                keeps_head: settings.salvage_oversized,
+            },
             publish_timeout: settings.publish_timeout,
             retry_after: settings.retry_after,
             spool,
@@ -74,16 +76,23 @@ impl Webhook {
 
 /// What became of an authentic, well-formed event.
 enum Outcome {
-    Accepted(InteractionId),
+    Accepted(Accepted),
     Ignored(Ignored),
 }
 
 #[derive(Serialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
 enum Answer<'a> {
+    #[serde(rename_all = "camelCase")]
     Accepted {
-        #[serde(rename = "interactionId")]
-        interaction_id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        interaction_id: Option<&'a str>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        partial: bool,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        dead_lettered: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     Ignored {
         reason: String,
@@ -102,10 +111,13 @@ pub async fn receive(
 ) -> HttpResponse {
     webhook.metrics.received.increment(1);
     match webhook.take(&request, &mut payload, &publisher).await {
-        Ok(Outcome::Accepted(interaction)) => {
+        Ok(Outcome::Accepted(accepted)) => {
             webhook.metrics.accepted.increment(1);
             HttpResponse::Ok().json(Answer::Accepted {
-                interaction_id: interaction.as_str(),
+                interaction_id: accepted.interaction.as_ref().map(InteractionId::as_str),
+                partial: accepted.is_partial,
+                dead_lettered: accepted.unrecognised.is_some(),
+                reason: accepted.unrecognised.map(|why| why.to_string()),
             })
         }
         Ok(Outcome::Ignored(ignored)) => {
@@ -137,12 +149,24 @@ impl Webhook {
         publisher: &Publisher,
     ) -> Result<Outcome, WebhookError> {
         let headers = request.headers();
-        let body = read_body(headers, payload, self.body_limit_bytes).await?;
-        self.authenticator.load().check(headers, &body)?;
+        let arrived = self.read(headers, payload).await?;
         let topic = topic(request);
-        let event = match recognise(&body, topic.as_deref(), &self.filter)? {
-            Recognised::Event(event) => event,
-            Recognised::Ignored(ignored) => return Ok(Outcome::Ignored(ignored)),
+        let cut;
+        let recognised = match recognise(&arrived.body, topic.as_deref(), &self.filter) {
+            Err(Unrecognised::Syntax(error)) => {
+                cut = arrived.cut().ok_or(Unrecognised::Syntax(error))?;
+                match cut.recognise(topic.as_deref(), &self.filter) {
+                    Err(error @ Unrecognised::Syntax(_)) => return Err(error.into()),
+                    Err(why) => Err(Told::Fragment(cut.interaction(), why)),
+                    Ok(recognised) => Ok(recognised),
+                }
+            }
+            other => Ok(other?),
+        };
+        let told = match recognised {
+            Ok(Recognised::Event(event)) => Told::Event(event),
+            Ok(Recognised::Ignored(ignored)) => return Ok(Outcome::Ignored(ignored)),
+            Err(fragment) => fragment,
         };
         let traceparent = telemetry::traceparent(text(headers, TRACEPARENT_HEADER));
         let received_at = clock::now();
@@ -150,23 +174,35 @@ impl Webhook {
         let message = || Outgoing {
             exchange: topology::EXCHANGE,
             routing_key: topology::WORK_KEY.into(),
-            properties: message::accept(&event, received_at, &traceparent, APP_ID),
-            body: body.clone(),
+            properties: told.properties(topic.as_deref(), received_at, &traceparent),
+            body: arrived.body.clone(),
         };
         match self.publish(publisher, message()).await {
             Ok(()) => kill_point::reach(KillPoint::WebhookConfirmed).await,
             Err(error) => self.keep(message(), received_at, error).await?,
         }
-        tracing::debug!(
-            interaction.id = %event.interaction,
-            source = event.source.as_str(),
-            event = event.kind.as_str(),
-            traceparent,
-            "Accepted {} of {}",
-            event.kind.as_str(),
-            event.interaction,
-        );
-        Ok(Outcome::Accepted(event.interaction))
+        told.report(arrived.body.len(), &traceparent, &self.metrics);
+        Ok(Outcome::Accepted(told.into_accepted()))
+    }
+
+    /// Reads the body, and checks the credential on it. Of a body over the limit the beginning is taken if that is
+    /// configured, and only from a sender whose credential does not need the rest.
+    async fn read(
+        &self,
+        headers: &HeaderMap,
+        payload: &mut web::Payload,
+    ) -> Result<Arrived, WebhookError> {
+        let arrived = body::read(headers, payload, self.body_limit).await?;
+        let authenticated = self.authenticator.load().check(headers, &arrived.body);
+        if arrived.ending == Ending::OverLimit {
+            authenticated.map_err(|_| WebhookError::TooLarge {
+                limit_bytes: self.body_limit.bytes,
+            })?;
+            body::drain(payload, self.body_limit).await;
+        } else {
+            authenticated?;
+        }
+        Ok(arrived)
     }
 
     /// Keeps in the spool what was not published because of `error`; without a spool, that is the outcome.
@@ -206,39 +242,6 @@ impl Webhook {
         self.metrics.publish_seconds.record(start.elapsed());
         Ok(())
     }
-}
-
-/// Reads the whole body. The limit holds for what the sender announces and for what arrives.
-async fn read_body(
-    headers: &HeaderMap,
-    payload: &mut web::Payload,
-    limit_bytes: usize,
-) -> Result<Bytes, WebhookError> {
-    let announced =
-        text(headers, CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit_bytes) {
-        return Err(WebhookError::TooLarge { limit_bytes });
-    }
-    let mut body = Bytes::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(WebhookError::Incomplete)?;
-        if body.len() + chunk.len() > limit_bytes {
-            return Err(WebhookError::TooLarge { limit_bytes });
-        }
-        // Most bodies arrive in one piece, which is not copied.
-        body = if body.is_empty() {
-            chunk
-        } else {
-            joined(body, &chunk)
-        };
-    }
-    Ok(body)
-}
-
-fn joined(body: Bytes, chunk: &[u8]) -> Bytes {
-    let mut body = BytesMut::from(body);
-    body.extend_from_slice(chunk);
-    body.freeze()
 }
 
 /// The topic that came beside the body.

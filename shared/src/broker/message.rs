@@ -6,6 +6,7 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 
 use crate::domain::event::Event;
+use crate::domain::ids::InteractionId;
 
 /// Version of the properties and headers; a newer worker still reads older ones.
 pub const SCHEMA: i64 = 1;
@@ -23,7 +24,11 @@ mod accepted {
     pub const EVENT_KEY: &str = "x-event-key";
     pub const RECEIVED_AT: &str = "x-received-at";
     pub const TRACEPARENT: &str = "traceparent";
+    pub const PARTIAL: &str = "x-partial";
 }
+
+/// What [`accepted::PARTIAL`] says of a body that was cut off.
+const TRUNCATED: &str = "truncated";
 
 /// Headers of messages that wait for another attempt.
 mod retried {
@@ -52,13 +57,14 @@ const DELIVERY_COUNT: &str = "x-delivery-count";
 
 /// What is kept when a message is published again. The broker's own headers are left behind: RabbitMQ 3.10 takes a
 /// message with an old `x-death` for a cycle and drops it.
-const KEPT: [&str; 6] = [
+const KEPT: [&str; 7] = [
     accepted::SCHEMA,
     accepted::SOURCE,
     accepted::EVENT,
     accepted::EVENT_KEY,
     accepted::RECEIVED_AT,
     accepted::TRACEPARENT,
+    accepted::PARTIAL,
 ];
 
 /// The properties of a newly accepted event.
@@ -69,27 +75,61 @@ pub fn accept(
     traceparent: &str,
     app_id: &str,
 ) -> BasicProperties {
-    let mut headers = FieldTable::default();
-    headers.insert(accepted::SCHEMA.into(), AMQPValue::LongLongInt(SCHEMA));
+    let mut headers = accepted_headers(received_at, traceparent);
     put(&mut headers, accepted::SOURCE, event.source.as_str());
     put(&mut headers, accepted::EVENT, event.kind.as_str());
     put(&mut headers, accepted::EVENT_KEY, event.key.as_str());
+    if event.part.is_some() {
+        put(&mut headers, accepted::PARTIAL, TRUNCATED);
+    }
+    accepted_properties(received_at, traceparent, app_id)
+        .with_message_id(event.interaction.as_str().into())
+        .with_type(event.kind.as_str().into())
+        .with_headers(headers)
+}
+
+/// The properties of a body that was cut off, and tells no event: the worker makes it a dead letter. `topic` came beside
+/// the body, `interaction` is in it.
+#[must_use]
+pub fn accept_unrecognised(
+    interaction: Option<&InteractionId>,
+    topic: Option<&str>,
+    received_at: Timestamp,
+    traceparent: &str,
+    app_id: &str,
+) -> BasicProperties {
+    let mut headers = accepted_headers(received_at, traceparent);
+    put(&mut headers, accepted::PARTIAL, TRUNCATED);
+    if let Some(topic) = topic {
+        put(&mut headers, accepted::EVENT, topic);
+    }
+    let mut properties = accepted_properties(received_at, traceparent, app_id);
+    if let Some(id) = interaction {
+        properties = properties.with_message_id(id.as_str().into());
+    }
+    properties.with_headers(headers)
+}
+
+fn accepted_headers(received_at: Timestamp, traceparent: &str) -> FieldTable {
+    let mut headers = FieldTable::default();
+    headers.insert(accepted::SCHEMA.into(), AMQPValue::LongLongInt(SCHEMA));
     put(
         &mut headers,
         accepted::RECEIVED_AT,
         &received_at.to_string(),
     );
     put(&mut headers, accepted::TRACEPARENT, traceparent);
+    headers
+}
+
+fn accepted_properties(received_at: Timestamp, traceparent: &str, app_id: &str) -> BasicProperties {
     let trace_id = traceparent.split('-').nth(1).unwrap_or_default();
     BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
         .with_content_type("application/json".into())
-        .with_message_id(event.interaction.as_str().into())
         .with_correlation_id(trace_id.into())
-        .with_type(event.kind.as_str().into())
         .with_app_id(app_id.into())
         .with_timestamp(u64::try_from(received_at.as_second()).unwrap_or_default())
-        .with_headers(headers)
 }
 
 /// What the headers of a delivery tell. Any may be absent: an operator may publish a bare body by hand.

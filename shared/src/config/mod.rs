@@ -68,6 +68,7 @@ pub enum LogFormat {
 pub struct Ingest {
     pub listen: SocketAddr,
     pub body_limit_bytes: usize,
+    pub salvage_oversized: bool,
     #[serde(deserialize_with = "values::duration")]
     pub publish_timeout: Duration,
     #[serde(deserialize_with = "values::duration")]

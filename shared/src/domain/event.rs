@@ -11,6 +11,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::facts::Part;
 use super::ids::{EventKey, InteractionId};
 use super::lenient::{First, Number, Object, Text};
 
@@ -196,7 +197,22 @@ pub struct Event<'a> {
     pub key: EventKey,
     /// How customer and company spoke.
     pub channel: Channel,
+    /// Set when the body was cut off; see [`super::salvage`].
+    pub part: Option<Part>,
+    /// Whether the kind was not told, and is a guess from the members that are there.
+    pub(super) is_inferred: bool,
     pub(super) body: Node<'a>,
+}
+
+impl Event<'_> {
+    /// Whether all parts of the key were told: those that Genesys always tells.
+    pub(super) fn has_whole_key(&self) -> bool {
+        let body = &self.body;
+        self.source == Source::Guide
+            || (body.participant_id.as_deref().is_some()
+                && body.session_id.as_deref().is_some()
+                && body.event_time.0.is_some())
+    }
 }
 
 /// What a well-formed body turned out to be.
@@ -425,6 +441,8 @@ fn recognise_body<'a>(
         interaction,
         key,
         channel,
+        part: None,
+        is_inferred: topic.is_none(),
         body,
     })))
 }
@@ -477,6 +495,8 @@ fn recognise_guide<'a>(wrapper: Node<'a>, filter: &Filter) -> Result<Recognised<
         interaction,
         key,
         channel,
+        part: None,
+        is_inferred: false,
         body,
     })))
 }

@@ -8,6 +8,15 @@ use super::event::{Channel, Event, Kind, Source};
 /// How long before an event something of its interaction may have been recorded, where the event does not tell when the
 /// interaction began: an agent's leg can end hours before the call does, and a sender can repeat itself as late.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
+/// Longest text for people that is remembered, in characters; a record shows less of it. A body may hold a transcript of
+/// a megabyte, which is Genesys' to keep.
+const TEXT_MAX_CHARS: usize = 10_000;
+/// Longest name, number or address that is remembered, in bytes. Longer ones are something else.
+const VALUE_MAX_BYTES: usize = 4_000;
+/// From how many characters on a word of letters, digits and `+/=-_` is encoded media, and no word.
+const MEDIA_MIN_CHARS: usize = 256;
+/// What stands in a text where media were.
+const MEDIA_LEFT_OUT: &str = "[media left out]";
 
 /// What one event tells of an interaction. Absent members were not told.
 ///
@@ -59,6 +68,19 @@ pub struct Facts {
     /// What was spoken of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
+    /// Set when the event came cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+}
+
+/// Which part of an event came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The digest of the key under which the whole event is known; absent where the cut took a part of that too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// How many bytes came.
+    pub bytes: u64,
 }
 
 /// Who began, as seen from the company.
@@ -124,7 +146,7 @@ impl Facts {
             queue: owned(body.queue_name.as_deref().or(body.queue_id.as_deref())),
             recording_url: owned(body.recording_url.as_deref())
                 .filter(|url| url.starts_with("https://")),
-            summary: owned(body.transcript_summary.as_deref()),
+            summary: text(body.transcript_summary.as_deref()),
             ..Self::empty(event, received)
         }
     }
@@ -144,7 +166,7 @@ impl Facts {
             agent: owned(body.user_id.as_deref()),
             queue: owned(body.queue_id.as_deref()),
             wrapup_code: owned(body.wrapup_code.as_deref()),
-            wrapup_notes: owned(body.wrapup_notes.as_deref()),
+            wrapup_notes: text(body.wrapup_notes.as_deref()),
             ..Self::empty(event, received)
         }
     }
@@ -167,6 +189,7 @@ impl Facts {
             wrapup_notes: None,
             recording_url: None,
             summary: None,
+            part: event.part.clone(),
         }
     }
 }
@@ -190,8 +213,28 @@ fn customer_address<'e>(event: &'e Event<'_>, direction: Option<Direction>) -> O
     by_channel.into_iter().find_map(|text| text.as_deref())
 }
 
-fn owned(text: Option<&str>) -> Option<String> {
-    text.map(str::to_owned)
+fn owned(value: Option<&str>) -> Option<String> {
+    value
+        .filter(|value| value.len() <= VALUE_MAX_BYTES)
+        .map(str::to_owned)
+}
+
+/// An excerpt of a text for people, without encoded media.
+fn text(text: Option<&str>) -> Option<String> {
+    let is_media = |c: char| c.is_ascii_alphanumeric() || "+/=-_".contains(c);
+    let mut excerpt = String::new();
+    let mut rest = text?;
+    let mut room = TEXT_MAX_CHARS;
+    while let Some(first) = rest.chars().next().filter(|_| room > 0) {
+        let same = |c: char| is_media(c) == is_media(first);
+        let (run, following) = rest.split_at(rest.find(|c| !same(c)).unwrap_or(rest.len()));
+        let is_left_out = is_media(first) && run.len() >= MEDIA_MIN_CHARS;
+        let run = if is_left_out { MEDIA_LEFT_OUT } else { run };
+        excerpt.extend(run.chars().take(room));
+        room -= run.chars().take(room).count();
+        rest = following;
+    }
+    Some(excerpt)
 }
 
 fn timestamp(text: Option<&str>) -> Option<Timestamp> {
@@ -220,3 +263,7 @@ fn milliseconds(ms: f64) -> Option<u64> {
     const YEAR_MS: f64 = 366.0 * 86_400_000.0;
     (0.0..=YEAR_MS).contains(&ms).then_some(ms.round() as u64)
 }
+
+#[cfg(test)]
+#[path = "facts_tests.rs"]
+mod tests;

@@ -43,6 +43,8 @@ pub struct Interaction {
     pub recording_url: Option<String>,
     /// What was spoken of.
     pub summary: Option<String>,
+    /// Whether an event came cut off, and no other tells what is missing.
+    pub is_partial: bool,
 }
 
 impl Interaction {
@@ -50,11 +52,18 @@ impl Interaction {
     /// order in which they came. `None` when there are none.
     ///
     /// What the customer's own events say of the customer outranks what an agent's leg says, whose number may be that
-    /// of a colleague asked for advice; within one kind the later event wins.
+    /// of a colleague asked for advice; within one kind the later event wins. What came cut off comes last, and is left
+    /// out where the whole of it is known.
     #[must_use]
     pub fn merge(id: &InteractionId, facts: &BTreeMap<String, Facts>) -> Option<Self> {
-        let mut ranked: Vec<(&String, &Facts)> = facts.iter().collect();
-        ranked.sort_by(|(key, a), (other, b)| (a.kind, b.at, key).cmp(&(b.kind, a.at, other)));
+        let mut ranked: Vec<(&String, &Facts)> = facts
+            .iter()
+            .filter(|(key, told)| !is_superseded(key, told, facts))
+            .collect();
+        ranked.sort_by(|(key, a), (other, b)| {
+            let (is_part, is_other_part) = (a.part.is_some(), b.part.is_some());
+            (is_part, a.kind, b.at, key).cmp(&(is_other_part, b.kind, a.at, other))
+        });
         let mut timed = ranked.clone();
         timed.sort_by_key(|(key, facts)| (facts.at, facts.kind, *key));
         let (_, chief) = ranked.first()?;
@@ -88,8 +97,27 @@ impl Interaction {
                 .iter()
                 .find_map(|facts| facts.recording_url.clone()),
             summary: customers.iter().find_map(|facts| facts.summary.clone()),
+            is_partial: customers.iter().any(|facts| facts.part.is_some()),
         })
     }
+}
+
+/// Whether `told` came cut off, and more is known of the same event: the whole of it, or a longer part. Where the cut took
+/// a part of its key too, any event of its kind is taken for the same: what a part tells must not count twice.
+fn is_superseded(key: &String, told: &Facts, facts: &BTreeMap<String, Facts>) -> bool {
+    let Some(part) = &told.part else {
+        return false;
+    };
+    facts
+        .iter()
+        .filter(|(_, other)| other.kind == told.kind)
+        .any(|(other_key, other)| match &other.part {
+            None => part.of.as_ref().is_none_or(|of| of == other_key),
+            Some(longer) => {
+                (part.of.is_none() || part.of == longer.of)
+                    && (longer.bytes, other_key) > (part.bytes, key)
+            }
+        })
 }
 
 fn started(customers: &[&Facts], chief: &Facts, duration_ms: Option<u64>) -> Timestamp {

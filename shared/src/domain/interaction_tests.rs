@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::event::{Filter, Recognised, recognise};
+use crate::domain::salvage::Cut;
 
 const SAMPLES: [&[u8]; 4] = [
     include_bytes!("../../fixtures/events/eventbridge-customer-end-voice-inbound.json"),
@@ -65,4 +66,67 @@ fn an_agents_leg_alone_tells_an_interaction_too() {
 fn nothing_known_is_no_interaction() {
     let id = InteractionId::parse("a").unwrap();
     assert_eq!(Interaction::merge(&id, &BTreeMap::new()), None);
+}
+
+/// What is known after these samples, each cut to so many bytes; whole for nought.
+fn known(events: &[(usize, usize)]) -> Interaction {
+    let received = "2026-03-10T14:20:00Z".parse().unwrap();
+    let mut facts = BTreeMap::new();
+    let mut id = None;
+    for (index, length) in events {
+        let body = SAMPLES[*index];
+        let cut = Cut::of(&body[..*length]);
+        let recognised = match &cut {
+            Some(cut) => cut.recognise(None, &Filter::everything()),
+            None => recognise(body, None, &Filter::everything()),
+        };
+        let Ok(Recognised::Event(event)) = recognised else {
+            panic!("sample {index} cut at {length} is no event");
+        };
+        facts.insert(event.key.digest(), Facts::of(&event, received));
+        id = Some(event.interaction.clone());
+    }
+    Interaction::merge(&id.unwrap(), &facts).unwrap()
+}
+
+fn position(index: usize, text: &str) -> usize {
+    let body = std::str::from_utf8(SAMPLES[index]).unwrap();
+    body.find(text).unwrap()
+}
+
+#[test]
+fn a_part_is_told_until_the_whole_event_comes() {
+    let leg = position(1, "conversationExternalContactIds");
+    let shorter = position(1, "\"userId\"");
+
+    let part = known(&[(1, leg)]);
+    assert!(part.is_partial);
+    assert_eq!(part.talk_ms, Some(352_118));
+    let parts = known(&[(1, shorter), (1, leg), (0, 0)]);
+    assert_eq!((parts.is_partial, parts.talk_ms), (true, Some(352_118)));
+    for order in [
+        [(1, leg), (1, 0), (1, shorter)],
+        [(1, 0), (1, shorter), (1, leg)],
+    ] {
+        assert_eq!(known(&order), known(&[(1, 0)]));
+    }
+}
+
+#[test]
+fn a_part_without_its_key_yields_to_any_event_of_its_kind() {
+    let body = br#"{"topicName":"customer.end","eventBody":{"conversationId":"c","mediaType":"VOICE","interactingDurationMs":5000,"#;
+    let cut = Cut::of(body).unwrap();
+    let Ok(Recognised::Event(event)) = cut.recognise(None, &Filter::everything()) else {
+        panic!("no event");
+    };
+    let whole = br#"{"topicName":"customer.end","eventBody":{"conversationId":"c","mediaType":"VOICE","interactingDurationMs":5000}}"#;
+    let Ok(Recognised::Event(other)) = recognise(whole, None, &Filter::everything()) else {
+        panic!("no event");
+    };
+    let received = "2026-03-10T14:20:00Z".parse().unwrap();
+    let facts = [&event, &other].map(|event| (event.key.digest(), Facts::of(event, received)));
+
+    let interaction = Interaction::merge(&event.interaction, &facts.into()).unwrap();
+
+    assert!(!interaction.is_partial);
 }

@@ -9,3 +9,4 @@ pub mod ids;
 pub mod interaction;
 mod lenient;
 pub mod phone;
+pub mod salvage;

@@ -9,5 +9,6 @@ mod publishing;
 mod recording;
 mod replaying;
 mod rotating;
+mod salvaging;
 mod spooling;
 mod upgrading;
