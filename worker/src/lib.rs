@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod admin;
+pub mod alarm;
 mod backoff;
 mod check;
 pub mod cli;
@@ -13,6 +14,7 @@ pub mod failure;
 pub mod gate;
 pub mod inbound;
 pub mod matching;
+pub mod metrics;
 pub mod person;
 pub mod pipedrive;
 pub mod pipeline;
@@ -22,3 +24,4 @@ pub mod redis;
 pub mod replay;
 pub mod retry;
 pub mod startup;
+pub mod survey;

@@ -13,7 +13,11 @@ pub async fn ready(publisher: web::Data<Publisher>) -> HttpResponse {
         PublisherState::Down(why) => vec![format!("no connection to RabbitMQ: {why}")],
         PublisherState::Blocked(why) => vec![format!("RabbitMQ blocks publishers: {why}")],
     };
-    Readiness { missing }.to_response()
+    Readiness {
+        missing,
+        ..Readiness::default()
+    }
+    .to_response()
 }
 
 /// `GET /metrics`

@@ -20,6 +20,7 @@ use super::model::{
 };
 use crate::backoff;
 use crate::matching::Candidate;
+use crate::metrics as names;
 use crate::redis::TokenBucket;
 
 /// How often a call that a rate limit turned away is sent again while its message is held.
@@ -98,6 +99,16 @@ impl Call<'_> {
     /// GET and PATCH have absolute values: sent twice they have one effect.
     fn is_repeatable(&self) -> bool {
         self.method != Method::POST
+    }
+
+    /// Method and path, with `{id}` in place of ids: a label has few values, and tells of nobody.
+    fn endpoint(&self) -> String {
+        let generic = |segment: &str| match segment.parse::<u64>() {
+            Ok(_) => "{id}".to_owned(),
+            Err(_) => segment.to_owned(),
+        };
+        let path: Vec<String> = self.path.split('/').map(generic).collect();
+        format!("{} {}", self.method, path.join("/"))
     }
 }
 
@@ -389,11 +400,10 @@ impl Client {
                 .status()
                 .map_or_else(|| "none".to_owned(), |status| status.to_string()),
         };
-        let labels = [("operation", call.operation.to_owned()), ("status", status)];
-        metrics::counter!("bridge_pipedrive_requests_total", &labels).increment(1);
-        metrics::counter!("bridge_pipedrive_tokens_total").increment(call.cost);
-        metrics::histogram!("bridge_pipedrive_request_seconds")
-            .record(begun.elapsed().as_secs_f64());
+        let labels = [("endpoint", call.endpoint()), ("status", status)];
+        metrics::counter!(names::REQUESTS, &labels).increment(1);
+        metrics::counter!(names::TOKENS_SPENT).increment(call.cost);
+        metrics::histogram!(names::REQUEST_SECONDS).record(begun.elapsed().as_secs_f64());
         result
     }
 
@@ -601,6 +611,18 @@ mod tests {
                 "{error:?}"
             );
         }
+    }
+
+    #[test]
+    fn an_endpoint_names_no_record() {
+        let mut call = post("x", "/api/v2/activities/4711", &(), 5);
+        call.method = Method::PATCH;
+
+        assert_eq!(call.endpoint(), "PATCH /api/v2/activities/{id}");
+        assert_eq!(
+            get("x", "/v1/users/me", &[], 2).endpoint(),
+            "GET /v1/users/me"
+        );
     }
 
     #[test]
