@@ -24,7 +24,7 @@ use crate::metrics as names;
 use crate::person::PersonFinder;
 use crate::quarantine::Quarantine;
 use crate::record::Attachment;
-use crate::redis::{Claim, ClaimRequest, Epoch, Job, Lease, Ledger};
+use crate::redis::{Claim, ClaimRequest, Epoch, Job, Lease, Ledger, Step};
 use crate::retry::{Disposition, Next, RetrySchedule};
 
 /// How often, and first for how long, an interaction is waited for that another delivery works on: the events of one
@@ -62,8 +62,8 @@ pub struct Pipeline {
 /// How a message ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// The activity, and when the interaction ended.
-    Recorded(Recorded, Timestamp),
+    /// The activity; and, if it is the first time, when the interaction ended.
+    Recorded(Recorded, Option<Timestamp>),
     Duplicate,
 }
 
@@ -168,7 +168,7 @@ impl Pipeline {
         event: &Decoded,
         lease: &Lease,
         job: &mut Job,
-    ) -> Result<(Recorded, Timestamp), Failed> {
+    ) -> Result<(Recorded, Option<Timestamp>), Failed> {
         wait_for_the_enriched(message, event, job).during(At::Lease)?;
         let interaction = Interaction::merge(&event.interaction, &job.facts)
             .expect("the event's own facts are there");
@@ -178,12 +178,14 @@ impl Pipeline {
             .await
             .during(At::Match)?;
         kill_point::reach(KillPoint::Matched).await;
+        // Found after a lost answer is recorded for the first time, too.
+        let is_first = !matches!(job.activity, Step::Done(_));
         let recorded = self
             .recorder
             .record(lease, job, &interaction, &party, &attachment)
             .await
             .during(At::Record)?;
-        Ok((recorded, ended(&interaction)))
+        Ok((recorded, is_first.then(|| ended(&interaction))))
     }
 
     /// Claims the interaction; nothing for a duplicate.
@@ -256,8 +258,7 @@ impl Pipeline {
             Outcome::Recorded(recorded, ended) => {
                 count(recorded.label());
                 metrics::histogram!(names::RECEIPT_TO_RECORD).record(seconds_since(received));
-                // Later events are told of when they come; how late the record is shows in its creation.
-                if matches!(recorded, Recorded::Created(_)) {
+                if let Some(ended) = ended {
                     metrics::histogram!(names::END_TO_RECORD).record(seconds_since(ended));
                 }
                 let id = recorded.id();
@@ -344,8 +345,8 @@ impl Pipeline {
 /// come together, in any order, and one create is cheaper than a create and an update. If none comes, it creates itself.
 fn wait_for_the_enriched(message: &Inbound, event: &Decoded, job: &Job) -> Result<(), Failure> {
     let is_first_try = !message.was_seen_before();
-    let is_alone = job.activity == crate::redis::Step::Open
-        && job.facts.values().all(|facts| facts.kind.enriches());
+    let is_alone =
+        job.activity == Step::Open && job.facts.values().all(|facts| facts.kind.enriches());
     if event.kind.enriches() && is_first_try && is_alone {
         Err(Failure::Deferred)
     } else {
