@@ -107,6 +107,8 @@ pub fn register(_recorder: &PrometheusHandle) {
         metrics::gauge!(ALARM_FIRING, "alarm" => rule.name()).set(0);
     }
     metrics::gauge!(ALARM_UNDELIVERED).set(0);
+    // As the gate is until Redis was reached.
+    set_paused(Some("redis"));
 }
 
 /// Tells for which reason consumption is paused, if any.

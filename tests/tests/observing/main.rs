@@ -4,3 +4,4 @@
 mod exposition;
 mod leaking;
 mod measuring;
+mod ruling;
