@@ -28,14 +28,21 @@ fn names(text: &str) -> BTreeSet<String> {
 
 fn assert_known(names: &BTreeSet<String>) {
     let documented = documented();
-    let unknown: Vec<_> = names.iter().filter(|name| !documented.contains_key(*name)).collect();
+    let unknown: Vec<_> = names
+        .iter()
+        .filter(|name| !documented.contains_key(*name))
+        .collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
 fn expressions(dashboard: &Value) -> Vec<String> {
     let panels = dashboard["panels"].as_array().unwrap();
-    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
-    targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect()
+    let targets = panels
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().unwrap());
+    targets
+        .map(|target| target["expr"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn dashboard() -> Value {
@@ -44,9 +51,17 @@ fn dashboard() -> Value {
 }
 
 fn promtool(arguments: &[&str], file: &Path) {
-    let output = Command::new("promtool").args(arguments).arg(file).output().unwrap();
+    let output = Command::new("promtool")
+        .args(arguments)
+        .arg(file)
+        .output()
+        .unwrap();
     let said = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&said)
+    );
 }
 
 #[test]
@@ -62,10 +77,16 @@ fn rules_and_dashboard_name_metrics_that_exist() {
 fn every_alert_has_its_section_in_the_documentation() {
     let rules = fs::read_to_string(root().join("deploy/prometheus/alerts.yml")).unwrap();
     let text = fs::read_to_string(root().join("docs/OPERATIONS.md")).unwrap();
-    let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    let alerts: Vec<&str> = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "))
+        .collect();
     assert!(alerts.len() > 10);
     for alert in alerts {
-        assert!(text.contains(&format!("### {alert}\n")), "{alert} has no section");
+        assert!(
+            text.contains(&format!("### {alert}\n")),
+            "{alert} has no section"
+        );
         let link = format!("runbook: docs/OPERATIONS.md#{}", alert.to_lowercase());
         assert!(rules.contains(&link), "{link}");
     }
@@ -74,7 +95,10 @@ fn every_alert_has_its_section_in_the_documentation() {
 #[test]
 fn alerts_ring_when_they_should_and_only_then() {
     if has_tools(&[Tool::Promtool]) {
-        promtool(&["test", "rules"], &root().join("deploy/prometheus/tests/alerts.yml"));
+        promtool(
+            &["test", "rules"],
+            &root().join("deploy/prometheus/tests/alerts.yml"),
+        );
     }
 }
 
