@@ -9,6 +9,7 @@ use shared::broker::topology;
 use shared::config::{self, Settings};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 use uuid::Uuid;
 
 use crate::pipedrive::{Activity, Control, Sandbox, SandboxConfig};
@@ -153,6 +154,7 @@ impl Builder {
             stop,
             vhost,
             management: environment.broker().management(),
+            management_url: environment.broker().management_url().clone(),
             sandbox,
         };
         app.wait_ready(&app.ingest_url.clone()).await?;
@@ -180,6 +182,7 @@ pub struct TestApp {
     stop: CancellationToken,
     vhost: Vhost,
     management: Management,
+    management_url: Url,
     sandbox: Sandbox,
 }
 
@@ -391,6 +394,12 @@ impl TestApp {
             Ok(letters)
         });
         letters.await.unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// Where RabbitMQ's management UI is, with user and password.
+    #[must_use]
+    pub fn management_url(&self) -> &Url {
+        &self.management_url
     }
 
     /// RabbitMQ as its management UI sees it.

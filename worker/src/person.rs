@@ -196,7 +196,7 @@ impl PersonFinder {
             Ok(id) => {
                 kill_point::reach(KillPoint::PersonAnswered).await;
                 lease.remember(id).await?;
-                metrics::counter!("bridge_worker_people_created_total").increment(1);
+                metrics::counter!(crate::metrics::PEOPLE_CREATED).increment(1);
                 tracing::info!(person.id = %id, "Created person {id}");
                 Ok(id)
             }

@@ -8,15 +8,16 @@ use config::{Config, File, FileFormat};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::Settings;
 use super::secret::{SecretFile, SecretFiles};
+use super::{Alarm, Settings};
 
 /// `config/default.toml`: every setting, explained.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
 const PREFIX: &str = "BRIDGE__";
 
 /// Keys that hold secrets: each can be given by `…_FILE`.
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 7] = [
+    "alarm.webhook_url",
     "broker.url",
     "ingest.auth.basic",
     "ingest.auth.signature_secrets",
@@ -183,10 +184,33 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
         let problem = "must be at least 3 times pipedrive.request_timeout and 20s: a request must end within the lease";
         return Err(ConfigError::value("worker.lease", problem));
     }
+    check_alarm(&settings.alarm)?;
     let base = &settings.pipedrive.base_url;
     if !matches!(base.scheme(), "http" | "https") || base.host().is_none() || base.path() != "/" {
         let problem = "must be an origin such as https://company.pipedrive.com; paths are appended";
         return Err(ConfigError::value("pipedrive.base_url", problem));
+    }
+    Ok(())
+}
+
+fn check_alarm(alarm: &Alarm) -> Result<(), ConfigError> {
+    if !(0.0..100.0).contains(&alarm.failed_percent) {
+        let problem = "must be at least 0 and below 100";
+        return Err(ConfigError::value("alarm.failed_percent", problem));
+    }
+    if alarm.failed_window < Duration::from_secs(10) {
+        let problem = "must be at least 10s";
+        return Err(ConfigError::value("alarm.failed_window", problem));
+    }
+    let is_address = |url: &SecretString| {
+        url.expose_secret()
+            .parse::<Url>()
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    };
+    // The address itself is a secret, and is not told.
+    if !alarm.webhook_url.as_ref().is_none_or(is_address) {
+        let problem = "must be an address that begins with https:// or http://";
+        return Err(ConfigError::value("alarm.webhook_url", problem));
     }
     Ok(())
 }
@@ -268,6 +292,17 @@ mod tests {
                 "pipedrive.base_url",
             ),
             ("BRIDGE__WORKER__LEASE", "15s", "worker.lease"),
+            (
+                "BRIDGE__ALARM__FAILED_PERCENT",
+                "100",
+                "alarm.failed_percent",
+            ),
+            ("BRIDGE__ALARM__FAILED_WINDOW", "5s", "alarm.failed_window"),
+            (
+                "BRIDGE__ALARM__WEBHOOK_URL",
+                "hooks.example",
+                "alarm.webhook_url",
+            ),
         ] {
             let text = with(&[(variable, value)]).unwrap_err().to_string();
             assert!(text.contains(part), "{text}");

@@ -122,7 +122,7 @@ impl Facts {
         }
         let lasted = self
             .duration_ms
-            .filter(|_| self.kind == Kind::CustomerEnd)
+            .filter(|_| self.kind == Kind::CustomerEnd && self.part.is_none())
             .and_then(|ms| i64::try_from(ms).ok())
             .map_or(LOOK_BACK, SignedDuration::from_millis);
         self.at.checked_sub(lasted).unwrap_or(Timestamp::MIN)

@@ -1,5 +1,6 @@
 //! End to end: a webhook goes in, what lands in Pipedrive and in RabbitMQ is looked at.
 
+mod alarming;
 mod classes;
 mod costing;
 mod deploying;
