@@ -23,8 +23,9 @@ const FROM_END_SECONDS: [f64; 14] = [
     1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 21_600.0, 86_400.0,
     172_800.0,
 ];
-/// Never logged, whatever `log.filter` says: lapin writes a returned message out with its body.
-const SILENCED: &str = "lapin::returned_messages=off";
+/// Never logged, whatever `log.filter` says: lapin writes a returned message out with its body, and logs each failure
+/// that it also gives us, those that are an answer among them.
+const SILENCED: &str = "lapin=off";
 /// How often samples are moved into their buckets. Until then every one is kept, and nobody may ever scrape.
 /// Source: metrics-exporter-prometheus, `PrometheusHandle::run_upkeep`.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);

@@ -137,6 +137,13 @@ impl Builder {
             ("BRIDGE__WORKER__LEASE".to_owned(), "26s".to_owned()),
             ("BRIDGE__RETRY__DELAYS".to_owned(), "500ms,1s,2s".to_owned()),
         ];
+        // A secret is given in one way only: its file goes before the default.
+        let files = self
+            .settings
+            .iter()
+            .filter_map(|(variable, _)| variable.strip_suffix("_FILE"));
+        let given: Vec<&str> = files.collect();
+        variables.retain(|(variable, _)| !given.contains(&variable.as_str()));
         variables.extend(self.settings);
         let settings = config::load_from(None, variables.clone())?;
         let stop = CancellationToken::new();

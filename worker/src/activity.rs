@@ -242,7 +242,11 @@ impl Recorder {
             return Ok(None);
         }
         match self.client.only_open_deal(*person).await {
-            Err(error @ (PipedriveError::Forbidden { .. } | PipedriveError::Rejected { .. })) => {
+            Err(
+                error @ (PipedriveError::Forbidden { .. }
+                | PipedriveError::NotFound { .. }
+                | PipedriveError::Rejected { .. }),
+            ) => {
                 tracing::warn!(%error, "No deal is linked");
                 Ok(None)
             }

@@ -207,11 +207,11 @@ impl Gatekeeper {
             // `users/me` may be let through where the rest is not: only time tells.
             Closure::Blocked if elapsed < BLOCKED_INTERVAL => false,
             Closure::Unauthorized { .. } | Closure::Blocked => match self.client.probe().await {
-                Ok(_) => true,
-                Err(error) => {
+                Err(error) if !error.lets_us_in() => {
                     tracing::warn!(error = chain(&error), "Pipedrive does not let us in yet");
                     false
                 }
+                Ok(_) | Err(_) => true,
             },
             Closure::BudgetSpent { wait } => elapsed >= wait,
         }

@@ -7,7 +7,7 @@ pub mod activity;
 pub mod admin;
 pub mod alarm;
 mod backoff;
-mod check;
+pub mod check;
 pub mod cli;
 pub mod consumer;
 pub mod failure;

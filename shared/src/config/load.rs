@@ -140,16 +140,31 @@ fn overrides(
             Some(secret) => {
                 let path = PathBuf::from(value);
                 let value = read_secret(secret, path.clone())?;
+                if value.is_empty() {
+                    let problem = format!("its file {} is empty", path.display());
+                    return Err(ConfigError::value(secret, problem));
+                }
+                if values.contains_key(secret) {
+                    return Err(both_ways(secret));
+                }
                 let last = SecretString::from(value.as_str());
                 files.0.insert(secret.to_owned(), SecretFile { path, last });
                 values.insert(secret.to_owned(), value);
             }
+            None if files.0.contains_key(&key) => return Err(both_ways(&key)),
             None => {
                 values.insert(key, value);
             }
         }
     }
     Ok((values, files))
+}
+
+fn both_ways(key: &str) -> ConfigError {
+    ConfigError::value(
+        key,
+        "is given both as it is and as a file (…_FILE): leave one out",
+    )
 }
 
 pub(super) fn read_secret(key: &str, path: PathBuf) -> Result<String, ConfigError> {
@@ -260,19 +275,12 @@ mod tests {
                 .retry
                 .delays
                 .iter()
-                .map(RetryName::of)
+                .map(super::super::RetryDelay::name)
                 .collect::<Vec<_>>(),
             ["500ms", "1m"]
         );
         assert_eq!(settings.worker.concurrency, 4);
         assert!(settings.pipedrive.api_token.is_none());
-    }
-
-    struct RetryName;
-    impl RetryName {
-        fn of(delay: &super::super::RetryDelay) -> &str {
-            delay.name()
-        }
     }
 
     #[test]
@@ -307,6 +315,28 @@ mod tests {
             let text = with(&[(variable, value)]).unwrap_err().to_string();
             assert!(text.contains(part), "{text}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_given_in_one_way_and_its_file_holds_something() {
+        let path = std::env::temp_dir().join(format!("bridge-empty-{}", std::process::id()));
+        std::fs::write(&path, "\n").unwrap();
+        let file = ("BRIDGE__PIPEDRIVE__API_TOKEN_FILE", path.to_str().unwrap());
+
+        let empty = with(&[file]).unwrap_err().to_string();
+        std::fs::write(&path, "one\ntwo\n").unwrap();
+        let both = with(&[file, ("BRIDGE__PIPEDRIVE__API_TOKEN", "three")])
+            .unwrap_err()
+            .to_string();
+        let lines = with(&[("BRIDGE__INGEST__AUTH__TOKENS_FILE", path.to_str().unwrap())]).unwrap();
+
+        std::fs::remove_file(&path).unwrap();
+        assert!(
+            empty.contains("pipedrive.api_token") && empty.contains("is empty"),
+            "{empty}"
+        );
+        assert!(both.contains("leave one out"), "{both}");
+        assert_eq!(lines.ingest.auth.tokens.len(), 2, "one token a line");
     }
 
     #[test]

@@ -18,8 +18,8 @@ use url::Url;
 
 use super::error::PipedriveError;
 use super::model::{
-    ActivityRecord, ActivityType, Answer, Created, Deal, NewPerson, Person, Refusal, SearchResult,
-    User,
+    ActivityRecord, ActivityType, Answer, Created, Deal, NewPerson, Person, Refusal, SearchItem,
+    SearchResult, User,
 };
 use crate::backoff;
 use crate::matching::Candidate;
@@ -140,7 +140,7 @@ impl Client {
         })
     }
 
-    /// People whose telephone numbers contain `term`. 20 tokens; a search.
+    /// People whose telephone numbers contain `term`. 20 tokens a page; a search.
     ///
     /// # Errors
     ///
@@ -154,12 +154,13 @@ impl Client {
             20,
         );
         call.is_search = true;
-        let found: SearchResult = self.data(call).await?;
-        let candidate = |found: super::model::SearchItem| Candidate {
+        let pages: Vec<SearchResult> = self.pages(call).await?;
+        let found = pages.into_iter().flat_map(|page| page.items);
+        let candidate = |found: SearchItem| Candidate {
             id: found.item.id,
             phones: found.item.phones.unwrap_or_default(),
         };
-        Ok(found.items.into_iter().map(candidate).collect())
+        Ok(found.map(candidate).collect())
     }
 
     /// One person. 1 token.
@@ -190,7 +191,7 @@ impl Client {
             ("sort_direction", "desc"),
             ("limit", PAGE),
         ];
-        self.list("list people", "/api/v2/persons", &query, 10)
+        self.list(get("list people", "/api/v2/persons", &query, 10))
             .await
     }
 
@@ -214,9 +215,9 @@ impl Client {
     pub async fn only_open_deal(&self, person: PersonId) -> Result<Option<DealId>, PipedriveError> {
         let person = person.to_string();
         let query = [("person_id", &*person), ("status", "open"), ("limit", "2")];
-        let deals: Vec<Deal> = self
-            .data(get("list open deals", "/api/v2/deals", &query, 10))
-            .await?;
+        let call = get("list open deals", "/api/v2/deals", &query, 10);
+        let answer: Answer<Vec<Deal>> = self.call(&call).await?;
+        let deals = answer.data.unwrap_or_default();
         match &deals[..] {
             [only] => Ok(Some(only.id)),
             _ => Ok(None),
@@ -244,7 +245,7 @@ impl Client {
         if let Some(person) = &person {
             query.push(("person_id", person));
         }
-        self.list("list activities", "/api/v2/activities", &query, 10)
+        self.list(get("list activities", "/api/v2/activities", &query, 10))
             .await
     }
 
@@ -335,26 +336,33 @@ impl Client {
         })
     }
 
-    /// All pages of a list.
-    async fn list<T: DeserializeOwned>(
-        &self,
-        operation: &'static str,
-        path: &str,
-        query: &[(&str, &str)],
-        cost: u64,
-    ) -> Result<Vec<T>, PipedriveError> {
-        let mut records = Vec::new();
+    /// All records of a list.
+    async fn list<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<Vec<T>, PipedriveError> {
+        let pages: Vec<Vec<T>> = self.pages(call).await?;
+        Ok(pages.into_iter().flatten().collect())
+    }
+
+    /// The data of all pages.
+    async fn pages<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<Vec<T>, PipedriveError> {
+        let mut pages = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let mut query = query.to_vec();
+            let mut query = call.query.to_vec();
             if let Some(cursor) = &cursor {
                 query.push(("cursor", cursor));
             }
-            let answer: Answer<Vec<T>> = self.call(&get(operation, path, &query, cost)).await?;
-            records.extend(answer.data.unwrap_or_default());
+            let page = Call {
+                query: &query,
+                path: call.path.clone(),
+                method: call.method.clone(),
+                body: None,
+                ..call
+            };
+            let answer: Answer<T> = self.call(&page).await?;
+            pages.extend(answer.data);
             cursor = answer.additional_data.and_then(|data| data.next_cursor);
             if cursor.is_none() {
-                return Ok(records);
+                return Ok(pages);
             }
         }
     }
@@ -458,7 +466,7 @@ impl Client {
             source: source.without_url(),
         })?;
         match serde_json::from_slice::<Answer<T>>(&body) {
-            Ok(answer) if answer.success => Ok((answer, limits)),
+            Ok(answer) if answer.success != Some(false) => Ok((answer, limits)),
             Ok(_) | Err(_) => Err(PipedriveError::Unreadable { operation, status }),
         }
     }
