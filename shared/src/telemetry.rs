@@ -13,9 +13,9 @@ use tracing_subscriber::filter::{Directive, ParseError};
 use crate::config::{ConfigError, Log, LogFormat};
 
 /// Upper bounds of the buckets of every histogram in seconds: a confirm takes milliseconds, a retried record hours.
-const SECONDS: [f64; 16] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0,
-    7200.0,
+const SECONDS: [f64; 18] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+    300.0, 600.0, 7200.0,
 ];
 /// Those of the time from an interaction's end to its record: from seconds to the two days for which one is retried.
 const FROM_END: &str = "bridge_worker_end_to_record_seconds";

@@ -9,6 +9,8 @@ use bridge_tests::services::{Guardian, Scratch, wait_until};
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -21,9 +23,19 @@ const SCREENSHOTS: &str = "BRIDGE_TEST_SCREENSHOTS";
 /// An open browser. Dropping it ends it.
 pub struct Browser {
     client: Client,
-    _driver: Child,
+    driver: Child,
     _guardian: Guardian,
     _profile: Scratch,
+}
+
+impl Drop for Browser {
+    /// Ends the driver and, where a test failed before it was closed, the browser, which are one process group.
+    fn drop(&mut self) {
+        let group = self.driver.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(group) = group {
+            killpg(Pid::from_raw(group), Signal::SIGKILL).ok();
+        }
+    }
 }
 
 impl Browser {
@@ -65,7 +77,7 @@ impl Browser {
             .expect("chromium starts");
         Self {
             client,
-            _driver: driver,
+            driver,
             _guardian: guardian,
             _profile: profile,
         }
@@ -76,7 +88,7 @@ impl Browser {
     }
 
     pub async fn close(self) {
-        self.client.close().await.unwrap();
+        self.client.clone().close().await.unwrap();
     }
 
     /// Waits for an element that can be seen.

@@ -1,6 +1,6 @@
 //! The alarm: tells a Slack-compatible webhook of incidents, once each, again while they last, and when they are over.
 //!
-//! [`rule`] says what an incident is and [`incident`] when to tell; neither knows of I/O. Workers share counts and
+//! [`Rule`] says what an incident is and [`Rhythm`] when to tell; neither knows of I/O. Workers share counts and
 //! incidents in Redis, so that however many there are, one message is sent. A message that cannot be delivered stays
 //! due, is tried again, and is seen in metrics, log and readiness.
 

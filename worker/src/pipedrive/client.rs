@@ -1,6 +1,5 @@
 //! The one HTTP client of Pipedrive: tokens before every call, limits and errors after it.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,6 @@ use reqwest::{Method, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use shared::config::Secret;
 use shared::domain::ids::{ActivityId, DealId, PersonId};
 use url::Url;
@@ -21,6 +19,7 @@ use super::model::{
     ActivityRecord, ActivityType, Answer, Created, Deal, NewPerson, Person, Refusal, SearchItem,
     SearchResult, User,
 };
+use super::reason::presentable;
 use crate::backoff;
 use crate::matching::Candidate;
 use crate::metrics as names;
@@ -37,8 +36,6 @@ const BURST_MAX: Duration = Duration::from_secs(10);
 const WINDOW: Duration = Duration::from_secs(2);
 /// Records a page; the cost of a list does not depend on it. 500 is the most.
 const PAGE: &str = "500";
-/// Longest reason of a refusal that is kept, in characters.
-const MESSAGE_MAX_CHARS: usize = 300;
 
 /// How Pipedrive is reached.
 #[derive(Clone, Debug)]
@@ -550,7 +547,7 @@ async fn refused(call: &Call<'_>, answer: Response) -> PipedriveError {
     }
     let body = answer.bytes().await.unwrap_or_default();
     let refusal: Refusal = serde_json::from_slice(&body).unwrap_or_default();
-    let message = presentable(&refusal.error.unwrap_or_default(), call);
+    let message = presentable(&refusal.error.unwrap_or_default(), call.body.as_ref());
     match status {
         429 => too_many(operation, &headers, &message),
         403 => PipedriveError::Forbidden { operation, message },
@@ -592,51 +589,6 @@ fn limits(headers: &HeaderMap) -> Limits {
 
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// Pipedrive's reason without what may be personal: long numbers, addresses, and whatever it quotes of the request.
-fn presentable(message: &str, call: &Call<'_>) -> String {
-    let sent = words_sent(call);
-    let mask = |word: &str| {
-        let digits = word.chars().filter(char::is_ascii_digit).count();
-        if word.contains('@') || digits > 6 || words(word).any(|word| sent.contains(&word)) {
-            "[…]".to_owned()
-        } else {
-            word.to_owned()
-        }
-    };
-    let masked: Vec<String> = message.split_whitespace().map(mask).collect();
-    masked.join(" ").chars().take(MESSAGE_MAX_CHARS).collect()
-}
-
-/// The words of a request's values; short ones only where they look like names, or no reason could be read any more.
-fn words_sent(call: &Call<'_>) -> HashSet<String> {
-    let mut sent = HashSet::new();
-    let mut values: Vec<Value> = call
-        .body
-        .iter()
-        .filter_map(|body| serde_json::from_slice(body).ok())
-        .collect();
-    while let Some(value) = values.pop() {
-        match value {
-            Value::Array(items) => values.extend(items),
-            Value::Object(members) => values.extend(members.into_iter().map(|(_, value)| value)),
-            Value::String(text) => {
-                let is_telling = |word: &&str| {
-                    word.chars().count() > 3 || word.chars().next().is_some_and(char::is_uppercase)
-                };
-                let parts = text.split(|c: char| !c.is_alphanumeric());
-                sent.extend(parts.filter(is_telling).map(str::to_lowercase));
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-    }
-    sent
-}
-
-fn words(text: &str) -> impl Iterator<Item = String> {
-    let parts = text.split(|c: char| !c.is_alphanumeric());
-    parts.filter(|part| !part.is_empty()).map(str::to_lowercase)
 }
 
 #[cfg(test)]
@@ -685,25 +637,6 @@ mod tests {
             get("x", "/v1/users/me", &[], 2).endpoint(),
             "GET /v1/users/me"
         );
-    }
-
-    #[test]
-    fn reasons_hold_no_numbers_and_addresses() {
-        let message = presentable(
-            "phone +12025550143 of casey@example.com: 'type' is wrong, 2 more",
-            &get("x", "/", &[], 1),
-        );
-        assert_eq!(message, "phone […] of […] 'type' is wrong, 2 more");
-    }
-
-    #[test]
-    fn reasons_quote_nothing_of_what_was_sent() {
-        let sent = serde_json::json!({"name": "Ann Example", "phones": [{"label": "work"}]});
-        let call = post("x", "/api/v2/persons", &sent, 5);
-
-        let message = presentable("'ann EXAMPLE': the name is not valid", &call);
-
-        assert_eq!(message, "[…] […] the name is not valid");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod client;
 mod error;
 mod model;
+mod reason;
 
 pub use client::{Client, Limits, Probe, Settings, Spend};
 pub use error::{PipedriveError, SpendError};
