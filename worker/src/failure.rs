@@ -10,8 +10,8 @@ use crate::pipedrive::PipedriveError;
 use crate::redis::LeaseError;
 use crate::retry::Disposition;
 
-/// How long a message waits whose interaction or number somebody else works on: a moment, on the first rung.
-const BUSY: Duration = Duration::ZERO;
+/// A moment: as long as the shortest delay is.
+const A_MOMENT: Duration = Duration::ZERO;
 
 /// The steps of the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Failure {
                 Disposition::DeadLetter
             }
             Self::Busy | Self::Deferred | Self::LeaseLost | Self::EpochChanged | Self::Redis(_) => {
-                Disposition::Park(BUSY)
+                Disposition::Park(A_MOMENT)
             }
             Self::Unsettled(wait) => Disposition::Park(*wait),
             // While versions are rolled out or back, the next try may meet the right one.
@@ -197,7 +197,7 @@ fn of_pipedrive(error: &PipedriveError) -> Disposition {
         PipedriveError::BudgetSpent { .. }
         | PipedriveError::Unauthorized { .. }
         | PipedriveError::Blocked
-        | PipedriveError::Bucket(_) => Disposition::Park(BUSY),
+        | PipedriveError::Bucket(_) => Disposition::Park(A_MOMENT),
         PipedriveError::Forbidden { .. } | PipedriveError::Rejected { .. } => Disposition::DeadLetter,
     }
 }
@@ -210,7 +210,7 @@ mod tests {
     fn an_expired_token_pauses_everything_and_dead_letters_nothing() {
         let failure = Failure::from(PipedriveError::Unauthorized { status: 401 });
 
-        assert_eq!(failure.disposition(), Disposition::Park(BUSY));
+        assert_eq!(failure.disposition(), Disposition::Park(A_MOMENT));
         assert_eq!(
             failure.closes(),
             Some(Closure::Unauthorized { status: 401 })

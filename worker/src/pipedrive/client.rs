@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::RequestBuilder;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,12 +13,13 @@ use shared::config::Secret;
 use shared::domain::ids::{ActivityId, DealId, PersonId};
 use url::Url;
 
+use super::answer::{Limits, limits, refused};
+use super::call::{Call, get, patch, post, whole_seconds};
 use super::error::PipedriveError;
 use super::model::{
-    ActivityRecord, ActivityType, Answer, Created, Deal, NewPerson, Person, Refusal, SearchItem,
+    ActivityRecord, ActivityType, Answer, Created, Deal, NewPerson, Person, SearchItem,
     SearchResult, User,
 };
-use super::reason::presentable;
 use crate::backoff;
 use crate::matching::Candidate;
 use crate::metrics as names;
@@ -30,10 +30,6 @@ const RATE_LIMITED_TRIES: u32 = 2;
 /// How often a call that may be repeated is repeated after a failure, and the first pause.
 const REPEATS: usize = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// `Retry-After` above which a 429 is taken for the daily limit; a burst is over in seconds.
-const BURST_MAX: Duration = Duration::from_secs(10);
-/// Least wait after a burst: Pipedrive's window.
-const WINDOW: Duration = Duration::from_secs(2);
 /// Records a page; the cost of a list does not depend on it. 500 is the most.
 const PAGE: &str = "500";
 
@@ -59,15 +55,6 @@ pub struct Spend {
     pub is_search: bool,
 }
 
-/// What an answer's headers say of the limits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Requests in 2 seconds, and those left.
-    pub requests: Option<(u32, u32)>,
-    /// What is left of the daily tokens.
-    pub daily_left: Option<u64>,
-}
-
 /// What `worker check` and the gatekeeper learn from a probe.
 #[derive(Clone, Debug)]
 pub struct Probe {
@@ -83,34 +70,6 @@ pub struct Client {
     http: reqwest::Client,
     settings: Arc<Settings>,
     bucket: TokenBucket,
-}
-
-struct Call<'c> {
-    operation: &'static str,
-    method: Method,
-    path: String,
-    query: &'c [(&'c str, &'c str)],
-    body: Option<Bytes>,
-    cost: u64,
-    is_search: bool,
-}
-
-impl Call<'_> {
-    /// Reads only. A PATCH has absolute values, but one that takes effect late undoes what was written meanwhile: its
-    /// sender has to know that one is on its way.
-    fn is_repeatable(&self) -> bool {
-        self.method == Method::GET
-    }
-
-    /// Method and path, with `{id}` in place of ids: a label has few values, and tells of nobody.
-    fn endpoint(&self) -> String {
-        let generic = |segment: &str| match segment.parse::<u64>() {
-            Ok(_) => "{id}".to_owned(),
-            Err(_) => segment.to_owned(),
-        };
-        let path: Vec<String> = self.path.split('/').map(generic).collect();
-        format!("{} {}", self.method, path.join("/"))
-    }
 }
 
 impl Client {
@@ -271,13 +230,8 @@ impl Client {
         id: ActivityId,
         activity: &impl Serialize,
     ) -> Result<(), PipedriveError> {
-        let mut call = post(
-            "update an activity",
-            &format!("/api/v2/activities/{id}"),
-            activity,
-            5,
-        );
-        call.method = Method::PATCH;
+        let path = format!("/api/v2/activities/{id}");
+        let call = patch("update an activity", &path, activity, 5);
         let _updated: Created<ActivityId> = self.data(call).await?;
         Ok(())
     }
@@ -488,162 +442,5 @@ impl Client {
                 .body(body.clone()),
             None => request,
         }
-    }
-}
-
-fn get<'c>(
-    operation: &'static str,
-    path: &str,
-    query: &'c [(&'c str, &'c str)],
-    cost: u64,
-) -> Call<'c> {
-    Call {
-        operation,
-        method: Method::GET,
-        path: path.to_owned(),
-        query,
-        body: None,
-        cost,
-        is_search: false,
-    }
-}
-
-fn post(operation: &'static str, path: &str, body: &impl Serialize, cost: u64) -> Call<'static> {
-    let body = serde_json::to_vec(body).expect("our own records are JSON");
-    Call {
-        operation,
-        method: Method::POST,
-        path: path.to_owned(),
-        query: &[],
-        body: Some(body.into()),
-        cost,
-        is_search: false,
-    }
-}
-
-/// `updated_since` with fractions of a second is refused.
-fn whole_seconds(time: Timestamp) -> String {
-    Timestamp::from_second(time.as_second())
-        .unwrap_or(time)
-        .to_string()
-}
-
-/// What an answer without success means.
-async fn refused(call: &Call<'_>, answer: Response) -> PipedriveError {
-    let operation = call.operation;
-    let status = answer.status().as_u16();
-    let headers = answer.headers().clone();
-    let is_page = headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    match status {
-        401 | 402 => return PipedriveError::Unauthorized { status },
-        403 if is_page => return PipedriveError::Blocked,
-        404 | 410 => return PipedriveError::NotFound { operation, status },
-        500.. => return PipedriveError::Server { operation, status },
-        // Redirects are not followed: nobody knows what was done.
-        300..=399 => return PipedriveError::Unreadable { operation, status },
-        _ => {}
-    }
-    let body = answer.bytes().await.unwrap_or_default();
-    let refusal: Refusal = serde_json::from_slice(&body).unwrap_or_default();
-    let message = presentable(&refusal.error.unwrap_or_default(), call.body.as_ref());
-    match status {
-        429 => too_many(operation, &headers, &message),
-        403 => PipedriveError::Forbidden { operation, message },
-        _ => PipedriveError::Rejected {
-            operation,
-            status,
-            message,
-        },
-    }
-}
-
-fn too_many(operation: &'static str, headers: &HeaderMap, message: &str) -> PipedriveError {
-    let seconds = |name: &str| number(headers, name).map(Duration::from_secs);
-    let retry_after = seconds("retry-after");
-    let is_spent = limits(headers).daily_left == Some(0)
-        || message.contains("daily")
-        || retry_after.is_some_and(|wait| wait > BURST_MAX);
-    if is_spent {
-        // Without a hint, look again in a quarter of an hour: the reset's hour is not documented.
-        let wait = retry_after.unwrap_or(Duration::from_secs(900));
-        return PipedriveError::BudgetSpent { operation, wait };
-    }
-    let wait = retry_after
-        .or_else(|| seconds("x-ratelimit-reset"))
-        .unwrap_or(WINDOW);
-    PipedriveError::RateLimited {
-        operation,
-        wait: wait.clamp(WINDOW, BURST_MAX),
-    }
-}
-
-fn limits(headers: &HeaderMap) -> Limits {
-    let small = |name| number(headers, name).and_then(|value| u32::try_from(value).ok());
-    Limits {
-        requests: small("x-ratelimit-limit").zip(small("x-ratelimit-remaining")),
-        daily_left: number(headers, "x-daily-ratelimit-token-remaining"),
-    }
-}
-
-fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-            .collect()
-    }
-
-    #[test]
-    fn a_burst_is_told_from_a_spent_day() {
-        let burst = too_many("x", &headers(&[("x-ratelimit-reset", "1")]), "");
-        assert!(
-            matches!(burst, PipedriveError::RateLimited { wait, .. } if wait == WINDOW),
-            "{burst:?}"
-        );
-
-        let spent = [
-            too_many("x", &headers(&[("retry-after", "3939")]), ""),
-            too_many("x", &headers(&[]), "daily request budget exceeded"),
-            too_many(
-                "x",
-                &headers(&[("x-daily-ratelimit-token-remaining", "0")]),
-                "",
-            ),
-        ];
-        for error in spent {
-            assert!(
-                matches!(error, PipedriveError::BudgetSpent { .. }),
-                "{error:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_endpoint_names_no_record() {
-        let mut call = post("x", "/api/v2/activities/4711", &(), 5);
-        call.method = Method::PATCH;
-
-        assert_eq!(call.endpoint(), "PATCH /api/v2/activities/{id}");
-        assert_eq!(
-            get("x", "/v1/users/me", &[], 2).endpoint(),
-            "GET /v1/users/me"
-        );
-    }
-
-    #[test]
-    fn times_are_written_in_whole_seconds() {
-        assert_eq!(
-            whole_seconds("2026-03-10T14:12:48.987Z".parse().unwrap()),
-            "2026-03-10T14:12:48Z"
-        );
     }
 }
