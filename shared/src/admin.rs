@@ -16,16 +16,25 @@ const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Readiness {
     /// What is missing, for a person. Empty: ready.
     pub missing: Vec<String>,
+    /// What is wrong besides, for a person.
+    pub notes: Vec<String>,
 }
 
 impl Readiness {
     /// 200 when ready, else 503 with what is missing.
     #[must_use]
     pub fn to_response(&self) -> HttpResponse {
-        if self.missing.is_empty() {
-            HttpResponse::Ok().json(serde_json::json!({ "status": "ready" }))
+        let mut body = if self.missing.is_empty() {
+            serde_json::json!({ "status": "ready" })
         } else {
-            let body = serde_json::json!({ "status": "not ready", "missing": self.missing });
+            serde_json::json!({ "status": "not ready", "missing": self.missing })
+        };
+        if !self.notes.is_empty() {
+            body["notes"] = serde_json::json!(self.notes);
+        }
+        if self.missing.is_empty() {
+            HttpResponse::Ok().json(body)
+        } else {
             HttpResponse::ServiceUnavailable().json(body)
         }
     }

@@ -17,8 +17,15 @@ const SECONDS: [f64; 16] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0,
     7200.0,
 ];
-/// Never logged, whatever `log.filter` says: lapin writes a returned message out with its body.
-const SILENCED: &str = "lapin::returned_messages=off";
+/// Those of the time from an interaction's end to its record: from seconds to the two days for which one is retried.
+const FROM_END: &str = "bridge_worker_end_to_record_seconds";
+const FROM_END_SECONDS: [f64; 14] = [
+    1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 21_600.0, 86_400.0,
+    172_800.0,
+];
+/// Never logged, whatever `log.filter` says: lapin writes a returned message out with its body, and logs each failure
+/// that it also gives us, those that are an answer among them.
+const SILENCED: &str = "lapin=off";
 /// How often samples are moved into their buckets. Until then every one is kept, and nobody may ever scrape.
 /// Source: metrics-exporter-prometheus, `PrometheusHandle::run_upkeep`.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -67,6 +74,7 @@ pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
     }
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Full(FROM_END.to_owned()), &FROM_END_SECONDS)?
         .install_recorder()?;
     let kept = handle.clone();
     // A thread, not a task: it outlives the runtime of whoever was first.

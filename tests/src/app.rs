@@ -9,6 +9,7 @@ use shared::broker::topology;
 use shared::config::{self, Settings};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 use uuid::Uuid;
 
 use crate::pipedrive::{Activity, Control, Sandbox, SandboxConfig};
@@ -136,6 +137,13 @@ impl Builder {
             ("BRIDGE__WORKER__LEASE".to_owned(), "26s".to_owned()),
             ("BRIDGE__RETRY__DELAYS".to_owned(), "500ms,1s,2s".to_owned()),
         ];
+        // A secret is given in one way only: its file goes before the default.
+        let files = self
+            .settings
+            .iter()
+            .filter_map(|(variable, _)| variable.strip_suffix("_FILE"));
+        let given: Vec<&str> = files.collect();
+        variables.retain(|(variable, _)| !given.contains(&variable.as_str()));
         variables.extend(self.settings);
         let settings = config::load_from(None, variables.clone())?;
         let stop = CancellationToken::new();
@@ -153,6 +161,7 @@ impl Builder {
             stop,
             vhost,
             management: environment.broker().management(),
+            management_url: environment.broker().management_url().clone(),
             sandbox,
         };
         app.wait_ready(&app.ingest_url.clone()).await?;
@@ -180,6 +189,7 @@ pub struct TestApp {
     stop: CancellationToken,
     vhost: Vhost,
     management: Management,
+    management_url: Url,
     sandbox: Sandbox,
 }
 
@@ -391,6 +401,12 @@ impl TestApp {
             Ok(letters)
         });
         letters.await.unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// Where RabbitMQ's management UI is, with user and password.
+    #[must_use]
+    pub fn management_url(&self) -> &Url {
+        &self.management_url
     }
 
     /// RabbitMQ as its management UI sees it.

@@ -11,6 +11,7 @@ use shared::domain::phone::Party;
 use shared::kill_point::{self, KillPoint};
 
 use crate::failure::Failure;
+use crate::metrics as names;
 use crate::person::{CLOCK_SKEW, wait_since};
 use crate::pipedrive::{Client, PipedriveError};
 use crate::record::{self, Activity, Attachment, Participant, Style};
@@ -158,7 +159,8 @@ impl Recorder {
         let found = activities
             .into_iter()
             .find(|activity| activity.note.as_deref().is_some_and(is_ours));
-        metrics::counter!("bridge_worker_reconciliations_total", "found" => found.is_some().to_string()).increment(1);
+        metrics::counter!(names::RECONCILIATIONS, "found" => found.is_some().to_string())
+            .increment(1);
         let Some(found) = found else { return Ok(None) };
         if job.activity == Step::Open {
             job.inherited = found.note;
@@ -240,7 +242,11 @@ impl Recorder {
             return Ok(None);
         }
         match self.client.only_open_deal(*person).await {
-            Err(error @ (PipedriveError::Forbidden { .. } | PipedriveError::Rejected { .. })) => {
+            Err(
+                error @ (PipedriveError::Forbidden { .. }
+                | PipedriveError::NotFound { .. }
+                | PipedriveError::Rejected { .. }),
+            ) => {
                 tracing::warn!(%error, "No deal is linked");
                 Ok(None)
             }

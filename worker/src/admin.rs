@@ -20,6 +20,8 @@ pub struct Health {
     pub consuming: watch::Receiver<bool>,
     /// To the retry and dead letter queues.
     pub publisher: Publisher,
+    /// What is wrong with the alarm: worth a note, but no reason to take no messages.
+    pub alarm: watch::Receiver<Option<String>>,
 }
 
 impl Health {
@@ -40,7 +42,8 @@ impl Health {
         if missing.is_empty() && !*self.consuming.borrow() {
             missing.push("not consuming from RabbitMQ yet".to_owned());
         }
-        Readiness { missing }
+        let notes = self.alarm.borrow().iter().cloned().collect();
+        Readiness { missing, notes }
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::installation::Installation;
+use crate::metrics as names;
 use crate::pipedrive;
 use crate::redis::Store;
 use shared::telemetry::chain;
@@ -62,6 +63,9 @@ impl Closure {
         }
     }
 
+    /// All labels there are.
+    pub const LABELS: [&'static str; 4] = ["redis", "unauthorized", "blocked", "budget"];
+
     /// The label in metrics.
     fn label(self) -> &'static str {
         match self {
@@ -91,8 +95,9 @@ impl Gate {
     /// Closes; the last reason counts.
     pub fn close(&self, why: Closure) {
         let was_open = self.state.send_replace(Some(why)).is_none();
+        names::set_paused(Some(why.label()));
         if was_open {
-            metrics::counter!("bridge_worker_pauses_total", "reason" => why.label()).increment(1);
+            metrics::counter!(names::PAUSES, "reason" => why.label()).increment(1);
             tracing::error!(
                 reason = why.label(),
                 "Consumption pauses: {}",
@@ -105,6 +110,12 @@ impl Gate {
     #[must_use]
     pub fn closure(&self) -> Option<Closure> {
         *self.state.borrow()
+    }
+
+    /// Follows it.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Option<Closure>> {
+        self.state.subscribe()
     }
 
     /// Waits until it is open.
@@ -126,6 +137,7 @@ impl Gate {
 
     fn open(&self) {
         self.state.send_replace(None);
+        names::set_paused(None);
         tracing::info!("Consumption goes on");
     }
 }
@@ -195,11 +207,11 @@ impl Gatekeeper {
             // `users/me` may be let through where the rest is not: only time tells.
             Closure::Blocked if elapsed < BLOCKED_INTERVAL => false,
             Closure::Unauthorized { .. } | Closure::Blocked => match self.client.probe().await {
-                Ok(_) => true,
-                Err(error) => {
+                Err(error) if !error.lets_us_in() => {
                     tracing::warn!(error = chain(&error), "Pipedrive does not let us in yet");
                     false
                 }
+                Ok(_) | Err(_) => true,
             },
             Closure::BudgetSpent { wait } => elapsed >= wait,
         }

@@ -15,7 +15,7 @@ use shared::config::RetryDelay;
 use shared::domain::event::{Filter, Kind, Recognised, Unrecognised, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::ids::{EventKey, InteractionId};
-use shared::domain::salvage::Cut;
+use shared::domain::salvage::{self, Cut};
 use shared::kill_point::{self, KillPoint};
 use shared::telemetry::chain;
 
@@ -135,8 +135,15 @@ impl Inbound {
             });
         }
         let (topic, filter) = (self.envelope.event.as_deref(), Filter::everything());
-        let cut;
-        let recognised = match recognise(&self.delivery.data, topic, &filter) {
+        let (cut, mended);
+        let body = match salvage::without_lone_surrogates(&self.delivery.data) {
+            Some(body) => {
+                mended = body;
+                &mended
+            }
+            None => &self.delivery.data,
+        };
+        let recognised = match recognise(body, topic, &filter) {
             Err(error @ Unrecognised::Syntax(_)) => {
                 cut = Cut::of(&self.delivery.data)
                     .ok_or_else(|| Failure::Unrecognised(reason(&error)))?;

@@ -5,8 +5,9 @@
 
 pub mod activity;
 pub mod admin;
+pub mod alarm;
 mod backoff;
-mod check;
+pub mod check;
 pub mod cli;
 pub mod consumer;
 pub mod failure;
@@ -14,6 +15,7 @@ pub mod gate;
 pub mod inbound;
 pub mod installation;
 pub mod matching;
+pub mod metrics;
 pub mod person;
 pub mod pipedrive;
 pub mod pipeline;
@@ -24,3 +26,4 @@ pub mod replay;
 pub mod retry;
 pub mod rotation;
 pub mod startup;
+pub mod survey;

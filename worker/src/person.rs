@@ -12,7 +12,7 @@ use crate::backoff;
 use crate::failure::Failure;
 use crate::matching::{self, PersonMatch};
 use crate::pipedrive::{Client, NewPerson, Phone, PipedriveError};
-use crate::record::Attachment;
+use crate::record::{self, Attachment};
 use crate::redis::{LeaseError, People, PersonClaim, PersonLease};
 
 /// How often, and first for how long, a number is waited for that somebody else looks up.
@@ -115,9 +115,6 @@ impl PersonFinder {
                 Ok(Attachment::Shared(people))
             }
             PersonMatch::Unknown => {
-                if let Some(intent) = lease.intent {
-                    wait_since(intent, self.search_lag)?;
-                }
                 if let Some(person) = self.find_forgotten(lease.epoch_began, number).await? {
                     lease.remember(person).await?;
                     return Ok(Attachment::Person(person));
@@ -187,7 +184,7 @@ impl PersonFinder {
             label: Some("work".to_owned()),
         };
         let person = NewPerson {
-            name: name.unwrap_or(number.as_str()).to_owned(),
+            name: name.map_or_else(|| number.as_str().to_owned(), record::one_line),
             phones: vec![phone],
         };
         lease.intend(clock::now()).await?;
@@ -196,7 +193,7 @@ impl PersonFinder {
             Ok(id) => {
                 kill_point::reach(KillPoint::PersonAnswered).await;
                 lease.remember(id).await?;
-                metrics::counter!("bridge_worker_people_created_total").increment(1);
+                metrics::counter!(crate::metrics::PEOPLE_CREATED).increment(1);
                 tracing::info!(person.id = %id, "Created person {id}");
                 Ok(id)
             }

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared::broker::Publisher;
 use shared::broker::message::{self, DeadLetter, Retry};
 use shared::clock;
@@ -13,17 +13,19 @@ use shared::domain::phone::{Party, Region, read_party};
 use shared::kill_point::{self, KillPoint};
 
 use crate::activity::{Recorded, Recorder};
+use crate::alarm::Tally;
 use crate::backoff;
 use shared::telemetry::chain;
 
 use crate::failure::{At, Failure};
 use crate::gate::Gate;
 use crate::inbound::{Decoded, Inbound, SettleError};
+use crate::metrics as names;
 use crate::person::{CLOCK_SKEW, PersonFinder};
 use crate::quarantine::Quarantine;
 use crate::record::Attachment;
-use crate::redis::{Claim, ClaimRequest, Epoch, Job, Lease, Ledger};
-use crate::retry::{Next, RetrySchedule};
+use crate::redis::{Claim, ClaimRequest, Epoch, Job, Lease, Ledger, Step};
+use crate::retry::{Disposition, Next, RetrySchedule};
 
 /// How often, and first for how long, an interaction is waited for that another delivery works on: the events of one
 /// interaction come together.
@@ -47,6 +49,8 @@ pub struct Pipeline {
     pub schedule: RetrySchedule,
     /// To the retry and dead letter queues.
     pub publisher: Publisher,
+    /// What became of messages, for the alarm.
+    pub tally: Tally,
     /// Closed where every other message would fail alike.
     pub gate: Gate,
     /// Our name in dead letters.
@@ -56,7 +60,8 @@ pub struct Pipeline {
 /// How a message ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    Recorded(Recorded),
+    /// The activity; and, if it is the first time, when the interaction ended.
+    Recorded(Recorded, Option<Timestamp>),
     Duplicate,
 }
 
@@ -91,6 +96,9 @@ impl Pipeline {
     ))]
     pub async fn process(&self, message: Inbound) {
         let begun = clock::now();
+        if !message.was_seen_before() {
+            self.tally.begun(message.received_at());
+        }
         // A panic over one message must not end the others, nor leave this one unsettled.
         let running = AssertUnwindSafe(self.run_in_quarantine(&message))
             .catch_unwind()
@@ -110,7 +118,7 @@ impl Pipeline {
                 "The message comes again: it could not be settled"
             );
         }
-        metrics::histogram!("bridge_worker_processing_seconds").record(seconds_since(begun));
+        metrics::histogram!(names::PROCESSING).record(seconds_since(begun));
     }
 
     async fn run_in_quarantine(&self, message: &Inbound) -> Result<Outcome, Failed> {
@@ -134,7 +142,7 @@ impl Pipeline {
         kill_point::reach_with(KillPoint::Claimed, event.interaction.as_str()).await;
         let worked = self.work(message, &event, &lease, &mut job).await;
         match &worked {
-            Ok(recorded) => {
+            Ok((recorded, _)) => {
                 kill_point::reach(KillPoint::ActivityAnswered).await;
                 lease
                     .complete(&job, recorded.id())
@@ -149,7 +157,7 @@ impl Pipeline {
                 }
             }
         }
-        worked.map(Outcome::Recorded)
+        worked.map(|(recorded, ended)| Outcome::Recorded(recorded, ended))
     }
 
     async fn work(
@@ -158,7 +166,7 @@ impl Pipeline {
         event: &Decoded,
         lease: &Lease,
         job: &mut Job,
-    ) -> Result<Recorded, Failed> {
+    ) -> Result<(Recorded, Option<Timestamp>), Failed> {
         wait_for_the_enriched(message, event, job).during(At::Lease)?;
         let interaction = Interaction::merge(&event.interaction, &job.facts)
             .expect("the event's own facts are there");
@@ -168,10 +176,14 @@ impl Pipeline {
             .await
             .during(At::Match)?;
         kill_point::reach(KillPoint::Matched).await;
-        self.recorder
+        // Found after a lost answer is recorded for the first time, too.
+        let is_first = !matches!(job.activity, Step::Done(_));
+        let recorded = self
+            .recorder
             .record(lease, job, &interaction, &party, &attachment)
             .await
-            .during(At::Record)
+            .during(At::Record)?;
+        Ok((recorded, is_first.then(|| ended(&interaction))))
     }
 
     /// Claims the interaction; nothing for a duplicate.
@@ -239,15 +251,18 @@ impl Pipeline {
         outcome: Outcome,
         received: Timestamp,
     ) -> Result<(), SettleError> {
+        self.tally.done();
         match outcome {
             Outcome::Duplicate => {
                 count("duplicate");
                 tracing::debug!("Duplicate; nothing to do");
             }
-            Outcome::Recorded(recorded) => {
+            Outcome::Recorded(recorded, ended) => {
                 count(recorded.label());
-                metrics::histogram!("bridge_worker_receipt_to_record_seconds")
-                    .record(seconds_since(received));
+                metrics::histogram!(names::RECEIPT_TO_RECORD).record(seconds_since(received));
+                if let Some(ended) = ended {
+                    metrics::histogram!(names::END_TO_RECORD).record(seconds_since(ended));
+                }
                 let id = recorded.id();
                 tracing::info!(activity.id = %id, outcome = recorded.label(), "Recorded as activity {id}");
             }
@@ -267,15 +282,19 @@ impl Pipeline {
             None if message.envelope.is_replay => now,
             None => message.received_at(),
         };
+        let (reason, disposition) = (failure.reason(), failure.disposition());
+        let is_parked = matches!(disposition, Disposition::Park(_));
+        if !is_parked {
+            self.tally.failed(reason);
+        }
+        if matches!(failure, Failure::LeaseLost) {
+            metrics::counter!(names::LEASE_LOSSES).increment(1);
+        }
         let attempts = message.envelope.attempts;
-        let class = match self
-            .schedule
-            .next(failure.disposition(), attempts, since, now)
-        {
+        let class = match self.schedule.next(disposition, attempts, since, now) {
             Next::Retry { delay, attempts } => {
-                count("retried");
-                let reason = failure.reason();
-                metrics::counter!("bridge_worker_retries_total", "delay" => delay.name().to_owned(), "reason" => reason)
+                count(if is_parked { "parked" } else { "retried" });
+                metrics::counter!(names::RETRIES, "delay" => delay.name().to_owned(), "reason" => reason)
                     .increment(1);
                 tracing::info!(
                     reason,
@@ -300,9 +319,7 @@ impl Pipeline {
             Next::Permanent => "permanent",
         };
         count("dead_lettered");
-        let reason = failure.reason();
-        metrics::counter!("bridge_worker_dead_letters_total", "class" => class, "reason" => reason)
-            .increment(1);
+        metrics::counter!(names::DEAD_LETTERS, "class" => class, "reason" => reason).increment(1);
         let detail = failure.detail();
         tracing::error!(
             class,
@@ -330,8 +347,8 @@ impl Pipeline {
 /// come together, in any order, and one create is cheaper than a create and an update. If none comes, it creates itself.
 fn wait_for_the_enriched(message: &Inbound, event: &Decoded, job: &Job) -> Result<(), Failure> {
     let is_first_try = !message.was_seen_before();
-    let is_alone = job.activity == crate::redis::Step::Open
-        && job.facts.values().all(|facts| facts.kind.enriches());
+    let is_alone =
+        job.activity == Step::Open && job.facts.values().all(|facts| facts.kind.enriches());
     if event.kind.enriches() && is_first_try && is_alone {
         Err(Failure::Deferred)
     } else {
@@ -346,6 +363,15 @@ fn is_surely_new(message: &Inbound, event: &Decoded, epoch: &Epoch) -> bool {
     !message.was_seen_before() && earliest >= epoch.since
 }
 
+/// When an interaction ended, as far as that was told.
+fn ended(interaction: &Interaction) -> Timestamp {
+    let lasted = i64::try_from(interaction.duration_ms.unwrap_or(0)).unwrap_or(i64::MAX);
+    let started = interaction.started;
+    started
+        .checked_add(SignedDuration::from_millis(lasted))
+        .unwrap_or(started)
+}
+
 fn is_poison(failure: &Failure) -> bool {
     matches!(
         failure,
@@ -354,7 +380,7 @@ fn is_poison(failure: &Failure) -> bool {
 }
 
 fn count(outcome: &'static str) {
-    metrics::counter!("bridge_worker_messages_total", "outcome" => outcome).increment(1);
+    metrics::counter!(names::MESSAGES, "outcome" => outcome).increment(1);
 }
 
 fn seconds_since(moment: Timestamp) -> f64 {

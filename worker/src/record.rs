@@ -15,6 +15,8 @@ const MARKER: &str = "Genesys interaction ";
 /// the whole note must stay under Pipedrive's 100 KB.
 const EXCERPT_MAX_CHARS: usize = 6_000;
 const NAME_MAX_CHARS: usize = 400;
+/// Longest name in a subject, and of a person who is created.
+const NAME_LINE_MAX_CHARS: usize = 200;
 /// Longest address that is linked.
 const URL_MAX_BYTES: usize = 2_000;
 /// Labels of which a note has one line only: two would contradict each other.
@@ -299,7 +301,12 @@ fn note(
         .as_ref()
         .filter(|url| url.len() <= URL_MAX_BYTES)
     {
-        lines.link("Recording", url, url);
+        // Only what a browser opens safely is linked.
+        if url.starts_with("https://") {
+            lines.link("Recording", url, url);
+        } else {
+            lines.excerpt("Recording", Some(url));
+        }
     }
     if !style.interaction_url.is_empty() {
         let url = style
@@ -425,8 +432,11 @@ fn joined(values: &[String], separator: &str) -> Option<String> {
     }
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// A name in one line of a sensible length.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.chars().take(NAME_LINE_MAX_CHARS).collect()
 }
 
 fn escape(text: &str) -> String {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::activity::Recorder;
 use crate::admin::{self, Health};
+use crate::alarm::{Alarm, Tally, Watch};
 use crate::consumer::Consumer;
 use crate::gate::{Gate, Gatekeeper};
 use crate::installation::Installation;
@@ -25,6 +26,7 @@ use crate::record::Style;
 use crate::redis::{Ledger, People, Store, StoreError, Suspects, TokenBucket, TokenBucketSettings};
 use crate::retry::RetrySchedule;
 use crate::rotation::Rotation;
+use crate::survey::Surveyor;
 
 /// The worker, put together.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub struct Application {
     metrics: metrics_exporter_prometheus::PrometheusHandle,
     gatekeeper: Gatekeeper,
     rotation: Rotation,
+    surveyor: Surveyor,
+    alarm: Alarm,
     consumer: Consumer,
 }
 
@@ -58,6 +62,7 @@ impl Application {
         })?;
         let port = listener.local_addr()?.port();
         let metrics = telemetry::start_metrics()?;
+        crate::metrics::register(&metrics);
         let worker = format!("worker@{}/{}", hostname(), std::process::id());
         let delays = settings.retry.delays.clone();
         let publisher = Publisher::start(
@@ -67,13 +72,27 @@ impl Application {
         )
         .await?;
         let gate = Gate::new();
+        let tally = Tally::default();
         let (consuming, is_consuming) = watch::channel(false);
+        let (head, head_of_queue) = watch::channel(None);
+        let (seen, survey) = watch::channel(None);
+        let (trouble, alarm_trouble) = watch::channel(None);
+        let watched = Watch {
+            gate: gate.clone(),
+            tally: tally.clone(),
+            survey,
+            head,
+            bucket: token_bucket(&settings.pipedrive, &store),
+            trouble,
+        };
+        let alarm = Alarm::new(watched, store.clone(), settings.alarm.clone())?;
         let pipeline = pipeline(
             &settings,
             &store,
             client.clone(),
             publisher.clone(),
             gate.clone(),
+            tally,
             worker.clone(),
         );
         // Tens of milliseconds that the first call should not wait for.
@@ -85,6 +104,7 @@ impl Application {
                 gate: gate.clone(),
                 consuming: is_consuming,
                 publisher,
+                alarm: alarm_trouble,
             },
             metrics,
             gatekeeper: Gatekeeper {
@@ -103,6 +123,14 @@ impl Application {
                 broker: settings.broker.clone(),
                 redis: settings.redis,
             },
+            surveyor: Surveyor {
+                broker: settings.broker.clone(),
+                delays: delays.clone(),
+                name: format!("{worker} survey"),
+                head: head_of_queue,
+                seen,
+            },
+            alarm,
             consumer: Consumer {
                 broker: settings.broker,
                 delays,
@@ -134,9 +162,13 @@ impl Application {
         tracing::info!(port = self.port, "Worker is up");
         let keeping = tokio::spawn(self.gatekeeper.run(shutdown.clone()));
         let rotating = tokio::spawn(self.rotation.run(shutdown.clone()));
+        let surveying = tokio::spawn(self.surveyor.run(shutdown.clone()));
+        let watching = tokio::spawn(self.alarm.run(shutdown.clone()));
         self.consumer.run(shutdown).await;
         rotating.await?;
         keeping.await?;
+        surveying.await?;
+        watching.await?;
         admin.stop(false).await;
         serving.await??;
         tracing::info!("Worker is down");
@@ -151,12 +183,6 @@ impl Application {
 /// When there is no API token.
 pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<pipedrive::Client> {
     let pipedrive = &settings.pipedrive;
-    let bucket = TokenBucketSettings {
-        requests: pipedrive.requests_per_2s,
-        searches: pipedrive.searches_per_2s,
-        daily_tokens: pipedrive.daily_tokens,
-        daily_reset: pipedrive.daily_reset,
-    };
     let client = pipedrive::Settings {
         base_url: pipedrive.base_url.clone(),
         api_token: api_token(pipedrive)?,
@@ -165,8 +191,18 @@ pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<pipe
     };
     Ok(pipedrive::Client::new(
         client,
-        TokenBucket::new(store.clone(), bucket),
+        token_bucket(pipedrive, store),
     )?)
+}
+
+fn token_bucket(settings: &config::Pipedrive, store: &Store) -> TokenBucket {
+    let bucket = TokenBucketSettings {
+        requests: settings.requests_per_2s,
+        searches: settings.searches_per_2s,
+        daily_tokens: settings.daily_tokens,
+        daily_reset: settings.daily_reset,
+    };
+    TokenBucket::new(store.clone(), bucket)
 }
 
 fn api_token(settings: &config::Pipedrive) -> Result<Secret, ConfigError> {
@@ -185,6 +221,7 @@ fn pipeline(
     client: pipedrive::Client,
     publisher: Publisher,
     gate: Gate,
+    tally: Tally,
     worker: String,
 ) -> Pipeline {
     let (pipedrive, region) = (&settings.pipedrive, settings.phone.default_region);
@@ -216,6 +253,7 @@ fn pipeline(
         region,
         schedule: RetrySchedule::new(settings.retry.delays.clone(), settings.retry.max_age),
         publisher,
+        tally,
         gate,
         worker,
     }

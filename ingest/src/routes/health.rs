@@ -25,7 +25,11 @@ pub async fn ready(
 ) -> HttpResponse {
     if draining.has_begun() {
         let missing = vec!["shutting down".to_owned()];
-        return Readiness { missing }.to_response();
+        return Readiness {
+            missing,
+            ..Readiness::default()
+        }
+        .to_response();
     }
     let trouble = match publishers.state() {
         PublisherState::Ready => None,
@@ -37,6 +41,7 @@ pub async fn ready(
         (None, None) => Readiness::default().to_response(),
         (Some(trouble), None) => Readiness {
             missing: vec![trouble],
+            ..Readiness::default()
         }
         .to_response(),
         (
@@ -47,6 +52,7 @@ pub async fn ready(
             }),
         ) => Readiness {
             missing: vec![trouble, full.to_string()],
+            ..Readiness::default()
         }
         .to_response(),
         (trouble, Some(status)) => spooling(trouble, &status),

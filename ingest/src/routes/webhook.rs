@@ -15,6 +15,7 @@ use shared::broker::{Outgoing, Publisher, stored, topology};
 use shared::config::{ConfigError, Ingest};
 use shared::domain::event::{Filter, Ignored, Recognised, Unrecognised, recognise};
 use shared::domain::ids::InteractionId;
+use shared::domain::salvage;
 use shared::kill_point::{self, KillPoint};
 use shared::{clock, telemetry};
 
@@ -151,8 +152,15 @@ impl Webhook {
         let headers = request.headers();
         let arrived = self.read(headers, payload).await?;
         let topic = topic(request);
-        let cut;
-        let recognised = match recognise(&arrived.body, topic.as_deref(), &self.filter) {
+        let (cut, mended);
+        let body = match salvage::without_lone_surrogates(&arrived.body) {
+            Some(body) => {
+                mended = body;
+                &mended
+            }
+            None => &*arrived.body,
+        };
+        let recognised = match recognise(body, topic.as_deref(), &self.filter) {
             Err(Unrecognised::Syntax(error)) => {
                 cut = arrived.cut().ok_or(Unrecognised::Syntax(error))?;
                 match cut.recognise(topic.as_deref(), &self.filter) {

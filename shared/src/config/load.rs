@@ -8,15 +8,16 @@ use config::{Config, File, FileFormat};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::Settings;
 use super::secret::{SecretFile, SecretFiles};
+use super::{Alarm, Settings};
 
 /// `config/default.toml`: every setting, explained.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
 const PREFIX: &str = "BRIDGE__";
 
 /// Keys that hold secrets: each can be given by `…_FILE`.
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 7] = [
+    "alarm.webhook_url",
     "broker.url",
     "ingest.auth.basic",
     "ingest.auth.signature_secrets",
@@ -139,16 +140,31 @@ fn overrides(
             Some(secret) => {
                 let path = PathBuf::from(value);
                 let value = read_secret(secret, path.clone())?;
+                if value.is_empty() {
+                    let problem = format!("its file {} is empty", path.display());
+                    return Err(ConfigError::value(secret, problem));
+                }
+                if values.contains_key(secret) {
+                    return Err(both_ways(secret));
+                }
                 let last = SecretString::from(value.as_str());
                 files.0.insert(secret.to_owned(), SecretFile { path, last });
                 values.insert(secret.to_owned(), value);
             }
+            None if files.0.contains_key(&key) => return Err(both_ways(&key)),
             None => {
                 values.insert(key, value);
             }
         }
     }
     Ok((values, files))
+}
+
+fn both_ways(key: &str) -> ConfigError {
+    ConfigError::value(
+        key,
+        "is given both as it is and as a file (…_FILE): leave one out",
+    )
 }
 
 pub(super) fn read_secret(key: &str, path: PathBuf) -> Result<String, ConfigError> {
@@ -183,10 +199,33 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
         let problem = "must be at least 3 times pipedrive.request_timeout and 20s: a request must end within the lease";
         return Err(ConfigError::value("worker.lease", problem));
     }
+    check_alarm(&settings.alarm)?;
     let base = &settings.pipedrive.base_url;
     if !matches!(base.scheme(), "http" | "https") || base.host().is_none() || base.path() != "/" {
         let problem = "must be an origin such as https://company.pipedrive.com; paths are appended";
         return Err(ConfigError::value("pipedrive.base_url", problem));
+    }
+    Ok(())
+}
+
+fn check_alarm(alarm: &Alarm) -> Result<(), ConfigError> {
+    if !(0.0..100.0).contains(&alarm.failed_percent) {
+        let problem = "must be at least 0 and below 100";
+        return Err(ConfigError::value("alarm.failed_percent", problem));
+    }
+    if alarm.failed_window < Duration::from_secs(10) {
+        let problem = "must be at least 10s";
+        return Err(ConfigError::value("alarm.failed_window", problem));
+    }
+    let is_address = |url: &SecretString| {
+        url.expose_secret()
+            .parse::<Url>()
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    };
+    // The address itself is a secret, and is not told.
+    if !alarm.webhook_url.as_ref().is_none_or(is_address) {
+        let problem = "must be an address that begins with https:// or http://";
+        return Err(ConfigError::value("alarm.webhook_url", problem));
     }
     Ok(())
 }
@@ -236,19 +275,12 @@ mod tests {
                 .retry
                 .delays
                 .iter()
-                .map(RetryName::of)
+                .map(super::super::RetryDelay::name)
                 .collect::<Vec<_>>(),
             ["500ms", "1m"]
         );
         assert_eq!(settings.worker.concurrency, 4);
         assert!(settings.pipedrive.api_token.is_none());
-    }
-
-    struct RetryName;
-    impl RetryName {
-        fn of(delay: &super::super::RetryDelay) -> &str {
-            delay.name()
-        }
     }
 
     #[test]
@@ -268,10 +300,43 @@ mod tests {
                 "pipedrive.base_url",
             ),
             ("BRIDGE__WORKER__LEASE", "15s", "worker.lease"),
+            (
+                "BRIDGE__ALARM__FAILED_PERCENT",
+                "100",
+                "alarm.failed_percent",
+            ),
+            ("BRIDGE__ALARM__FAILED_WINDOW", "5s", "alarm.failed_window"),
+            (
+                "BRIDGE__ALARM__WEBHOOK_URL",
+                "hooks.example",
+                "alarm.webhook_url",
+            ),
         ] {
             let text = with(&[(variable, value)]).unwrap_err().to_string();
             assert!(text.contains(part), "{text}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_given_in_one_way_and_its_file_holds_something() {
+        let path = std::env::temp_dir().join(format!("bridge-empty-{}", std::process::id()));
+        std::fs::write(&path, "\n").unwrap();
+        let file = ("BRIDGE__PIPEDRIVE__API_TOKEN_FILE", path.to_str().unwrap());
+
+        let empty = with(&[file]).unwrap_err().to_string();
+        std::fs::write(&path, "one\ntwo\n").unwrap();
+        let both = with(&[file, ("BRIDGE__PIPEDRIVE__API_TOKEN", "three")])
+            .unwrap_err()
+            .to_string();
+        let lines = with(&[("BRIDGE__INGEST__AUTH__TOKENS_FILE", path.to_str().unwrap())]).unwrap();
+
+        std::fs::remove_file(&path).unwrap();
+        assert!(
+            empty.contains("pipedrive.api_token") && empty.contains("is empty"),
+            "{empty}"
+        );
+        assert!(both.contains("leave one out"), "{both}");
+        assert_eq!(lines.ingest.auth.tokens.len(), 2, "one token a line");
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub struct Settings {
     /// Which secrets were given as files; no key.
     #[serde(skip)]
     pub secret_files: SecretFiles,
+    pub alarm: Alarm,
 }
 
 /// `[log]`
@@ -238,4 +239,22 @@ pub struct Phone {
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
 pub struct Genesys {
     pub interaction_url: String,
+}
+
+/// `[alarm]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Alarm {
+    pub webhook_url: Option<SecretString>,
+    pub failed_percent: f64,
+    pub failed_minimum: u64,
+    #[serde(deserialize_with = "values::duration")]
+    pub failed_window: Duration,
+    #[serde(deserialize_with = "values::duration")]
+    pub queue_max_age: Duration,
+    #[serde(deserialize_with = "values::duration")]
+    pub reminder: Duration,
+    #[serde(deserialize_with = "values::duration")]
+    pub recovery: Duration,
 }

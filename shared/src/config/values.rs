@@ -134,7 +134,7 @@ pub(super) fn split_secrets(secrets: &SecretString) -> Vec<SecretString> {
 }
 
 fn split(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',')
+    text.split([',', '\n'])
         .map(str::trim)
         .filter(|member| !member.is_empty())
 }

@@ -18,6 +18,9 @@ use super::lenient::{First, Number, Object, Text};
 /// What topic names of analytics detail events begin with; then the conversation id, a dot and the leaf.
 const DETAIL_TOPIC: &str = "v2.detail.events.conversation.";
 
+/// What some editors and systems put before UTF-8. It is no JSON, but does no harm.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A JSON object of any level of any form. All members are optional.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -65,8 +68,8 @@ pub(super) struct Node<'a> {
     pub queue_name: Text<'a>,
     pub start_time: Text<'a>,
     pub end_time: Text<'a>,
-    #[serde(alias = "summary")]
     pub transcript_summary: Text<'a>,
+    pub summary: Text<'a>,
 }
 
 /// Which form a body had.
@@ -177,7 +180,7 @@ impl Channel {
         let is_web_message = message.is_some_and(|kind| kind.eq_ignore_ascii_case("WEBMESSAGING"));
         match media.to_ascii_lowercase().as_str() {
             "voice" | "call" => Self::Voice,
-            "chat" | "webchat" | "webmessaging" => Self::Chat,
+            "chat" | "webchat" | "webmessaging" | "web-messaging" | "web messaging" => Self::Chat,
             "message" if is_web_message => Self::Chat,
             other => Self::Other(other.to_owned()),
         }
@@ -324,6 +327,7 @@ pub fn recognise<'a>(
     topic: Option<&str>,
     filter: &Filter,
 ) -> Result<Recognised<'a>, Unrecognised> {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let object: Object<'a> =
         serde_json::from_slice(body).map_err(|error| match error.classify() {
             serde_json::error::Category::Data => Unrecognised::Shape(error),

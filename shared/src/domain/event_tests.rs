@@ -210,3 +210,31 @@ fn facts_survive_their_stored_form() {
         Some("Asked for a quote for 20 seats; call back on Friday.")
     );
 }
+
+#[test]
+fn ids_of_many_digits_stay_apart() {
+    let body = br#"{"data":{"id":9007199254740993,"channelType":"voice"}}"#;
+
+    assert_eq!(event(body, None).interaction.as_str(), "9007199254740993");
+}
+
+#[test]
+fn what_strict_parsers_stumble_over_is_taken_all_the_same() {
+    let told = facts(b"\xef\xbb\xbf{\"data\":{\"id\":\"a\",\"channelType\":\"web-messaging\",\"summary\":\"x\",\"transcriptSummary\":\"y\"}}");
+    assert_eq!(
+        (told.channel, told.summary.as_deref()),
+        (Channel::Chat, Some("y"))
+    );
+
+    let body = br#"{"data":{"id":"a","channelType":"voice","participantName":"C\\\ud83d \ud83d\ude00 \ud83dx"}}"#;
+    let mended = crate::domain::salvage::without_lone_surrogates(body).unwrap();
+    assert_eq!(
+        facts(&mended).customer.as_deref(),
+        Some("C\\\u{fffd} \u{1f600} \u{fffd}x")
+    );
+    assert_eq!(
+        crate::domain::salvage::without_lone_surrogates(br#"{"a":"\\ud83d"}"#),
+        None,
+        "an escaped backslash"
+    );
+}

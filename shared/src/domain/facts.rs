@@ -27,6 +27,9 @@ pub struct Facts {
     pub kind: Kind,
     /// When the event happened, else when it was received.
     pub at: Timestamp,
+    /// Whether that is only when it was received.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_receipt: bool,
     /// How customer and company spoke.
     pub channel: Channel,
     /// `inbound` or `outbound`, as seen from the company.
@@ -62,7 +65,7 @@ pub struct Facts {
     /// What the agent wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wrapup_notes: Option<String>,
-    /// Where the recording is; `https` only.
+    /// Where the recording is: `https`, or `http`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording_url: Option<String>,
     /// What was spoken of.
@@ -122,7 +125,7 @@ impl Facts {
         }
         let lasted = self
             .duration_ms
-            .filter(|_| self.kind == Kind::CustomerEnd)
+            .filter(|_| self.kind == Kind::CustomerEnd && self.part.is_none())
             .and_then(|ms| i64::try_from(ms).ok())
             .map_or(LOOK_BACK, SignedDuration::from_millis);
         self.at.checked_sub(lasted).unwrap_or(Timestamp::MIN)
@@ -133,6 +136,7 @@ impl Facts {
         let ended = timestamp(body.end_time.as_deref());
         Self {
             at: ended.unwrap_or(received),
+            at_receipt: ended.is_none(),
             direction: Direction::parse(body.direction.as_deref()),
             number: owned(body.phone_number.as_deref()),
             customer: owned(body.participant_name.as_deref())
@@ -145,8 +149,12 @@ impl Facts {
             agent: owned(body.agent_name.as_deref().or(body.user_id.as_deref())),
             queue: owned(body.queue_name.as_deref().or(body.queue_id.as_deref())),
             recording_url: owned(body.recording_url.as_deref())
-                .filter(|url| url.starts_with("https://")),
-            summary: text(body.transcript_summary.as_deref()),
+                .filter(|url| url.starts_with("https://") || url.starts_with("http://")),
+            summary: text(
+                body.transcript_summary
+                    .as_deref()
+                    .or(body.summary.as_deref()),
+            ),
             ..Self::empty(event, received)
         }
     }
@@ -157,6 +165,7 @@ impl Facts {
         let at = body.event_time.0.and_then(from_epoch_ms);
         Self {
             at: at.unwrap_or(received),
+            at_receipt: at.is_none(),
             direction,
             number: owned(customer_address(event, direction)),
             customer: owned(body.callback_user_name.as_deref()),
@@ -175,6 +184,7 @@ impl Facts {
         Self {
             kind: event.kind,
             at,
+            at_receipt: true,
             channel: event.channel.clone(),
             direction: None,
             number: None,

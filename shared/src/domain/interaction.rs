@@ -124,7 +124,11 @@ fn started(customers: &[&Facts], chief: &Facts, duration_ms: Option<u64>) -> Tim
     if let Some(started) = customers.iter().find_map(|facts| facts.started) {
         return started;
     }
-    let lasted = i64::try_from(duration_ms.or(chief.after_call_ms).unwrap_or(0)).unwrap_or(0);
+    // A time that was told goes before that of a receipt, whoever told it.
+    let told = customers.iter().find(|facts| !facts.at_receipt);
+    let chief = told.copied().unwrap_or(chief);
+    let lasted = chief.duration_ms.or(duration_ms).or(chief.after_call_ms);
+    let lasted = i64::try_from(lasted.unwrap_or(0)).unwrap_or(0);
     chief
         .at
         .checked_sub(SignedDuration::from_millis(lasted))

@@ -130,3 +130,8 @@ fn a_part_without_its_key_yields_to_any_event_of_its_kind() {
 
     assert!(!interaction.is_partial);
 }
+
+#[test]
+fn a_time_that_was_told_goes_before_that_of_a_receipt() {
+    assert_eq!(merged(&[3, 0]).started, merged(&[0]).started);
+}

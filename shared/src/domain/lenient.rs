@@ -50,6 +50,8 @@ enum Any<'a> {
     Nothing,
     Text(Cow<'a, str>),
     Number(f64),
+    /// A whole number, exactly: an id may have more digits than an `f64`.
+    Whole(i128),
     First(Option<Cow<'a, str>>),
     Object(Box<Node<'a>>),
 }
@@ -75,20 +77,12 @@ impl<'de> Visitor<'de> for AnyVisitor {
         })))
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "milliseconds since 1970 fit into the 53 bits of an f64"
-    )]
     fn visit_i64<E>(self, number: i64) -> Result<Any<'de>, E> {
-        Ok(Any::Number(number as f64))
+        Ok(Any::Whole(number.into()))
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "milliseconds since 1970 fit into the 53 bits of an f64"
-    )]
     fn visit_u64<E>(self, number: u64) -> Result<Any<'de>, E> {
-        Ok(Any::Number(number as f64))
+        Ok(Any::Whole(number.into()))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Any<'de>, E> {
@@ -120,15 +114,21 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
         Ok(Self(match deserializer.deserialize_any(AnyVisitor)? {
             Any::Text(text) => Some(text),
             Any::Number(number) => Some(Cow::Owned(number.to_string())),
+            Any::Whole(number) => Some(Cow::Owned(number.to_string())),
             Any::Nothing | Any::First(_) | Any::Object(_) => None,
         }))
     }
 }
 
 impl<'de> Deserialize<'de> for Number {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds since 1970 fit into the 53 bits of an f64"
+    )]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(match deserializer.deserialize_any(AnyVisitor)? {
             Any::Number(number) => Some(number),
+            Any::Whole(number) => Some(number as f64),
             Any::Text(text) => text.trim().parse().ok(),
             Any::Nothing | Any::First(_) | Any::Object(_) => None,
         }))
@@ -140,7 +140,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
         Ok(Self(match deserializer.deserialize_any(AnyVisitor)? {
             Any::Text(text) => Some(text),
             Any::First(first) => first,
-            Any::Nothing | Any::Number(_) | Any::Object(_) => None,
+            Any::Nothing | Any::Number(_) | Any::Whole(_) | Any::Object(_) => None,
         }))
     }
 }
@@ -149,7 +149,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(match deserializer.deserialize_any(AnyVisitor)? {
             Any::Object(node) => Some(node),
-            Any::Nothing | Any::Text(_) | Any::Number(_) | Any::First(_) => None,
+            Any::Nothing | Any::Text(_) | Any::Number(_) | Any::Whole(_) | Any::First(_) => None,
         }))
     }
 }

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use phonenumber::country;
+use phonenumber::metadata::DATABASE;
 use serde::{Deserialize, Serialize};
 
 /// Digits below which a number without country code is an extension or a short code.
@@ -163,8 +164,8 @@ pub fn read_party(raw: Option<&str>, region: Option<Region>) -> Party {
 
 /// Whether a number stored in the CRM, in whatever form, is `wanted`.
 ///
-/// A stored number without country code is read in the default region. Only where that gives no valid number are its
-/// digits compared with the national number of `wanted`: `07700 900123` is nobody in the US, but somebody in Britain.
+/// A stored number without country code is read in the default region. Only where no number there has such a length are
+/// its digits compared with the national number of `wanted`: `07700 900123` is nobody in the US, but somebody in Britain.
 #[must_use]
 pub fn is_same(stored: &str, wanted: &E164, region: Option<Region>) -> bool {
     let stored = to_ascii_digits(strip_scheme(stored.trim()).0);
@@ -177,13 +178,28 @@ pub fn is_same(stored: &str, wanted: &E164, region: Option<Region>) -> bool {
     }
     let has_country_code =
         stored.trim_start().starts_with('+') || stored.trim_start().starts_with("00");
-    let is_valid_here = region.is_some_and(|region| {
-        phonenumber::parse(Some(region.0), stored)
-            .is_ok_and(|number| phonenumber::is_valid(&number))
-    });
     !has_country_code
-        && !is_valid_here
+        && !region.is_some_and(|region| is_possible(stored, region))
         && without_trunk_prefix(stored) == without_trunk_prefix(&wanted.national())
+}
+
+/// Whether a number of such a length exists in a region. That it is assigned is not asked.
+fn is_possible(text: &str, region: Region) -> bool {
+    let Some(number) = parse(text, Some(region)) else {
+        return false;
+    };
+    let Some(metadata) = DATABASE.by_id(region.0.as_ref()) else {
+        return false;
+    };
+    let country_code = metadata.country_code().to_string();
+    let national = number.0[1..].strip_prefix(&country_code);
+    let descriptors = metadata.descriptors();
+    let kinds = [descriptors.fixed_line(), descriptors.mobile()];
+    let mut lengths = kinds
+        .into_iter()
+        .flatten()
+        .flat_map(phonenumber::metadata::Descriptor::possible_length);
+    national.is_some_and(|national| lengths.any(|length| usize::from(*length) == national.len()))
 }
 
 /// Loads the library's metadata, which takes tens of milliseconds, before the first call needs it.
@@ -403,7 +419,12 @@ mod tests {
         let german = E164::try_from("+492025550143".to_owned()).unwrap();
         assert!(
             !is_same("(202) 555-0143", &german, us()),
-            "a valid number of the default region stays there"
+            "a number of the default region stays there"
+        );
+        let other_german = E164::try_from("+495552000822".to_owned()).unwrap();
+        assert!(
+            !is_same("(555) 200-0822", &other_german, us()),
+            "whether it is assigned or not"
         );
     }
 

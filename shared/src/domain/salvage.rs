@@ -25,6 +25,39 @@ const CUT_MARK: &str = " […]";
 /// The longest tail of a text that may be no whole character: an escaped pair of surrogates less its last digit.
 const BROKEN_TAIL_MAX_BYTES: usize = 11;
 
+/// A body with each half of an escaped surrogate pair that stands alone replaced by U+FFFD; nothing for one without. A
+/// text that JavaScript cut in the middle of an emoji ends in such a half, which no parser of JSON takes.
+#[must_use]
+pub fn without_lone_surrogates(body: &[u8]) -> Option<Vec<u8>> {
+    let mut mended: Option<Vec<u8>> = None;
+    let mut at = 0;
+    while at < body.len() {
+        match (body[at], surrogate(body, at)) {
+            (b'\\', Some(0xD800..=0xDBFF))
+                if matches!(surrogate(body, at + 6), Some(0xDC00..=0xDFFF)) =>
+            {
+                at += 12;
+            }
+            (b'\\', Some(_)) => {
+                let mended = mended.get_or_insert_with(|| body.to_vec());
+                mended[at + 2..at + 6].copy_from_slice(b"fffd");
+                at += 6;
+            }
+            // What is escaped begins no escape.
+            (b'\\', None) => at += 2,
+            _ => at += 1,
+        }
+    }
+    mended
+}
+
+/// The surrogate whose escape begins at `at`.
+fn surrogate(body: &[u8], at: usize) -> Option<u32> {
+    let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    let code = u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    (0xD800..=0xDFFF).contains(&code).then_some(code)
+}
+
 /// A body that was cut off, and what could be read of it.
 #[derive(Debug)]
 pub struct Cut<'b> {

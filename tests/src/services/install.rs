@@ -117,6 +117,67 @@ pub fn ensure_installed(servers: &[Server]) -> Result<()> {
     )
 }
 
+/// A program that some tests need and no service does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// Checks and tests alert rules.
+    Promtool,
+    /// The browser.
+    Chromium,
+    /// Drives the browser.
+    Chromedriver,
+}
+
+impl Tool {
+    fn program(self) -> &'static str {
+        match self {
+            Self::Promtool => "promtool",
+            Self::Chromium => "chromium",
+            Self::Chromedriver => "chromedriver",
+        }
+    }
+
+    /// The package that holds it, in Debian.
+    fn package(self) -> &'static str {
+        match self {
+            Self::Promtool => "prometheus",
+            Self::Chromium => "chromium",
+            Self::Chromedriver => "chromium-driver",
+        }
+    }
+}
+
+/// Whether the tools are there, installed just now where that was possible. Where they are not, says what is missing, and
+/// that a test is skipped for it.
+///
+/// # Panics
+///
+/// Panics in CI, where nothing is to be skipped.
+#[must_use]
+pub fn has_tools(tools: &[Tool]) -> bool {
+    let missing: Vec<_> = tools
+        .iter()
+        .filter(|tool| find_program(tool.program()).is_none())
+        .map(|tool| tool.package())
+        .collect();
+    if missing.is_empty() {
+        return true;
+    }
+    let packages = missing.join(" ");
+    let reason = if find_program("apt-get").is_some() && Uid::effective().is_root() {
+        eprintln!("Installing {packages} with apt-get; this takes a minute or two.");
+        match install(&missing) {
+            Ok(()) => return true,
+            Err(error) => format!("{packages} cannot be installed: {error:#}"),
+        }
+    } else {
+        format!("missing: install them with `sudo apt-get install {packages}`")
+    };
+    assert!(variable("CI").is_none(), "{reason}");
+    eprintln!("Skipped; {reason}");
+    false
+}
+
 /// Reads a variable of the environment; an empty one counts as none.
 #[expect(
     clippy::disallowed_methods,

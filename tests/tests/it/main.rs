@@ -1,5 +1,7 @@
 //! End to end: a webhook goes in, what lands in Pipedrive and in RabbitMQ is looked at.
 
+mod alarming;
+mod checking;
 mod classes;
 mod costing;
 mod deploying;

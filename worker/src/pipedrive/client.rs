@@ -1,5 +1,6 @@
 //! The one HTTP client of Pipedrive: tokens before every call, limits and errors after it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,17 +11,19 @@ use reqwest::{Method, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use shared::config::Secret;
 use shared::domain::ids::{ActivityId, DealId, PersonId};
 use url::Url;
 
 use super::error::PipedriveError;
 use super::model::{
-    ActivityRecord, ActivityType, Answer, Created, Deal, NewPerson, Person, Refusal, SearchResult,
-    User,
+    ActivityRecord, ActivityType, Answer, Created, Deal, NewPerson, Person, Refusal, SearchItem,
+    SearchResult, User,
 };
 use crate::backoff;
 use crate::matching::Candidate;
+use crate::metrics as names;
 use crate::redis::TokenBucket;
 
 /// How often a call that a rate limit turned away is sent again while its message is held.
@@ -101,6 +104,16 @@ impl Call<'_> {
     fn is_repeatable(&self) -> bool {
         self.method == Method::GET
     }
+
+    /// Method and path, with `{id}` in place of ids: a label has few values, and tells of nobody.
+    fn endpoint(&self) -> String {
+        let generic = |segment: &str| match segment.parse::<u64>() {
+            Ok(_) => "{id}".to_owned(),
+            Err(_) => segment.to_owned(),
+        };
+        let path: Vec<String> = self.path.split('/').map(generic).collect();
+        format!("{} {}", self.method, path.join("/"))
+    }
 }
 
 impl Client {
@@ -127,7 +140,7 @@ impl Client {
         })
     }
 
-    /// People whose telephone numbers contain `term`. 20 tokens; a search.
+    /// People whose telephone numbers contain `term`. 20 tokens a page; a search.
     ///
     /// # Errors
     ///
@@ -141,12 +154,13 @@ impl Client {
             20,
         );
         call.is_search = true;
-        let found: SearchResult = self.data(call).await?;
-        let candidate = |found: super::model::SearchItem| Candidate {
+        let pages: Vec<SearchResult> = self.pages(call).await?;
+        let found = pages.into_iter().flat_map(|page| page.items);
+        let candidate = |found: SearchItem| Candidate {
             id: found.item.id,
             phones: found.item.phones.unwrap_or_default(),
         };
-        Ok(found.items.into_iter().map(candidate).collect())
+        Ok(found.map(candidate).collect())
     }
 
     /// One person. 1 token.
@@ -177,7 +191,7 @@ impl Client {
             ("sort_direction", "desc"),
             ("limit", PAGE),
         ];
-        self.list("list people", "/api/v2/persons", &query, 10)
+        self.list(get("list people", "/api/v2/persons", &query, 10))
             .await
     }
 
@@ -201,9 +215,9 @@ impl Client {
     pub async fn only_open_deal(&self, person: PersonId) -> Result<Option<DealId>, PipedriveError> {
         let person = person.to_string();
         let query = [("person_id", &*person), ("status", "open"), ("limit", "2")];
-        let deals: Vec<Deal> = self
-            .data(get("list open deals", "/api/v2/deals", &query, 10))
-            .await?;
+        let call = get("list open deals", "/api/v2/deals", &query, 10);
+        let answer: Answer<Vec<Deal>> = self.call(&call).await?;
+        let deals = answer.data.unwrap_or_default();
         match &deals[..] {
             [only] => Ok(Some(only.id)),
             _ => Ok(None),
@@ -231,7 +245,7 @@ impl Client {
         if let Some(person) = &person {
             query.push(("person_id", person));
         }
-        self.list("list activities", "/api/v2/activities", &query, 10)
+        self.list(get("list activities", "/api/v2/activities", &query, 10))
             .await
     }
 
@@ -322,26 +336,33 @@ impl Client {
         })
     }
 
-    /// All pages of a list.
-    async fn list<T: DeserializeOwned>(
-        &self,
-        operation: &'static str,
-        path: &str,
-        query: &[(&str, &str)],
-        cost: u64,
-    ) -> Result<Vec<T>, PipedriveError> {
-        let mut records = Vec::new();
+    /// All records of a list.
+    async fn list<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<Vec<T>, PipedriveError> {
+        let pages: Vec<Vec<T>> = self.pages(call).await?;
+        Ok(pages.into_iter().flatten().collect())
+    }
+
+    /// The data of all pages.
+    async fn pages<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<Vec<T>, PipedriveError> {
+        let mut pages = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let mut query = query.to_vec();
+            let mut query = call.query.to_vec();
             if let Some(cursor) = &cursor {
                 query.push(("cursor", cursor));
             }
-            let answer: Answer<Vec<T>> = self.call(&get(operation, path, &query, cost)).await?;
-            records.extend(answer.data.unwrap_or_default());
+            let page = Call {
+                query: &query,
+                path: call.path.clone(),
+                method: call.method.clone(),
+                body: None,
+                ..call
+            };
+            let answer: Answer<T> = self.call(&page).await?;
+            pages.extend(answer.data);
             cursor = answer.additional_data.and_then(|data| data.next_cursor);
             if cursor.is_none() {
-                return Ok(records);
+                return Ok(pages);
             }
         }
     }
@@ -409,11 +430,10 @@ impl Client {
                 .status()
                 .map_or_else(|| "none".to_owned(), |status| status.to_string()),
         };
-        let labels = [("operation", call.operation.to_owned()), ("status", status)];
-        metrics::counter!("bridge_pipedrive_requests_total", &labels).increment(1);
-        metrics::counter!("bridge_pipedrive_tokens_total").increment(call.cost);
-        metrics::histogram!("bridge_pipedrive_request_seconds")
-            .record(begun.elapsed().as_secs_f64());
+        let labels = [("endpoint", call.endpoint()), ("status", status)];
+        metrics::counter!(names::REQUESTS, &labels).increment(1);
+        metrics::counter!(names::TOKENS_SPENT).increment(call.cost);
+        metrics::histogram!(names::REQUEST_SECONDS).record(begun.elapsed().as_secs_f64());
         result
     }
 
@@ -436,7 +456,7 @@ impl Client {
             }
         })?;
         if !answer.status().is_success() {
-            return Err(refused(operation, answer).await);
+            return Err(refused(call, answer).await);
         }
         let status = answer.status().as_u16();
         let limits = limits(answer.headers());
@@ -446,7 +466,7 @@ impl Client {
             source: source.without_url(),
         })?;
         match serde_json::from_slice::<Answer<T>>(&body) {
-            Ok(answer) if answer.success => Ok((answer, limits)),
+            Ok(answer) if answer.success != Some(false) => Ok((answer, limits)),
             Ok(_) | Err(_) => Err(PipedriveError::Unreadable { operation, status }),
         }
     }
@@ -512,7 +532,8 @@ fn whole_seconds(time: Timestamp) -> String {
 }
 
 /// What an answer without success means.
-async fn refused(operation: &'static str, answer: Response) -> PipedriveError {
+async fn refused(call: &Call<'_>, answer: Response) -> PipedriveError {
+    let operation = call.operation;
     let status = answer.status().as_u16();
     let headers = answer.headers().clone();
     let is_page = headers
@@ -529,7 +550,7 @@ async fn refused(operation: &'static str, answer: Response) -> PipedriveError {
     }
     let body = answer.bytes().await.unwrap_or_default();
     let refusal: Refusal = serde_json::from_slice(&body).unwrap_or_default();
-    let message = presentable(&refusal.error.unwrap_or_default());
+    let message = presentable(&refusal.error.unwrap_or_default(), call);
     match status {
         429 => too_many(operation, &headers, &message),
         403 => PipedriveError::Forbidden { operation, message },
@@ -573,18 +594,49 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Pipedrive's reason without what may be personal: long numbers and addresses are masked.
-fn presentable(message: &str) -> String {
+/// Pipedrive's reason without what may be personal: long numbers, addresses, and whatever it quotes of the request.
+fn presentable(message: &str, call: &Call<'_>) -> String {
+    let sent = words_sent(call);
     let mask = |word: &str| {
         let digits = word.chars().filter(char::is_ascii_digit).count();
-        if word.contains('@') || digits > 6 {
+        if word.contains('@') || digits > 6 || words(word).any(|word| sent.contains(&word)) {
             "[…]".to_owned()
         } else {
             word.to_owned()
         }
     };
-    let words: Vec<String> = message.split_whitespace().map(mask).collect();
-    words.join(" ").chars().take(MESSAGE_MAX_CHARS).collect()
+    let masked: Vec<String> = message.split_whitespace().map(mask).collect();
+    masked.join(" ").chars().take(MESSAGE_MAX_CHARS).collect()
+}
+
+/// The words of a request's values; short ones only where they look like names, or no reason could be read any more.
+fn words_sent(call: &Call<'_>) -> HashSet<String> {
+    let mut sent = HashSet::new();
+    let mut values: Vec<Value> = call
+        .body
+        .iter()
+        .filter_map(|body| serde_json::from_slice(body).ok())
+        .collect();
+    while let Some(value) = values.pop() {
+        match value {
+            Value::Array(items) => values.extend(items),
+            Value::Object(members) => values.extend(members.into_iter().map(|(_, value)| value)),
+            Value::String(text) => {
+                let is_telling = |word: &&str| {
+                    word.chars().count() > 3 || word.chars().next().is_some_and(char::is_uppercase)
+                };
+                let parts = text.split(|c: char| !c.is_alphanumeric());
+                sent.extend(parts.filter(is_telling).map(str::to_lowercase));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    sent
+}
+
+fn words(text: &str) -> impl Iterator<Item = String> {
+    let parts = text.split(|c: char| !c.is_alphanumeric());
+    parts.filter(|part| !part.is_empty()).map(str::to_lowercase)
 }
 
 #[cfg(test)]
@@ -624,10 +676,34 @@ mod tests {
     }
 
     #[test]
+    fn an_endpoint_names_no_record() {
+        let mut call = post("x", "/api/v2/activities/4711", &(), 5);
+        call.method = Method::PATCH;
+
+        assert_eq!(call.endpoint(), "PATCH /api/v2/activities/{id}");
+        assert_eq!(
+            get("x", "/v1/users/me", &[], 2).endpoint(),
+            "GET /v1/users/me"
+        );
+    }
+
+    #[test]
     fn reasons_hold_no_numbers_and_addresses() {
-        let message =
-            presentable("phone +12025550143 of casey@example.com: 'type' is wrong, 2 more");
+        let message = presentable(
+            "phone +12025550143 of casey@example.com: 'type' is wrong, 2 more",
+            &get("x", "/", &[], 1),
+        );
         assert_eq!(message, "phone […] of […] 'type' is wrong, 2 more");
+    }
+
+    #[test]
+    fn reasons_quote_nothing_of_what_was_sent() {
+        let sent = serde_json::json!({"name": "Ann Example", "phones": [{"label": "work"}]});
+        let call = post("x", "/api/v2/persons", &sent, 5);
+
+        let message = presentable("'ann EXAMPLE': the name is not valid", &call);
+
+        assert_eq!(message, "[…] […] the name is not valid");
     }
 
     #[test]

@@ -141,6 +141,19 @@ impl PipedriveError {
         }
     }
 
+    /// Whether Pipedrive let the token in, though it did not do what was asked.
+    #[must_use]
+    pub fn lets_us_in(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreadable { .. }
+                | Self::RateLimited { .. }
+                | Self::Forbidden { .. }
+                | Self::NotFound { .. }
+                | Self::Rejected { .. }
+        )
+    }
+
     /// Whether the same call may succeed a moment later.
     pub(super) fn may_heal_at_once(&self) -> bool {
         matches!(

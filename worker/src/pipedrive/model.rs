@@ -3,11 +3,10 @@
 use serde::{Deserialize, Serialize};
 use shared::domain::ids::{ActivityId, DealId, PersonId, UserId};
 
-/// What every answer is wrapped in. Fields are read leniently: the status is the authority.
+/// What every answer is wrapped in. A 2xx counts as a success unless it says that it is none.
 #[derive(Debug, Deserialize)]
 pub(super) struct Answer<T> {
-    #[serde(default)]
-    pub success: bool,
+    pub success: Option<bool>,
     pub data: Option<T>,
     pub additional_data: Option<AdditionalData>,
 }

@@ -5,6 +5,7 @@
 
 mod epoch;
 mod idempotency;
+mod incidents;
 mod people;
 mod store;
 mod suspects;
@@ -12,6 +13,7 @@ mod token_bucket;
 
 pub use epoch::Epoch;
 pub use idempotency::{Claim, ClaimRequest, Job, Lease, LeaseError, Ledger, Step};
+pub use incidents::Incidents;
 pub use people::{People, PersonClaim, PersonLease};
 pub use store::{Facts as StoreFacts, Store, StoreError};
 pub use suspects::Suspects;

@@ -10,6 +10,7 @@ use shared::{clock, config};
 
 use super::idempotency::ms;
 use super::store::Store;
+use crate::metrics as names;
 use crate::pipedrive::{Limits, Spend, SpendError};
 
 /// Pipedrive's window of 2 seconds, and a little for requests that travel at different speeds.
@@ -67,7 +68,7 @@ impl TokenBucket {
         loop {
             let (verdict, wait_us) = self.try_take(spend).await?;
             if verdict == "taken" {
-                metrics::histogram!("bridge_token_wait_seconds").record(waited.as_secs_f64());
+                metrics::histogram!(names::TOKEN_WAIT).record(waited.as_secs_f64());
                 return Ok(());
             }
             if verdict == "spent" {
@@ -132,7 +133,7 @@ impl TokenBucket {
         let mut used = -1_i64;
         if let Some((limit, left)) = limits.requests {
             self.told_requests.store(limit, Ordering::Relaxed);
-            metrics::gauge!("bridge_pipedrive_requests_left").set(left);
+            metrics::gauge!(names::REQUESTS_LEFT).set(left);
             // What others take matters near the limit only; asking Redis after every call would cost a round trip each.
             if left <= limit / 4 {
                 used = limit.saturating_sub(left).into();
@@ -141,7 +142,7 @@ impl TokenBucket {
         let mut spent = -1_i64;
         if let Some(left) = limits.daily_left {
             #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-            metrics::gauge!("bridge_pipedrive_daily_tokens_left").set(left as f64);
+            metrics::gauge!(names::DAILY_LEFT).set(left as f64);
             if left < self.settings.daily_tokens / 4 {
                 spent =
                     i64::try_from(self.settings.daily_tokens.saturating_sub(left)).unwrap_or(-1);
@@ -171,7 +172,28 @@ impl TokenBucket {
         self.key(&format!("day:{day}"))
     }
 
-    fn until_reset(&self) -> Duration {
+    /// Tokens a day.
+    #[must_use]
+    pub fn daily_tokens(&self) -> u64 {
+        self.settings.daily_tokens
+    }
+
+    /// What all workers spent today.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer.
+    pub async fn spent_today(&self) -> Result<u64, RedisError> {
+        let spent: Option<u64> = redis::cmd("GET")
+            .arg(self.day_key())
+            .query_async(&mut self.store.connection()?)
+            .await?;
+        Ok(spent.unwrap_or(0))
+    }
+
+    /// How long until the day's tokens are new.
+    #[must_use]
+    pub fn until_reset(&self) -> Duration {
         let into_day = (clock::now().as_second() - i64::from(self.settings.daily_reset.seconds))
             .rem_euclid(DAY);
         Duration::from_secs(u64::try_from(DAY - into_day).unwrap_or(1))

@@ -1,0 +1,127 @@
+//! Whether the day's tokens will last until there are new ones. Plain functions of samples and the time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// The pace is that of the last hour: a day's calls come in waves that are longer than that.
+const HORIZON: SignedDuration = SignedDuration::from_hours(1);
+/// A pace of less than ten minutes says little about hours.
+const LEAST: SignedDuration = SignedDuration::from_mins(10);
+/// Between samples.
+const SPACING: SignedDuration = SignedDuration::from_secs(30);
+
+/// The day's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// A day's tokens.
+    pub limit: u64,
+    /// Spent since the last reset, by all workers.
+    pub spent: u64,
+    /// Spent at the next reset, at the present pace. Not known in the first minutes.
+    pub projected: Option<u64>,
+    /// Until the reset.
+    pub until_reset: Duration,
+}
+
+/// What was spent when, in the last hour.
+#[derive(Debug, Default)]
+pub struct Forecast {
+    samples: VecDeque<(Timestamp, u64)>,
+}
+
+impl Forecast {
+    /// Takes in what is spent now, and says what will be spent at the reset.
+    pub fn update(
+        &mut self,
+        limit: u64,
+        spent: u64,
+        until_reset: Duration,
+        now: Timestamp,
+    ) -> Budget {
+        // A lower count is another day's.
+        if self.samples.back().is_some_and(|(_, last)| spent < *last) {
+            self.samples.clear();
+        }
+        let is_due = |(at, _): &(Timestamp, u64)| now.duration_since(*at) >= SPACING;
+        if self.samples.back().is_none_or(is_due) {
+            self.samples.push_back((now, spent));
+        }
+        while self
+            .samples
+            .front()
+            .is_some_and(|(at, _)| now.duration_since(*at) > HORIZON)
+        {
+            self.samples.pop_front();
+        }
+        Budget {
+            limit,
+            spent,
+            projected: self.project(spent, until_reset, now),
+            until_reset,
+        }
+    }
+
+    fn project(&self, spent: u64, until_reset: Duration, now: Timestamp) -> Option<u64> {
+        let (since, then) = self.samples.front()?;
+        let observed = now.duration_since(*since);
+        if observed < LEAST {
+            return None;
+        }
+        let rest = u128::from(spent - then) * until_reset.as_millis()
+            / observed.unsigned_abs().as_millis();
+        Some(spent.saturating_add(u64::try_from(rest).unwrap_or(u64::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + second).unwrap()
+    }
+
+    #[test]
+    fn the_pace_of_the_last_hour_is_projected_to_the_reset() {
+        let mut forecast = Forecast::default();
+        let mut budget = None;
+        for minute in 0..120 {
+            // One token a minute in the first hour, ten in the second.
+            let spent = if minute < 60 {
+                minute
+            } else {
+                60 + (minute - 60) * 10
+            };
+            let rest = Duration::from_secs(6 * 3600);
+            let second = i64::try_from(minute * 60).unwrap();
+            budget = Some(forecast.update(5000, spent, rest, at(second)));
+        }
+
+        let budget = budget.unwrap();
+        assert_eq!(budget.spent, 650);
+        let projected = budget.projected.unwrap();
+        assert!((4150..=4260).contains(&projected), "{projected}");
+    }
+
+    #[test]
+    fn the_first_minutes_project_nothing() {
+        let mut forecast = Forecast::default();
+        let rest = Duration::from_secs(3600);
+
+        assert_eq!(forecast.update(100, 0, rest, at(0)).projected, None);
+        assert_eq!(forecast.update(100, 90, rest, at(599)).projected, None);
+        assert!(forecast.update(100, 90, rest, at(600)).projected.is_some());
+    }
+
+    #[test]
+    fn a_new_day_is_observed_anew() {
+        let mut forecast = Forecast::default();
+        let rest = Duration::from_secs(3600);
+        forecast.update(100, 90, rest, at(0));
+
+        assert_eq!(forecast.update(100, 2, rest, at(900)).projected, None);
+        assert_eq!(forecast.update(100, 4, rest, at(1800)).projected, Some(12));
+    }
+}

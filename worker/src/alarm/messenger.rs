@@ -1,0 +1,156 @@
+//! Delivers messages to a Slack-compatible incoming webhook. Its address is a secret, and in no log line.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use super::incident::{Incident, Notice};
+use super::rule::Rule;
+use crate::metrics as names;
+
+/// For one delivery; well below the time for which a worker has the word.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Between attempts: the first pause, and the longest.
+const PAUSES: (SignedDuration, SignedDuration) =
+    (SignedDuration::from_secs(1), SignedDuration::from_secs(60));
+
+/// Posts messages.
+#[derive(Debug)]
+pub(super) struct Messenger {
+    http: reqwest::Client,
+    url: SecretString,
+    /// Whose incidents these are.
+    who: String,
+}
+
+/// A message was not delivered.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DeliveryError {
+    #[error("nobody answers at the address of alarm.webhook_url")]
+    Unanswered(#[source] reqwest::Error),
+    #[error("the address of alarm.webhook_url answers {0}")]
+    Refused(u16),
+}
+
+impl Messenger {
+    pub(super) fn new(url: SecretString, who: String) -> reqwest::Result<Self> {
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self { http, url, who })
+    }
+
+    /// Delivers one message.
+    pub(super) async fn tell(
+        &self,
+        rule: Rule,
+        notice: Notice,
+        incident: &Incident,
+        now: Timestamp,
+    ) -> Result<(), DeliveryError> {
+        let text = text(rule, notice, incident, now, &self.who);
+        let posting = self
+            .http
+            .post(self.url.expose_secret())
+            .json(&json!({ "text": text }));
+        let outcome = match posting.send().await {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) => Err(DeliveryError::Refused(answer.status().as_u16())),
+            Err(error) => Err(DeliveryError::Unanswered(error.without_url())),
+        };
+        let result = if outcome.is_ok() {
+            "delivered"
+        } else {
+            "failed"
+        };
+        metrics::counter!(names::ALARM_DELIVERIES, "result" => result).increment(1);
+        outcome
+    }
+}
+
+/// When a delivery that failed is tried again.
+#[derive(Debug, Default)]
+pub(super) struct Delay {
+    failures: u32,
+    until: Option<Timestamp>,
+}
+
+impl Delay {
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now >= until)
+    }
+
+    pub(super) fn failed(&mut self, now: Timestamp) {
+        let (first, longest) = PAUSES;
+        let pause = first
+            .saturating_mul(1 << self.failures.min(10))
+            .min(longest);
+        self.failures = self.failures.saturating_add(1);
+        self.until = now.checked_add(pause).ok();
+    }
+}
+
+fn text(rule: Rule, notice: Notice, incident: &Incident, now: Timestamp, who: &str) -> String {
+    let minutes = now.duration_since(incident.since).as_mins();
+    match notice {
+        Notice::Raised => format!(
+            ":rotating_light: *{}* ({who})\n{}\n{}",
+            rule.title(),
+            incident.what,
+            rule.advice()
+        ),
+        Notice::Reminder => format!(
+            ":rotating_light: *{}* ({who}), for {minutes} min now\n{}\n{}",
+            rule.title(),
+            incident.what,
+            rule.advice()
+        ),
+        Notice::Recovered => format!(
+            ":white_check_mark: Over after {minutes} min: *{}* ({who})\nIt was: {}",
+            rule.title(),
+            incident.what
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + second).unwrap()
+    }
+
+    #[test]
+    fn a_message_says_what_is_wrong_and_what_to_do() {
+        let incident = Incident {
+            since: at(0),
+            seen: at(0),
+            told: None,
+            what: "2 wait in interactions.dead.".to_owned(),
+        };
+        let say = |notice, second| text(Rule::DeadLetters, notice, &incident, at(second), "bridge");
+
+        let raised = say(Notice::Raised, 0);
+        assert!(raised.contains("2 wait in interactions.dead."), "{raised}");
+        assert!(raised.contains("worker replay"), "{raised}");
+        assert!(say(Notice::Reminder, 3600).contains("for 60 min now"));
+        assert!(say(Notice::Recovered, 7200).contains("Over after 120 min"));
+    }
+
+    #[test]
+    fn pauses_between_attempts_double_up_to_a_minute() {
+        let mut delay = Delay::default();
+        assert!(delay.is_over(at(0)));
+        for (failures, pause) in [(1, 1), (2, 2), (3, 4), (7, 60), (40, 60)] {
+            while delay.failures < failures {
+                delay.failed(at(0));
+            }
+            assert!(!delay.is_over(at(pause - 1)), "{failures}");
+            assert!(delay.is_over(at(pause)), "{failures}");
+        }
+    }
+}

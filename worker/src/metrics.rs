@@ -1,0 +1,215 @@
+//! Every metric of the worker: names are spelled here only. `docs/OPERATIONS.md` lists them, and a test compares.
+
+use metrics::Unit;
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::alarm::Rule;
+use crate::gate::Closure;
+
+/// Messages processed, by outcome.
+pub const MESSAGES: &str = "bridge_worker_messages_total";
+/// Messages sent to a retry queue, by rung and reason.
+pub const RETRIES: &str = "bridge_worker_retries_total";
+/// Dead letters, by class and reason.
+pub const DEAD_LETTERS: &str = "bridge_worker_dead_letters_total";
+/// Leases that ended while their holder worked.
+pub const LEASE_LOSSES: &str = "bridge_worker_lease_losses_total";
+/// Times that consumption paused, by reason.
+pub const PAUSES: &str = "bridge_worker_pauses_total";
+/// Whether consumption is paused, by reason.
+pub const PAUSED: &str = "bridge_worker_paused";
+/// Searches for a record whose creation was not answered, by whether it was found.
+pub const RECONCILIATIONS: &str = "bridge_worker_reconciliations_total";
+/// People created.
+pub const PEOPLE_CREATED: &str = "bridge_worker_people_created_total";
+/// From a delivery to its settlement.
+pub const PROCESSING: &str = "bridge_worker_processing_seconds";
+/// From the webhook to the record.
+pub const RECEIPT_TO_RECORD: &str = "bridge_worker_receipt_to_record_seconds";
+/// From the interaction's end to its record.
+pub const END_TO_RECORD: &str = "bridge_worker_end_to_record_seconds";
+/// Messages waiting, by queue.
+pub const QUEUE_MESSAGES: &str = "bridge_queue_messages";
+/// Age of the oldest message, by queue.
+pub const QUEUE_OLDEST: &str = "bridge_queue_oldest_seconds";
+/// When the queues were last looked at.
+pub const QUEUES_SEEN: &str = "bridge_queue_survey_timestamp_seconds";
+/// Requests to Pipedrive, by endpoint and status.
+pub const REQUESTS: &str = "bridge_pipedrive_requests_total";
+/// Duration of requests to Pipedrive.
+pub const REQUEST_SECONDS: &str = "bridge_pipedrive_request_seconds";
+/// Tokens that this process spent.
+pub const TOKENS_SPENT: &str = "bridge_pipedrive_tokens_spent_total";
+/// How long requests waited for tokens.
+pub const TOKEN_WAIT: &str = "bridge_pipedrive_token_wait_seconds";
+/// What Pipedrive said is left of the requests in 2 seconds.
+pub const REQUESTS_LEFT: &str = "bridge_pipedrive_requests_left";
+/// What Pipedrive said is left of the day's tokens.
+pub const DAILY_LEFT: &str = "bridge_pipedrive_daily_tokens_left";
+/// The day's tokens.
+pub const DAILY_LIMIT: &str = "bridge_pipedrive_daily_tokens_limit";
+/// What all workers spent of them.
+pub const DAILY_SPENT: &str = "bridge_pipedrive_daily_tokens_spent";
+/// What they will have spent at the reset.
+pub const DAILY_PROJECTED: &str = "bridge_pipedrive_daily_tokens_projected";
+/// Whether an alarm rings, by alarm.
+pub const ALARM_FIRING: &str = "bridge_alarm_firing";
+/// Attempts to deliver an alarm, by result.
+pub const ALARM_DELIVERIES: &str = "bridge_alarm_deliveries_total";
+/// Alarms not delivered yet.
+pub const ALARM_UNDELIVERED: &str = "bridge_alarm_undelivered";
+
+const OUTCOMES: [&str; 8] = [
+    "created",
+    "updated",
+    "unchanged",
+    "deleted",
+    "duplicate",
+    "retried",
+    "parked",
+    "dead_lettered",
+];
+/// What is dead-lettered at once. What is first retried appears as `exhausted` with the reason it was retried for.
+const DEATHS: [(&str, &str); 6] = [
+    ("permanent", "pipedrive_forbidden"),
+    ("permanent", "pipedrive_rejected"),
+    ("permanent", "not_ours"),
+    ("poison", "unrecognised"),
+    ("poison", "panicked"),
+    ("poison", "killed_the_worker"),
+];
+
+/// Describes all, and lets those whose labels are known begin at zero: a counter that appears with its first count hides
+/// that count from `increase()`. Takes the handle as the proof that there is a recorder.
+pub fn register(_recorder: &PrometheusHandle) {
+    describe_counters();
+    describe_histograms();
+    describe_gauges();
+    for outcome in OUTCOMES {
+        metrics::counter!(MESSAGES, "outcome" => outcome).increment(0);
+    }
+    for (class, reason) in DEATHS {
+        metrics::counter!(DEAD_LETTERS, "class" => class, "reason" => reason).increment(0);
+    }
+    for reason in Closure::LABELS {
+        metrics::counter!(PAUSES, "reason" => reason).increment(0);
+    }
+    for found in ["true", "false"] {
+        metrics::counter!(RECONCILIATIONS, "found" => found).increment(0);
+    }
+    for result in ["delivered", "failed"] {
+        metrics::counter!(ALARM_DELIVERIES, "result" => result).increment(0);
+    }
+    for name in [LEASE_LOSSES, PEOPLE_CREATED, TOKENS_SPENT] {
+        metrics::counter!(name).increment(0);
+    }
+    for rule in Rule::ALL {
+        metrics::gauge!(ALARM_FIRING, "alarm" => rule.name()).set(0);
+    }
+    metrics::gauge!(ALARM_UNDELIVERED).set(0);
+    // As the gate is until Redis was reached.
+    set_paused(Some("redis"));
+}
+
+/// Tells for which reason consumption is paused, if any.
+pub fn set_paused(label: Option<&'static str>) {
+    for reason in Closure::LABELS {
+        let is_paused = label == Some(reason);
+        metrics::gauge!(PAUSED, "reason" => reason).set(u8::from(is_paused));
+    }
+}
+
+fn describe_counters() {
+    let counters = [
+        (MESSAGES, "Messages processed, by outcome"),
+        (
+            RETRIES,
+            "Messages sent to a retry queue, by delay (the rung) and reason",
+        ),
+        (DEAD_LETTERS, "Messages dead-lettered, by class and reason"),
+        (
+            LEASE_LOSSES,
+            "Leases that expired or were lost while their holder worked",
+        ),
+        (PAUSES, "Times that consumption paused, by reason"),
+        (
+            RECONCILIATIONS,
+            "Searches for a record whose creation was not answered, by whether it was found",
+        ),
+        (PEOPLE_CREATED, "People created in Pipedrive"),
+        (
+            REQUESTS,
+            "Requests to Pipedrive, by endpoint and HTTP status (none: no answer)",
+        ),
+        (
+            TOKENS_SPENT,
+            "Tokens of Pipedrive's daily budget that this process spent",
+        ),
+        (
+            ALARM_DELIVERIES,
+            "Attempts to deliver a message of the alarm, by result",
+        ),
+    ];
+    for (name, help) in counters {
+        metrics::describe_counter!(name, help);
+    }
+}
+
+fn describe_histograms() {
+    let histograms = [
+        (PROCESSING, "Time from a delivery to its settlement"),
+        (
+            RECEIPT_TO_RECORD,
+            "Time from a webhook's receipt to its record in Pipedrive, waits and retries included",
+        ),
+        (
+            END_TO_RECORD,
+            "Time from an interaction's end to its activity in Pipedrive, waits and retries included",
+        ),
+        (REQUEST_SECONDS, "Duration of a request to Pipedrive"),
+        (TOKEN_WAIT, "Time that a request waited for tokens"),
+    ];
+    for (name, help) in histograms {
+        metrics::describe_histogram!(name, Unit::Seconds, help);
+    }
+}
+
+fn describe_gauges() {
+    let gauges = [
+        (PAUSED, "1 while consumption is paused, by reason"),
+        (
+            QUEUE_MESSAGES,
+            "Messages that wait in a queue, those that a worker holds left out",
+        ),
+        (
+            QUEUE_OLDEST,
+            "Estimated age of the oldest message that waits in a queue",
+        ),
+        (
+            QUEUES_SEEN,
+            "Unix time at which the queues were last looked at",
+        ),
+        (
+            REQUESTS_LEFT,
+            "Requests left in the present 2 seconds, as Pipedrive told it last",
+        ),
+        (
+            DAILY_LEFT,
+            "Tokens left of Pipedrive's daily budget, as Pipedrive told it last",
+        ),
+        (DAILY_LIMIT, "Tokens a day, as configured"),
+        (DAILY_SPENT, "Tokens that all workers spent today"),
+        (
+            DAILY_PROJECTED,
+            "Tokens that will have been spent at the reset, at the pace of the last hour",
+        ),
+        (ALARM_FIRING, "1 while an alarm rings, by alarm"),
+        (
+            ALARM_UNDELIVERED,
+            "Messages of the alarm that are not delivered yet",
+        ),
+    ];
+    for (name, help) in gauges {
+        metrics::describe_gauge!(name, help);
+    }
+}
