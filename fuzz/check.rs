@@ -1,12 +1,14 @@
 //! What holds for any body whatsoever. The fuzz target runs it on what libFuzzer invents, a test of `shared` on the
 //! committed corpus, and its property tests on bodies that are nearly right.
 
+use lapin::BasicProperties;
 use shared::broker::message::{self, Envelope};
 use shared::broker::stored;
-use shared::domain::event::{Event, Filter, Recognised, recognise};
+use shared::domain::event::{Event, Filter, Kind, Recognised, Unrecognised, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::{Party, Region, is_same, read_party};
+use shared::domain::salvage::Cut;
 
 /// Half of the largest frame: properties and headers must fit into one with room to spare, or the broker closes the
 /// connection.
@@ -18,25 +20,75 @@ const PROPERTIES_MAX_BYTES: usize = 16 * 1024;
 ///
 /// When something does not hold.
 pub fn check(body: &[u8]) {
-    for topic in [
+    let long = "x".repeat(2 * PROPERTIES_MAX_BYTES);
+    let topics = [
         None,
         Some("customer.end"),
         Some("wrapup"),
         Some("{id}.acd.start"),
-    ] {
-        match recognise(body, topic, &Filter::everything()) {
-            Ok(Recognised::Event(event)) => check_event(&event, body),
-            Ok(Recognised::Ignored(ignored)) => assert!(!ignored.to_string().is_empty()),
-            Err(error) => assert!(!error.to_string().is_empty()),
+        Some(long.as_str()),
+    ];
+    for topic in topics {
+        check_recognised(body, topic, recognise(body, topic, &Filter::everything()));
+        let cut = Cut::of(body);
+        if let Some(cut) = &cut {
+            let recognised = cut.recognise(topic, &Filter::everything());
+            check_recognised(body, topic, recognised);
+            check_fragment(cut, topic);
         }
     }
 }
 
+fn check_recognised(
+    body: &[u8],
+    topic: Option<&str>,
+    recognised: Result<Recognised<'_>, Unrecognised>,
+) {
+    match recognised {
+        Ok(Recognised::Event(event)) => check_event(&event, body),
+        Ok(Recognised::Ignored(ignored)) => assert!(!ignored.to_string().is_empty(), "{topic:?}"),
+        Err(error) => assert!(!error.to_string().is_empty(), "{topic:?}"),
+    }
+}
+
+/// A body that was cut off and tells no event can be published as such.
+fn check_fragment(cut: &Cut<'_>, topic: Option<&str>) {
+    let interaction = cut.interaction();
+    let received = "2026-03-10T14:12:48.123456Z".parse().expect("a time");
+    let traceparent = "00-0af7-b7ad-01";
+    check_properties(&message::accept_unrecognised(
+        interaction.as_ref(),
+        topic,
+        received,
+        traceparent,
+        "ingest",
+    ));
+}
+
+/// They fit into a frame, and are the same when they come out of the spool.
+fn check_properties(properties: &BasicProperties) {
+    let json = stored::to_json(properties).expect("properties can be stored");
+    let size = json.len();
+    assert!(size < PROPERTIES_MAX_BYTES, "{size} bytes of properties");
+    let again = stored::from_json(&json).expect("and read back");
+    assert_eq!(again, *properties);
+}
+
+/// As the worker does it.
+fn recognise_again<'b>(body: &'b [u8], cut: Option<&'b Cut<'b>>, kind: Kind) -> Recognised<'b> {
+    let topic = Some(kind.as_str());
+    let recognised = match cut {
+        Some(cut) => cut.recognise(topic, &Filter::everything()),
+        None => recognise(body, topic, &Filter::everything()),
+    };
+    recognised.expect("what ingest recognised is recognised again")
+}
+
 fn check_event(event: &Event<'_>, body: &[u8]) {
     // The worker recognises what ingest recognised, by the topic that travels beside the body.
-    let again = recognise(body, Some(event.kind.as_str()), &Filter::everything());
-    let Ok(Recognised::Event(again)) = again else {
-        panic!("recognised as {event:?}, then {again:?}");
+    let cut = Cut::of(body);
+    let Recognised::Event(again) = recognise_again(body, cut.as_ref(), event.kind) else {
+        panic!("recognised as {event:?}, then ignored");
     };
     assert_eq!(
         (&again.interaction, &again.key, again.kind, &again.channel),
@@ -45,13 +97,7 @@ fn check_event(event: &Event<'_>, body: &[u8]) {
 
     let received = "2026-03-10T14:12:48.123456Z".parse().expect("a time");
     let properties = message::accept(event, received, "00-0af7-b7ad-01", "ingest");
-    let json = stored::to_json(&properties).expect("properties can be stored");
-    assert_eq!(stored::from_json(&json).expect("and read back"), properties);
-    assert!(
-        json.len() < PROPERTIES_MAX_BYTES,
-        "{} bytes of properties",
-        json.len()
-    );
+    check_properties(&properties);
     assert_eq!(Envelope::read(&properties).received_at, Some(received));
 
     let facts = Facts::of(event, received);

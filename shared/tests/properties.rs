@@ -229,10 +229,11 @@ fn is_number(number: &E164, region: Option<Region>) -> bool {
     matches!(read_party(Some(number.as_str()), region), Party::Number(read) if read == *number)
 }
 
+/// What is made of a part is tested at every byte where it is made; here it is followed further, which takes longer.
 #[test]
-fn every_sample_cut_off_at_any_byte_is_recognised_or_refused() {
+fn every_sample_cut_off_at_many_places_is_recognised_or_refused() {
     for sample in samples() {
-        for length in 0..sample.len() {
+        for length in (0..sample.len()).step_by(13) {
             check::check(&sample[..length]);
         }
     }

@@ -126,7 +126,12 @@ impl Spool {
     /// What is in it.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.status.borrow().clone()
+        let mut status = self.status.borrow().clone();
+        // Its thread ended: whatever it said last, it takes nothing more.
+        if self.status.has_changed().is_err() {
+            status.trouble = Some(closed());
+        }
+        status
     }
 
     /// How much it may hold.
@@ -158,12 +163,15 @@ impl Spool {
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, SpoolError> {
-        let closed = || SpoolError::Failed("it is closed".to_owned());
         let (reply, answer) = oneshot::channel();
         let asked = self.commands.send(command(reply)).await;
         asked.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())
     }
+}
+
+fn closed() -> SpoolError {
+    SpoolError::Failed("it is closed".to_owned())
 }
 
 impl fmt::Debug for Spool {

@@ -36,6 +36,7 @@ async fn many_at_once_are_all_kept_and_all_found_after_the_close() {
     spool.close().await;
     let late = spool.append(record("late".to_owned())).await;
     assert!(matches!(late, Err(SpoolError::Failed(_))), "{late:?}");
+    assert_eq!(spool.status().trouble, late.err());
     let anew = Spool::open_at(&file, 1 << 20).unwrap();
     let kept = anew.oldest(0, 1000).await.unwrap();
     let bodies: BTreeSet<_> = kept.iter().map(|stored| stored.body.clone()).collect();

@@ -16,6 +16,10 @@ const PERSISTENT: u8 = 2;
 /// The longest detail of a failure that is kept, in characters.
 const DETAIL_MAX_CHARS: usize = 500;
 
+/// The longest topic that is kept, in characters. The sender may give any, and a header that does not fit into a frame
+/// costs the connection.
+const TOPIC_MAX_CHARS: usize = 200;
+
 /// Headers of accepted events.
 mod accepted {
     pub const SCHEMA: &str = "x-schema";
@@ -101,7 +105,8 @@ pub fn accept_unrecognised(
     let mut headers = accepted_headers(received_at, traceparent);
     put(&mut headers, accepted::PARTIAL, TRUNCATED);
     if let Some(topic) = topic {
-        put(&mut headers, accepted::EVENT, topic);
+        let topic: String = topic.chars().take(TOPIC_MAX_CHARS).collect();
+        put(&mut headers, accepted::EVENT, &topic);
     }
     let mut properties = accepted_properties(received_at, traceparent, app_id);
     if let Some(id) = interaction {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use bridge_tests::app::{PATIENCE, TestApp, call, sample};
 use bridge_tests::services::{Publication, wait_until};
+use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 use shared::broker::{message, topology};
 use shared::domain::ids::InteractionId;
@@ -93,16 +94,18 @@ async fn restore_record(app: &TestApp, name: &str, changes: &[(&str, &str)]) {
 async fn every_message_of_every_schema_is_recorded_by_todays_worker() {
     let messages = messages();
     assert!(messages.len() >= 13, "{} fixtures", messages.len());
-    for (path, message) in messages {
+    // Each in a bridge of its own: several tell the same interaction.
+    let processed = messages.iter().map(async |(path, message)| {
         let app = TestApp::spawn().await;
         app.pipedrive.add_person("Casey Customer", &[CALLER]);
-
-        publish(&app, &message).await;
-
         println!("{}", path.display());
+
+        publish(&app, message).await;
+
         app.wait_for_activities(1).await;
         app.wait_for_dead_letters(0).await;
-    }
+    });
+    join_all(processed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
