@@ -21,7 +21,8 @@ pub struct Epoch {
 pub(super) struct Evidence {
     /// Which run of Redis it is.
     pub run: String,
-    /// Whether each write is on disk before it is answered (`appendfsync always`): then a restart loses nothing.
+    /// Whether a restart loses nothing: each write is on disk before it is answered (`appendfsync always`), and the
+    /// server is not a replica that was promoted.
     pub survives_restarts: bool,
 }
 

@@ -152,7 +152,7 @@ impl Store {
         let () = probe.query_async(&mut connection).await?;
         let evidence = Evidence {
             run: info_field(&info, "run_id").unwrap_or_default(),
-            survives_restarts: facts.persistence == Persistence::EachWrite,
+            survives_restarts: facts.persistence == Persistence::EachWrite && !was_replica(&info),
         };
         Ok((connection, facts, evidence))
     }
@@ -227,6 +227,11 @@ fn facts(info: &str, appendfsync: Option<&str>) -> Facts {
         },
         version: info_field(info, "redis_version").unwrap_or_default(),
     }
+}
+
+/// Whether the server was promoted from a replica, which may have lagged behind: only then it has a second replication id.
+fn was_replica(info: &str) -> bool {
+    info_field(info, "master_replid2").is_some_and(|id| id.chars().any(|digit| digit != '0'))
 }
 
 fn info_field(info: &str, name: &str) -> Option<String> {
