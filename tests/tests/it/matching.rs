@@ -3,12 +3,18 @@
 use bridge_tests::app::{TestApp, call, sample};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_caller_becomes_one_person_however_many_calls_come_at_once() {
+async fn an_unknown_caller_becomes_one_person_however_many_calls_come_at_once_in_whatever_form() {
     let app = TestApp::spawn().await;
     app.pipedrive
         .set_search_lag(std::time::Duration::from_secs(30));
 
-    let calls = (0..12).map(|n| app.post(call(&format!("call-{n}"), "+15550123456")));
+    let forms = [
+        "+15550123456",
+        "(555) 012-3456",
+        "tel:+1-555-012-3456;ext=2",
+        "1 555 012 3456",
+    ];
+    let calls = (0..12).map(|n| app.post(call(&format!("call-{n}"), forms[n % forms.len()])));
     for answer in futures_util::future::join_all(calls).await {
         answer.assert_accepted();
     }
