@@ -14,7 +14,7 @@ use crate::metrics as names;
 use crate::pipedrive::{Limits, Spend, SpendError};
 
 /// Pipedrive's window of 2 seconds, and a little for requests that travel at different speeds.
-const WINDOW: Duration = Duration::from_millis(2_100);
+const WINDOW: Duration = Duration::from_millis(2_200);
 /// The longest that a held message waits for tokens: longer ones wait in a queue.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// A pause longer than any burst lasts: 10 s is the most that a burst pauses for.
