@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use shared::clock;
 use shared::domain::facts::Facts;
-use shared::domain::ids::{ActivityId, DealId, sha256_hex};
+use shared::domain::ids::{ActivityId, DealId, PersonId, sha256_hex};
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
 use shared::kill_point::{self, KillPoint};
 
 use crate::failure::Failure;
 use crate::metrics as names;
-use crate::person::{CLOCK_SKEW, wait_since};
-use crate::pipedrive::{Client, PipedriveError};
+use crate::person::{CLOCK_SKEW, latest_end, wait_since};
+use crate::pipedrive::{ActivityRecord, Client, PipedriveError};
 use crate::record::{self, Activity, Attachment, Participant, Style};
 use crate::redis::{Job, Lease, Step};
 
@@ -146,19 +147,20 @@ impl Recorder {
                 // Somebody whom Redis forgot may be about to write.
                 wait_since(lease.epoch_began(), self.in_flight)?;
                 let earliest = job.facts.values().map(Facts::earliest).min();
-                (attachment.person(), earliest.unwrap_or(interaction.started))
+                let known = match attachment {
+                    Attachment::Person(person) => Some(*person),
+                    Attachment::NewPerson(_) | Attachment::Nobody | Attachment::Shared(_) => None,
+                };
+                (known, earliest.unwrap_or(interaction.started))
             }
             Step::Intent(at) => {
                 wait_since(at, self.settle_time)?;
-                (job.person, at)
+                // The person may have been merged since: what was written in these moments is looked through whole.
+                (None, at)
             }
         };
         let since = since.checked_sub(CLOCK_SKEW).unwrap_or(since);
-        let activities = self.client.activities_since(person, since).await?;
-        let is_ours = |note: &str| record::is_marked(note, &interaction.id);
-        let found = activities
-            .into_iter()
-            .find(|activity| activity.note.as_deref().is_some_and(is_ours));
+        let found = self.find(interaction, person, since).await?;
         metrics::counter!(names::RECONCILIATIONS, "found" => found.is_some().to_string())
             .increment(1);
         let Some(found) = found else { return Ok(None) };
@@ -166,6 +168,28 @@ impl Recorder {
             job.inherited = found.note;
         }
         Ok(Some(found.id))
+    }
+
+    /// Looks for the activity of an interaction: with the person first, which is a short list, then with everybody, for
+    /// it may be with somebody else, or with nobody.
+    async fn find(
+        &self,
+        interaction: &Interaction,
+        person: Option<PersonId>,
+        since: Timestamp,
+    ) -> Result<Option<ActivityRecord>, Failure> {
+        let is_ours = |activity: &ActivityRecord| {
+            let note = activity.note.as_deref();
+            note.is_some_and(|note| record::is_marked(note, &interaction.id))
+        };
+        if person.is_some() {
+            let theirs = self.client.activities_since(person, since).await?;
+            if let Some(found) = theirs.into_iter().find(is_ours) {
+                return Ok(Some(found));
+            }
+        }
+        let all = self.client.activities_since(None, since).await?;
+        Ok(all.into_iter().find(is_ours))
     }
 
     async fn create(
@@ -177,7 +201,10 @@ impl Recorder {
     ) -> Result<Recorded, Failure> {
         lease.renew().await?;
         activity.deal_id = self.deal(attachment).await?;
-        lease.intend_activity(job, clock::now()).await?;
+        let request_timeout = self.in_flight.saturating_sub(self.settle_time);
+        lease
+            .intend_activity(job, latest_end(request_timeout))
+            .await?;
         kill_point::reach(KillPoint::ActivityIntended).await;
         match self.client.create_activity(&activity).await {
             Ok(id) => Ok(Recorded::Created(id)),
@@ -201,7 +228,6 @@ impl Recorder {
         activity: Activity,
         attachment: &Attachment,
     ) -> Result<Recorded, Failure> {
-        lease.renew().await?;
         let moves = job.person != attachment.person();
         let deal_id = if moves {
             self.deal(attachment).await?
@@ -220,14 +246,18 @@ impl Recorder {
             participants: moves.then_some(&*activity.participants),
             deal_id,
         };
+        // It may take effect late, and undo what another event adds meanwhile: that one has to wait. Written down before,
+        // since afterwards nobody may be left to do so.
+        let request_timeout = self.in_flight.saturating_sub(self.settle_time);
+        lease
+            .doubt_update(Some(latest_end(request_timeout)))
+            .await?;
         match self.client.update_activity(id, &update).await {
             Ok(()) => Ok(Recorded::Updated(id)),
             Err(PipedriveError::NotFound { .. }) => Ok(Recorded::Deleted(id)),
             Err(error) => {
-                if error.outcome_is_unknown() {
-                    // It may take effect late, and undo what another event adds meanwhile: that one has to wait.
-                    lease.doubt_update(clock::now()).await?;
-                }
+                let doubted = error.outcome_is_unknown().then(clock::now);
+                lease.doubt_update(doubted).await?;
                 Err(error.into())
             }
         }

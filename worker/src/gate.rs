@@ -1,7 +1,10 @@
 //! Whether messages are consumed at present. Where every message would fail alike, none is taken from the queue.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use shared::clock;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -81,6 +84,8 @@ impl Closure {
 #[derive(Clone, Debug)]
 pub struct Gate {
     state: watch::Sender<Option<Closure>>,
+    /// Somebody found Redis wanting since the gatekeeper looked last.
+    redis_failed: Arc<AtomicBool>,
 }
 
 impl Gate {
@@ -89,13 +94,29 @@ impl Gate {
     pub fn new() -> Self {
         Self {
             state: watch::Sender::new(Some(Closure::Redis)),
+            redis_failed: Arc::default(),
         }
     }
 
-    /// Closes; the last reason counts.
+    /// Closes. The last reason counts, but a failure of Redis does not hide that Pipedrive turned us away: Redis is
+    /// looked at in any case.
     pub fn close(&self, why: Closure) {
-        let was_open = self.state.send_replace(Some(why)).is_none();
-        names::set_paused(Some(why.label()));
+        if why == Closure::Redis {
+            self.redis_failed.store(true, Ordering::SeqCst);
+        }
+        let mut was_open = false;
+        let is_new = self.state.send_if_modified(|state| {
+            was_open = state.is_none();
+            let is_hidden = why == Closure::Redis && state.is_some();
+            let is_new = !is_hidden && *state != Some(why);
+            if is_new {
+                *state = Some(why);
+            }
+            is_new
+        });
+        if is_new {
+            names::set_paused(Some(why.label()));
+        }
         if was_open {
             metrics::counter!(names::PAUSES, "reason" => why.label()).increment(1);
             tracing::error!(
@@ -135,10 +156,21 @@ impl Gate {
         drop(reached);
     }
 
-    fn open(&self) {
-        self.state.send_replace(None);
-        names::set_paused(None);
-        tracing::info!("Consumption goes on");
+    /// Opens, unless it was closed for another reason meanwhile. Tells whether it is open.
+    fn open(&self, healed: Closure) -> bool {
+        let is_open = !self.redis_failed.load(Ordering::SeqCst)
+            && self.state.send_if_modified(|state| {
+                let is_the_same = *state == Some(healed);
+                if is_the_same {
+                    *state = None;
+                }
+                is_the_same
+            });
+        if is_open {
+            names::set_paused(None);
+            tracing::info!("Consumption goes on");
+        }
+        is_open
     }
 }
 
@@ -177,43 +209,59 @@ impl Gatekeeper {
     /// Waits for the gate to close, and once that healed, opens it.
     async fn tend(&self) {
         self.gate.closed().await;
-        // Whoever found Redis wanting holds a connection that is of no use any more.
-        if self.gate.closure() == Some(Closure::Redis) {
-            self.store.disconnect();
-        }
-        let since = clock::now();
+        let mut tended: Option<(Closure, Timestamp)> = None;
         while let Some(closure) = self.gate.closure() {
-            if self.has_healed(closure, since).await {
-                self.gate.open();
-                return;
+            // Another reason, or another attempt after Cloudflare, has a time of its own.
+            let since = match tended {
+                Some((known, since)) if known == closure => since,
+                _ => clock::now(),
+            };
+            tended = Some((closure, since));
+            if self.is_redis_well().await {
+                match self.has_healed(closure, since).await {
+                    Healing::Done if self.gate.open(closure) => return,
+                    Healing::Done | Healing::Waiting => {}
+                    Healing::TurnedAway => tended = None,
+                }
             }
             tokio::time::sleep(self.interval(closure)).await;
         }
     }
 
-    async fn has_healed(&self, closure: Closure, since: jiff::Timestamp) -> bool {
-        if !self.store.is_connected()
-            && let Err(error) = self
-                .store
-                .connect(async || self.installation.is_first().await)
-                .await
-        {
-            tracing::warn!(error = chain(&error), "Redis cannot be used yet");
-            return false;
+    /// Whether Redis is connected; connects it. Whoever found it wanting holds a connection that is of no use any more.
+    async fn is_redis_well(&self) -> bool {
+        if self.gate.redis_failed.swap(false, Ordering::SeqCst) {
+            self.store.disconnect();
         }
+        if self.store.is_connected() {
+            return true;
+        }
+        let connecting = self
+            .store
+            .connect(async || self.installation.is_first().await);
+        match connecting.await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "Redis cannot be used yet");
+                false
+            }
+        }
+    }
+
+    async fn has_healed(&self, closure: Closure, since: Timestamp) -> Healing {
         let elapsed = clock::now().duration_since(since).unsigned_abs();
         match closure {
-            Closure::Redis => true,
             // `users/me` may be let through where the rest is not: only time tells.
-            Closure::Blocked if elapsed < BLOCKED_INTERVAL => false,
+            Closure::Blocked if elapsed < BLOCKED_INTERVAL => Healing::Waiting,
             Closure::Unauthorized { .. } | Closure::Blocked => match self.client.probe().await {
                 Err(error) if !error.lets_us_in() => {
                     tracing::warn!(error = chain(&error), "Pipedrive does not let us in yet");
-                    false
+                    Healing::TurnedAway
                 }
-                Ok(_) | Err(_) => true,
+                Ok(_) | Err(_) => Healing::Done,
             },
-            Closure::BudgetSpent { wait } => elapsed >= wait,
+            Closure::BudgetSpent { wait } if elapsed < wait => Healing::Waiting,
+            Closure::Redis | Closure::BudgetSpent { .. } => Healing::Done,
         }
     }
 
@@ -223,4 +271,14 @@ impl Gatekeeper {
             Closure::Unauthorized { .. } => self.probe_interval,
         }
     }
+}
+
+/// How far something that closed the gate has healed.
+enum Healing {
+    /// All the way.
+    Done,
+    /// It takes its time.
+    Waiting,
+    /// Pipedrive was asked, and let nobody in.
+    TurnedAway,
 }

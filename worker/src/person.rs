@@ -59,7 +59,7 @@ impl PersonFinder {
                     if self.still_has(person, number).await? {
                         return Ok(Attachment::Person(person));
                     }
-                    self.people.forget(number).await?;
+                    self.people.forget(number, person).await?;
                 }
                 PersonClaim::EpochChanged => return Err(Failure::EpochChanged),
                 PersonClaim::Busy(_) => match pauses.next() {
@@ -187,7 +187,9 @@ impl PersonFinder {
             name: name.map_or_else(|| number.as_str().to_owned(), record::one_line),
             phones: vec![phone],
         };
-        lease.intend(clock::now()).await?;
+        lease
+            .intend(latest_end(self.in_flight.saturating_sub(self.settle_time)))
+            .await?;
         kill_point::reach(KillPoint::PersonIntended).await;
         match self.client.create_person(&person).await {
             Ok(id) => {
@@ -212,14 +214,19 @@ impl PersonFinder {
 
 /// An error while less than `wait` has passed since `moment`.
 pub(crate) fn wait_since(moment: Timestamp, wait: Duration) -> Result<(), Failure> {
-    let passed = clock::now()
-        .duration_since(moment)
-        .max(SignedDuration::ZERO)
-        .unsigned_abs();
-    match wait.checked_sub(passed) {
-        Some(rest) if !rest.is_zero() => Err(Failure::Unsettled(rest)),
+    let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+    let rest = wait.saturating_sub(clock::now().duration_since(moment));
+    match Duration::try_from(rest) {
+        Ok(rest) if !rest.is_zero() => Err(Failure::Unsettled(rest)),
         _ => Ok(()),
     }
+}
+
+/// When a request that begins now has surely ended. Written down as the time of an intent, so that a crash, or a second
+/// note that is not written, never makes it look older than it is.
+pub(crate) fn latest_end(request_timeout: Duration) -> Timestamp {
+    let now = clock::now();
+    now.checked_add(request_timeout).unwrap_or(now)
 }
 
 fn values(phones: Option<Vec<Phone>>) -> Vec<String> {

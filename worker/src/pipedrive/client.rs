@@ -336,10 +336,10 @@ impl Client {
                 .map_err(|error| error.during(call.operation))?;
             match self.send(call).await {
                 Ok((answer, limits)) => {
-                    self.bucket
-                        .learn(limits)
-                        .await
-                        .map_err(PipedriveError::Bucket)?;
+                    // What was done is done: that the bucket could not be corrected must not hide it.
+                    if let Err(error) = self.bucket.learn(limits).await {
+                        tracing::debug!(%error, "The token bucket was not corrected");
+                    }
                     return Ok(answer);
                 }
                 Err(PipedriveError::RateLimited { wait, .. })

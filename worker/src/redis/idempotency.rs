@@ -294,19 +294,16 @@ impl Lease {
         .await
     }
 
-    /// Writes down that an update was sent whose answer was lost.
+    /// Writes down until when an update is under way whose effect may come late, or that none is.
     ///
     /// # Errors
     ///
     /// When the lease is lost, or Redis does not answer.
-    pub async fn doubt_update(&self, now: Timestamp) -> Result<(), LeaseError> {
-        let now = now.as_millisecond().to_string();
-        self.step(
-            &[("doubted", &now)],
-            self.duration,
-            self.store.settings().open_ttl,
-        )
-        .await
+    pub async fn doubt_update(&self, until: Option<Timestamp>) -> Result<(), LeaseError> {
+        let until = until.map(|until| until.as_millisecond().to_string());
+        let fields = [("doubted", until.as_deref().unwrap_or_default())];
+        self.step(&fields, self.duration, self.store.settings().open_ttl)
+            .await
     }
 
     /// Since when Redis is known to remember everything.

@@ -92,18 +92,18 @@ impl People {
         })
     }
 
-    /// Forgets a person that turned out not to have the number, or not to exist.
+    /// Forgets `person`, who turned out not to have the number, or not to exist. Whom another worker found meanwhile is
+    /// kept.
     ///
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn forget(&self, number: &E164) -> Result<(), RedisError> {
+    pub async fn forget(&self, number: &E164, person: PersonId) -> Result<(), RedisError> {
         let [key, _] = self.keys(number);
-        redis::cmd("HDEL")
-            .arg(key)
-            .arg("id")
-            .query_async(&mut self.store.connection()?)
-            .await
+        let script = Script::new(include_str!("scripts/forget_person.lua"));
+        let mut call = script.prepare_invoke();
+        call.key(key).arg(person.0);
+        call.invoke_async(&mut self.store.connection()?).await
     }
 
     fn keys(&self, number: &E164) -> [String; 2] {

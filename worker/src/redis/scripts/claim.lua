@@ -11,7 +11,8 @@ redis.call('HSETNX', KEYS[1], 'f:' .. ARGV[4], ARGV[5])
 if known == 0 then
   redis.call('HSET', KEYS[1], 'id', ARGV[8], 'schema', ARGV[9], 'epoch', ARGV[6], 'clean', ARGV[7])
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+-- What is finished already is remembered for longer.
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 
 local fence
 if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
