@@ -4,6 +4,7 @@
 
 mod deploy;
 mod forgotten;
+mod interleaving;
 mod late;
 mod points;
 mod poison;
