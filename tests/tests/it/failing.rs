@@ -130,20 +130,89 @@ async fn an_expired_token_pauses_consumption_and_a_good_one_resumes_it() {
     app.wait_for_dead_letters(0).await;
 }
 
+/// Waits until the worker says that the day's tokens are spent.
+async fn wait_for_a_spent_day(app: &TestApp) {
+    let ready = format!("{}/health/ready", app.worker_url());
+    wait_until(
+        "a worker that is not ready",
+        Duration::from_secs(20),
+        async || {
+            let (status, body) = app.get(&ready).await;
+            anyhow::ensure!(
+                status == 503 && body.contains("tokens are spent"),
+                "{status} {body}"
+            );
+            Ok(())
+        },
+    )
+    .await
+    .expect("it pauses");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spent_day_pauses_consumption_and_costs_no_attempt() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::builder()
+        .set("BRIDGE__RETRY__DELAYS", "1s,1h")
+        .spawn()
+        .await;
     app.pipedrive
         .add_person("Casey Customer", &["+12025550143"]);
-    let spent = Fault::daily_budget_exceeded(Duration::from_secs(3));
+    let spent = Fault::daily_budget_exceeded(Duration::from_secs(20));
     app.pipedrive
         .add_fault(FaultRule::once("GET", "/api/v2/persons/search", spent));
 
     app.post(call("call-1", "+12025550143"))
         .await
         .assert_accepted();
+    wait_for_a_spent_day(&app).await;
+    let asked = app.pipedrive.request_count();
+    app.post(call("call-2", "+12025550143"))
+        .await
+        .assert_accepted();
 
+    // An attempt spent would be on the rung of an hour; and nobody asks before the day is over.
+    app.wait_for_activities(2).await;
+    let pause = app
+        .pipedrive
+        .requests_since(asked)
+        .first()
+        .map(|request| request.at);
+    let refused = app
+        .pipedrive
+        .requests()
+        .iter()
+        .find(|request| format!("{:?}", request.answer).contains("429"))
+        .map(|request| request.at);
+    let waited = pause.unwrap().duration_since(refused.unwrap());
+    assert!(waited.as_secs() >= 19, "asked again after {waited:?}");
+    app.wait_for_dead_letters(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_whose_tokens_are_spent_by_our_own_count_pauses_consumption_before_pipedrive_has_to()
+{
+    let app = TestApp::builder()
+        .set("BRIDGE__PIPEDRIVE__DAILY_TOKENS", "36")
+        .spawn()
+        .await;
+    app.pipedrive
+        .add_person("Casey Customer", &["+12025550143"]);
+    app.post(call("call-1", "+12025550143"))
+        .await
+        .assert_accepted();
     app.wait_for_activities(1).await;
+
+    app.post(call("call-2", "+12025550143"))
+        .await
+        .assert_accepted();
+
+    wait_for_a_spent_day(&app).await;
+    assert!(
+        app.pipedrive.tokens_spent() <= 36,
+        "{}",
+        app.pipedrive.tokens_spent()
+    );
+    assert_eq!(app.pipedrive.activities().len(), 1);
     app.wait_for_dead_letters(0).await;
 }
 

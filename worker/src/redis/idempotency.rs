@@ -19,6 +19,7 @@
 //! fence before it writes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -29,6 +30,11 @@ use uuid::Uuid;
 
 use super::epoch::Epoch;
 use super::store::Store;
+
+/// `scripts/claim.lua`, hashed once.
+static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/claim.lua")));
+/// `scripts/step.lua`, hashed once.
+static STEP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/step.lua")));
 
 /// Version of the record.
 const SCHEMA: &str = "1";
@@ -167,8 +173,7 @@ impl Ledger {
         let epoch = self.store.epoch()?;
         let settings = self.store.settings();
         let facts = serde_json::to_string(request.facts).expect("facts are JSON");
-        let script = Script::new(include_str!("scripts/claim.lua"));
-        let mut call = script.prepare_invoke();
+        let mut call = CLAIM.prepare_invoke();
         call.key(&keys[0])
             .key(&keys[1])
             .key(self.store.key("epoch"));
@@ -381,8 +386,7 @@ pub(super) async fn step(
     ttl: Duration,
     fields: &[(&str, &str)],
 ) -> Result<(), LeaseError> {
-    let script = Script::new(include_str!("scripts/step.lua"));
-    let mut call = script.prepare_invoke();
+    let mut call = STEP.prepare_invoke();
     call.key(&keys[0])
         .key(&keys[1])
         .arg(owner)

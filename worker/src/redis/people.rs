@@ -1,5 +1,6 @@
 //! Which person a number belongs to, remembered; and the lock under which a person is looked for and created.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,6 +10,13 @@ use shared::domain::phone::E164;
 
 use super::idempotency::{LeaseError, ms, parse_intent, step};
 use super::store::Store;
+
+/// `scripts/claim_person.lua`, hashed once.
+static CLAIM_PERSON: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/claim_person.lua")));
+/// `scripts/forget_person.lua`, hashed once.
+static FORGET_PERSON: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/forget_person.lua")));
 
 /// Remembers people by number.
 #[derive(Clone, Debug)]
@@ -60,8 +68,7 @@ impl People {
     pub async fn claim(&self, number: &E164, owner: &str) -> Result<PersonClaim, RedisError> {
         let keys = self.keys(number);
         let epoch = self.store.epoch()?;
-        let script = Script::new(include_str!("scripts/claim_person.lua"));
-        let mut call = script.prepare_invoke();
+        let mut call = CLAIM_PERSON.prepare_invoke();
         call.key(&keys[0])
             .key(&keys[1])
             .key(self.store.key("epoch"))
@@ -100,8 +107,7 @@ impl People {
     /// When Redis does not answer.
     pub async fn forget(&self, number: &E164, person: PersonId) -> Result<(), RedisError> {
         let [key, _] = self.keys(number);
-        let script = Script::new(include_str!("scripts/forget_person.lua"));
-        let mut call = script.prepare_invoke();
+        let mut call = FORGET_PERSON.prepare_invoke();
         call.key(key).arg(person.0);
         call.invoke_async(&mut self.store.connection()?).await
     }

@@ -1,7 +1,7 @@
 //! The token bucket that all workers share: requests and searches in 2 seconds, tokens a day.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use rand::Rng;
@@ -12,6 +12,13 @@ use super::idempotency::ms;
 use super::store::Store;
 use crate::metrics as names;
 use crate::pipedrive::{Limits, Spend, SpendError};
+
+/// `scripts/take.lua`, hashed once.
+static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/take.lua")));
+/// `scripts/pause.lua`, hashed once.
+static PAUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/pause.lua")));
+/// `scripts/learn.lua`, hashed once.
+static LEARN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/learn.lua")));
 
 /// Pipedrive's window of 2 seconds, and a little for requests that travel at different speeds.
 const WINDOW: Duration = Duration::from_millis(2_200);
@@ -94,8 +101,7 @@ impl TokenBucket {
             .requests
             .min(self.told_requests.load(Ordering::Relaxed))
             .max(1);
-        let script = Script::new(include_str!("scripts/take.lua"));
-        let mut call = script.prepare_invoke();
+        let mut call = TAKE.prepare_invoke();
         call.key(self.key("requests"))
             .key(self.key("searches"))
             .key(self.key("pause"))
@@ -116,8 +122,7 @@ impl TokenBucket {
     ///
     /// When Redis does not answer.
     pub async fn pause(&self, wait: Duration) -> Result<(), RedisError> {
-        let script = Script::new(include_str!("scripts/pause.lua"));
-        script
+        PAUSE
             .key(self.key("pause"))
             .arg(ms(wait))
             .invoke_async(&mut self.store.connection()?)
@@ -151,8 +156,7 @@ impl TokenBucket {
         if used < 0 && spent < 0 {
             return Ok(());
         }
-        let script = Script::new(include_str!("scripts/learn.lua"));
-        let mut call = script.prepare_invoke();
+        let mut call = LEARN.prepare_invoke();
         call.key(self.key("requests")).key(self.day_key());
         call.arg(WINDOW.as_micros())
             .arg(used)
