@@ -168,14 +168,7 @@ async fn c13_a_redis_that_is_full_stops_consumption_and_nothing_is_posted() {
     app.post(call("call-1", UNKNOWN_CALLER))
         .await
         .assert_accepted();
-    let ready = format!("{}/health/ready", app.worker_url());
-    wait_until("a worker that is not ready", PATIENCE, async || {
-        let (status, body) = app.get(&ready).await;
-        anyhow::ensure!(status == 503 && body.contains("Redis"), "{status} {body}");
-        Ok(())
-    })
-    .await
-    .unwrap();
+    app.wait_until_not_ready("Redis").await;
     assert!(app.pipedrive.activities().is_empty());
     let () = set("0").query_async(&mut connection).await.unwrap();
 

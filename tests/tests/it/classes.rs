@@ -43,18 +43,7 @@ async fn an_account_that_is_not_open_pauses_everything_until_it_is() {
     app.post(call("call-1", "+12025550143"))
         .await
         .assert_accepted();
-    let ready = format!("{}/health/ready", app.worker_url());
-    bridge_tests::services::wait_until(
-        "a worker that is not ready",
-        Duration::from_secs(20),
-        async || {
-            let (status, body) = app.get(&ready).await;
-            anyhow::ensure!(status == 503 && body.contains("402"), "{status} {body}");
-            Ok(())
-        },
-    )
-    .await
-    .unwrap();
+    app.wait_until_not_ready("402").await;
 
     app.pipedrive.set_account_closed(false);
 
@@ -73,21 +62,7 @@ async fn cloudflares_page_is_no_refusal_of_the_message() {
 
     app.post(call("call-1", "Unknown")).await.assert_accepted();
 
-    let ready = format!("{}/health/ready", app.worker_url());
-    bridge_tests::services::wait_until(
-        "a worker that is not ready",
-        Duration::from_secs(20),
-        async || {
-            let (status, body) = app.get(&ready).await;
-            anyhow::ensure!(
-                status == 503 && body.contains("Cloudflare"),
-                "{status} {body}"
-            );
-            Ok(())
-        },
-    )
-    .await
-    .unwrap();
+    app.wait_until_not_ready("Cloudflare").await;
     app.wait_for_dead_letters(0).await;
 }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bridge_tests::app::{TestApp, call};
 use bridge_tests::pipedrive::{Fault, FaultRule, Limits, SandboxConfig};
-use bridge_tests::services::wait_until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_activity_whose_answer_was_lost_is_found_and_not_written_again() {
@@ -109,44 +108,11 @@ async fn an_expired_token_pauses_consumption_and_a_good_one_resumes_it() {
             .await
             .assert_accepted();
     }
-    let ready = format!("{}/health/ready", app.worker_url());
-    wait_until(
-        "a worker that is not ready",
-        Duration::from_secs(20),
-        async || {
-            let (status, body) = app.get(&ready).await;
-            anyhow::ensure!(
-                status == 503 && body.contains("API token"),
-                "{status} {body}"
-            );
-            Ok(())
-        },
-    )
-    .await
-    .unwrap();
+    app.wait_until_not_ready("API token").await;
     app.pipedrive.set_api_token(&token);
 
     app.wait_for_activities(20).await;
     app.wait_for_dead_letters(0).await;
-}
-
-/// Waits until the worker says that the day's tokens are spent.
-async fn wait_for_a_spent_day(app: &TestApp) {
-    let ready = format!("{}/health/ready", app.worker_url());
-    wait_until(
-        "a worker that is not ready",
-        Duration::from_secs(20),
-        async || {
-            let (status, body) = app.get(&ready).await;
-            anyhow::ensure!(
-                status == 503 && body.contains("tokens are spent"),
-                "{status} {body}"
-            );
-            Ok(())
-        },
-    )
-    .await
-    .expect("it pauses");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,7 +130,7 @@ async fn a_spent_day_pauses_consumption_and_costs_no_attempt() {
     app.post(call("call-1", "+12025550143"))
         .await
         .assert_accepted();
-    wait_for_a_spent_day(&app).await;
+    app.wait_until_not_ready("tokens are spent").await;
     let asked = app.pipedrive.request_count();
     app.post(call("call-2", "+12025550143"))
         .await
@@ -206,7 +172,7 @@ async fn a_day_whose_tokens_are_spent_by_our_own_count_pauses_consumption_before
         .await
         .assert_accepted();
 
-    wait_for_a_spent_day(&app).await;
+    app.wait_until_not_ready("tokens are spent").await;
     assert!(
         app.pipedrive.tokens_spent() <= 36,
         "{}",

@@ -1,16 +1,20 @@
 //! The whole bridge for one test: `ingest` and `worker` in this process, a virtual host and a Redis prefix of the test's
 //! own, and the Pipedrive sandbox.
 
+mod webhook;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::broker::topology;
 use shared::config::{self, Settings};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use uuid::Uuid;
+
+pub use webhook::{Answer, call, sample};
 
 use crate::pipedrive::{Activity, Control, Sandbox, SandboxConfig};
 use crate::services::{Environment, Management, QueuedMessage, Vhost, wait_until};
@@ -341,6 +345,21 @@ impl TestApp {
         activities.await.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
+    /// Waits until the first worker is not ready, and tells `why`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it never does.
+    pub async fn wait_until_not_ready(&self, why: &str) {
+        let ready = format!("{}/health/ready", self.worker_url());
+        let paused = wait_until("a worker that is not ready", PATIENCE, async || {
+            let (status, body) = self.get(&ready).await;
+            ensure!(status == 503 && body.contains(why), "{status} {body}");
+            Ok(())
+        });
+        paused.await.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
     /// Waits until no message waits or is worked on, dead letters apart.
     ///
     /// What waits is counted exactly. What is worked on is known from the management API only, whose figures are up to a
@@ -444,63 +463,4 @@ impl TestApp {
         .await
         .context("not ready")
     }
-}
-
-/// What `ingest` answered.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// The JSON body.
-    pub body: Value,
-}
-
-impl Answer {
-    /// Asserts that the event was taken.
-    ///
-    /// # Panics
-    ///
-    /// Panics if not.
-    pub fn assert_accepted(&self) {
-        assert_eq!(
-            (self.status, &self.body["status"]),
-            (200, &json!("accepted")),
-            "{self:?}"
-        );
-    }
-
-    /// Asserts that the event is none to record.
-    ///
-    /// # Panics
-    ///
-    /// Panics if not.
-    pub fn assert_ignored(&self) {
-        assert_eq!(
-            (self.status, &self.body["status"]),
-            (200, &json!("ignored")),
-            "{self:?}"
-        );
-    }
-}
-
-/// A committed sample of Genesys' events, by name.
-///
-/// # Panics
-///
-/// Panics if there is none of the name.
-#[must_use]
-pub fn sample(name: &str) -> Vec<u8> {
-    let path = format!(
-        "{}/../shared/fixtures/events/{name}.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-/// The guide's payload of a call.
-#[must_use]
-pub fn call(id: &str, number: &str) -> String {
-    let data = json!({"id": id, "channelType": "voice", "phoneNumber": number, "duration": 61,
-        "participantName": "Casey Customer", "recordingUrl": "https://recordings.example.invalid/1"});
-    json!({"eventType": "interaction.completed", "data": data}).to_string()
 }
