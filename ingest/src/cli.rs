@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use shared::config::{self, Settings};
-use shared::{admin, lifecycle, telemetry};
+use shared::{lifecycle, telemetry};
 
 use crate::check;
-use crate::setup::{self, Setup};
+use crate::setup::{self, Address, Setup};
 use crate::startup::Application;
+use crate::tls::client;
 
 /// Takes Genesys Cloud webhooks and queues them in RabbitMQ for the worker.
 ///
@@ -52,8 +53,13 @@ docs/SETUP.md tells each way step by step, and how to test it.";
 
 #[derive(Subcommand)]
 enum Command {
-    /// Checks settings and connections, says what it found, and exits with 0 or 1.
-    Check,
+    /// Checks settings, certificate and connections, says what it found, and exits with 0 or 1.
+    Check {
+        /// Where ingest is reached from outside, such as `https://calls.example.com`: its certificate must be for that
+        /// host. Where ingest speaks plain HTTP, the certificate that this address presents is looked at.
+        #[arg(long, value_name = "URL")]
+        url: Option<Address>,
+    },
     /// Prints what has to be created in Genesys Cloud and AWS so that events arrive, filled with your address.
     #[command(after_help = SETUP_EXAMPLES)]
     Setup {
@@ -83,8 +89,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let settings = config::load(arguments.config.as_deref())?;
     match &arguments.command {
         None => serve(&settings),
-        Some(Command::Check) => {
-            let is_fine = runtime()?.block_on(check::run(&settings, &mut std::io::stdout()))?;
+        Some(Command::Check { url }) => {
+            let mut out = std::io::stdout();
+            let is_fine = runtime()?.block_on(check::run(&settings, url.as_ref(), &mut out))?;
             Ok(if is_fine {
                 ExitCode::SUCCESS
             } else {
@@ -96,7 +103,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Health) => {
-            admin::check_health(settings.ingest.listen)?;
+            client::check_health(&settings.ingest)?;
             println!("ready");
             Ok(ExitCode::SUCCESS)
         }
