@@ -84,6 +84,12 @@ impl Reload {
         self.serving.0.load_full()
     }
 
+    /// Whether the files hold another pair, which is refused.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.complaint.is_some()
+    }
+
     /// Watches for ever.
     ///
     /// # Panics
@@ -91,7 +97,7 @@ impl Reload {
     /// Panics when looking does.
     pub async fn run(mut self) {
         loop {
-            metrics::set_certificate(&self.served(), self.complaint.is_some());
+            metrics::set_certificate(&self.served(), self.is_failing());
             tokio::time::sleep(POLL).await;
             let looking = tokio::task::spawn_blocking(move || {
                 self.look(clock::now());
@@ -106,7 +112,7 @@ impl Reload {
     /// The files are replaced one after the other, and perhaps written bit by bit: what they hold is judged once it has
     /// been the same for two looks, and judged again at each look as long as it is refused, for a certificate that is
     /// not valid yet becomes so without a change.
-    fn look(&mut self, now: Timestamp) {
+    pub fn look(&mut self, now: Timestamp) {
         let files = self.files.clone();
         let text = files.read();
         let digest = text.as_ref().ok().map(PairText::digest);
