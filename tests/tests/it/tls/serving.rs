@@ -41,7 +41,12 @@ async fn old_versions_are_refused_and_new_ones_served() {
         // Or OpenSSL would not even ask for it.
         let weak = [version, "-cipher", "DEFAULT@SECLEVEL=0"];
         let said = s_client(&files, &server, &weak).await;
-        assert!(said.contains("alert protocol version"), "{version}: {said}");
+        // The server's word. Not that the version is wrong: a client of these has no signature algorithms to name, and that
+        // is found first.
+        assert!(
+            said.contains("alert handshake failure"),
+            "{version}: {said}"
+        );
         assert!(said.contains("Cipher is (NONE)"), "{version}: {said}");
     }
     for (version, name) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
