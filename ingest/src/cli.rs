@@ -29,7 +29,8 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Settings are explained, each with its default, in config/default.toml. The first ones to set:
-  BRIDGE__INGEST__LISTEN=0.0.0.0:8080         where webhooks arrive
+  BRIDGE__INGEST__LISTEN=0.0.0.0:8080         where webhooks arrive; beyond this machine only with
+  BRIDGE__INGEST__TLS__CERTIFICATE=… …__KEY=…   PEM files, or BRIDGE__INGEST__PLAIN_HTTP=true behind a proxy
   BRIDGE__INGEST__AUTH__TOKENS=new,previous   who may post (or …__TOKENS_FILE=/run/secrets/token)
   BRIDGE__BROKER__URL=amqp://user:password@host:5672/vhost
   BRIDGE__INGEST__SPOOL__PATH=/var/lib/bridge/spool.sqlite   keeps webhooks while RabbitMQ is away
