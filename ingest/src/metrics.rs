@@ -181,7 +181,7 @@ fn describe_tls() {
     reason = "a gauge is a float, exact up to 2^53"
 )]
 pub fn set_certificate(served: &Pair, is_reload_failing: bool) {
-    metrics::gauge!(CERTIFICATE_EXPIRY).set(served.expiry().as_second() as f64);
+    metrics::gauge!(CERTIFICATE_EXPIRY).set(served.expiry.as_second() as f64);
     metrics::gauge!(RELOAD_FAILING).set(f64::from(u8::from(is_reload_failing)));
 }
 

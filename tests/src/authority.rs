@@ -71,16 +71,16 @@ impl Authority {
     /// As [`Self::server`], valid from the beginning of the first year to that of the last.
     #[must_use]
     pub fn server_in(&self, names: &[&str], years: Range<i32>) -> Identity {
-        self.sign(leaf(names, years, ExtendedKeyUsagePurpose::ServerAuth))
+        self.sign(&leaf(names, years, ExtendedKeyUsagePurpose::ServerAuth))
     }
 
     /// Signs for a client.
     #[must_use]
     pub fn client(&self, name: &str) -> Identity {
-        self.sign(leaf(&[name], VALID, ExtendedKeyUsagePurpose::ClientAuth))
+        self.sign(&leaf(&[name], VALID, ExtendedKeyUsagePurpose::ClientAuth))
     }
 
-    fn sign(&self, params: CertificateParams) -> Identity {
+    fn sign(&self, params: &CertificateParams) -> Identity {
         let key = key();
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         Identity {

@@ -74,7 +74,7 @@ impl Tls {
         // ALPN is left to actix, which offers HTTP/1.1 alone: its HTTP/2 is not compiled in.
         let builder = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS12, &TLS13])
-            .expect("the cryptography has suites for both versions");
+            .map_err(|error| ConfigError::value("ingest.tls.certificate", error.to_string()))?;
         let builder = match verifier {
             Some(verifier) => builder.with_client_cert_verifier(verifier),
             None => builder.with_no_client_auth(),

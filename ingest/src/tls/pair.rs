@@ -149,6 +149,7 @@ pub struct PairText<'f> {
 
 impl PairText<'_> {
     /// Differs when the files do.
+    #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
         // The length keeps what moves from one file to the other apart.
@@ -167,17 +168,16 @@ impl PairText<'_> {
         let (certificate, key) = (&self.files.certificate, &self.files.key);
         let ders: Result<Vec<_>, pem::Error> =
             CertificateDer::pem_slice_iter(&self.certificate).collect();
-        let ders = ders
-            .ok()
-            .filter(|ders| !ders.is_empty())
-            .ok_or_else(|| PairError::NoCertificate(certificate.clone()))?;
+        let ders = ders.map_err(|_| PairError::NoCertificate(certificate.clone()))?;
         let chain = ders.iter().enumerate().map(|(position, der)| {
             Certificate::read(der).ok_or_else(|| PairError::Malformed {
                 path: certificate.clone(),
                 position,
             })
         });
-        let chain = chain.collect::<Result<_, _>>()?;
+        let chain = chain.collect::<Result<Vec<_>, _>>()?;
+        let expiry = chain.iter().map(|certificate| certificate.not_after).min();
+        let expiry = expiry.ok_or_else(|| PairError::NoCertificate(certificate.clone()))?;
         let key =
             PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| PairError::NoKey(key.clone()))?;
         let certified = CertifiedKey::from_der(ders, key, &provider());
@@ -192,6 +192,8 @@ impl PairText<'_> {
         Ok(Pair {
             certified: Arc::new(certified),
             chain,
+            expiry,
+            digest: self.digest(),
         })
     }
 }
@@ -203,6 +205,10 @@ pub struct Pair {
     pub certified: Arc<CertifiedKey>,
     /// What its certificates say, leaf first. Never empty.
     pub chain: Vec<Certificate>,
+    /// When the first of them expires.
+    pub expiry: Timestamp,
+    /// That of the [`PairText`] it was made of.
+    pub digest: [u8; 32],
 }
 
 /// Whether a pair is valid at a moment.
@@ -217,13 +223,6 @@ pub enum Untimely {
 }
 
 impl Pair {
-    /// When the first of its certificates expires.
-    #[must_use]
-    pub fn expiry(&self) -> Timestamp {
-        let expiries = self.chain.iter().map(|certificate| certificate.not_after);
-        expiries.min().expect("a chain has a leaf")
-    }
-
     /// Whether every certificate is valid.
     ///
     /// # Errors
@@ -234,6 +233,10 @@ impl Pair {
     }
 }
 
+/// As [`Pair::check_time`].
+///
+/// # Errors
+///
 /// As [`Pair::check_time`].
 pub fn check_time(chain: &[Certificate], now: Timestamp) -> Result<(), Untimely> {
     for certificate in chain {

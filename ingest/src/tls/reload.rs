@@ -33,7 +33,6 @@ impl ResolvesServerCert for Serving {
 pub struct Reload {
     files: PairFiles,
     serving: Arc<Serving>,
-    served: [u8; 32],
     /// What the last look saw; `None`: a file could not be read.
     seen: Option<[u8; 32]>,
     /// What the log was told of last; `None`: what the files hold is served.
@@ -61,12 +60,10 @@ impl Reload {
     ///
     /// When it is none.
     pub fn start(files: PairFiles) -> Result<Self, PairError> {
-        let text = files.read()?;
-        let (served, pair) = (text.digest(), text.parse()?);
+        let pair = files.read()?.parse()?;
         Ok(Self {
+            seen: Some(pair.digest),
             serving: Arc::new(Serving(ArcSwap::from_pointee(pair))),
-            served,
-            seen: Some(served),
             complaint: None,
             files,
         })
@@ -117,7 +114,7 @@ impl Reload {
         let text = files.read();
         let digest = text.as_ref().ok().map(PairText::digest);
         let has_changed = mem::replace(&mut self.seen, digest) != digest;
-        if digest == Some(self.served) {
+        if digest == Some(self.served().digest) {
             self.complaint = None;
             return;
         }
@@ -126,10 +123,9 @@ impl Reload {
         }
         match judge(text, now) {
             Ok(pair) => {
-                let expiry = pair.expiry();
+                let expiry = pair.expiry;
                 tracing::info!(%expiry, "Took up a new TLS certificate, valid until {expiry}");
                 self.serving.0.store(Arc::new(pair));
-                self.served = digest.expect("a pair was read");
                 self.complaint = None;
             }
             Err(refusal) => self.complain(refusal),
@@ -146,7 +142,7 @@ impl Reload {
             tracing::warn!(
                 error = complaint.why,
                 "The new TLS certificate is not taken up, and the old one serves on, until {}. Remedy: {remedy}",
-                self.served().expiry()
+                self.served().expiry
             );
             self.complaint = Some(complaint);
         }

@@ -1,11 +1,13 @@
 //! Certificates in files: which pairs are taken up, and which chains a client would refuse.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::path::Path;
 
 use bridge_tests::authority::{Authority, Identity, VALID, replace};
 use bridge_tests::services::Scratch;
 use ingest::tls::inspection::{Objection, inspect};
-use ingest::tls::{PairError, PairFiles, Reload};
+use ingest::tls::{PairFiles, Reload};
 use jiff::Timestamp;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -75,39 +77,29 @@ fn two_files_that_are_no_pair_are_told_apart() {
         root.server(&["b.example.com"]),
     );
     let broken = one.certificate.replace("MII", "AAA");
-    let cases: [(&str, &str, fn(&PairError) -> bool); 6] = [
-        ("", &one.key, |error| {
-            matches!(error, PairError::NoCertificate(_))
-        }),
-        (&one.key, &one.key, |error| {
-            matches!(error, PairError::NoCertificate(_))
-        }),
-        (&broken, &one.key, |error| {
-            matches!(error, PairError::Malformed { position: 0, .. })
-        }),
-        (&one.certificate, "", |error| {
-            matches!(error, PairError::NoKey(_))
-        }),
-        (&one.certificate, &one.certificate, |error| {
-            matches!(error, PairError::NoKey(_))
-        }),
-        (&one.certificate, &other.key, |error| {
-            matches!(error, PairError::Mismatch { .. })
-        }),
+    let cases = [
+        ("", &*one.key, "tls.crt holds no certificate"),
+        (&one.key, &one.key, "tls.crt holds no certificate"),
+        (&broken, &one.key, "certificate 1 in"),
+        (&one.certificate, "", "tls.key holds no private key"),
+        (
+            &one.certificate,
+            &one.certificate,
+            "tls.key holds no private key",
+        ),
+        (&one.certificate, &other.key, "is not that of"),
     ];
 
-    for (certificate, key, is_expected) in cases {
+    for (certificate, key, part) in cases {
         replace(&files.certificate, certificate);
         replace(&files.key, key);
         let error = files.read().unwrap().parse().unwrap_err();
-        assert!(is_expected(&error), "{error:?}");
-        // Neither the key nor the certificate is told, only where they are.
-        assert!(error.to_string().contains("tls."), "{error}");
+        assert!(error.to_string().contains(part), "{error}");
     }
     one.write(&files.certificate, &files.key);
     let pair = files.read().unwrap().parse().unwrap();
     assert_eq!(pair.chain[0].names, ["a.example.com"]);
-    assert_eq!(pair.expiry(), at("2090-01-01T00:00:00Z"));
+    assert_eq!(pair.expiry, at("2090-01-01T00:00:00Z"));
 }
 
 #[test]

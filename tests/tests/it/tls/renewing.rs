@@ -87,7 +87,11 @@ async fn a_renewed_pair_under_load_fails_no_request_and_cuts_no_connection() {
     for sender in senders {
         let seen = sender.await.unwrap();
         assert_eq!(seen.failed, Vec::<String>::new());
-        assert_eq!(seen.certificates, [old.clone()], "connections go on");
+        assert_eq!(
+            seen.certificates,
+            std::slice::from_ref(&old),
+            "connections go on"
+        );
         accepted += seen.accepted;
     }
     assert_eq!(fresh().await.unwrap(), new);
