@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use shared::config::{self, Settings};
-use shared::{admin, lifecycle, telemetry};
+use shared::{lifecycle, telemetry};
 
 use crate::check;
-use crate::setup::{self, Setup};
+use crate::setup::{self, Address, Setup};
 use crate::startup::Application;
+use crate::tls::client;
 
 /// Takes Genesys Cloud webhooks and queues them in RabbitMQ for the worker.
 ///
@@ -28,7 +29,8 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Settings are explained, each with its default, in config/default.toml. The first ones to set:
-  BRIDGE__INGEST__LISTEN=0.0.0.0:8080         where webhooks arrive
+  BRIDGE__INGEST__LISTEN=0.0.0.0:8080         where webhooks arrive; beyond this machine only with
+  BRIDGE__INGEST__TLS__CERTIFICATE=… …__KEY=…   PEM files, or BRIDGE__INGEST__PLAIN_HTTP=true behind a proxy
   BRIDGE__INGEST__AUTH__TOKENS=new,previous   who may post (or …__TOKENS_FILE=/run/secrets/token)
   BRIDGE__BROKER__URL=amqp://user:password@host:5672/vhost
   BRIDGE__INGEST__SPOOL__PATH=/var/lib/bridge/spool.sqlite   keeps webhooks while RabbitMQ is away
@@ -52,8 +54,13 @@ docs/SETUP.md tells each way step by step, and how to test it.";
 
 #[derive(Subcommand)]
 enum Command {
-    /// Checks settings and connections, says what it found, and exits with 0 or 1.
-    Check,
+    /// Checks settings, certificate and connections, says what it found, and exits with 0 or 1.
+    Check {
+        /// Where ingest is reached from outside, such as `https://calls.example.com`: its certificate must be for that
+        /// host. Where ingest speaks plain HTTP, the certificate that this address presents is looked at.
+        #[arg(long, value_name = "URL")]
+        url: Option<Address>,
+    },
     /// Prints what has to be created in Genesys Cloud and AWS so that events arrive, filled with your address.
     #[command(after_help = SETUP_EXAMPLES)]
     Setup {
@@ -83,8 +90,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let settings = config::load(arguments.config.as_deref())?;
     match &arguments.command {
         None => serve(&settings),
-        Some(Command::Check) => {
-            let is_fine = runtime()?.block_on(check::run(&settings, &mut std::io::stdout()))?;
+        Some(Command::Check { url }) => {
+            let mut out = std::io::stdout();
+            let is_fine = runtime()?.block_on(check::run(&settings, url.as_ref(), &mut out))?;
             Ok(if is_fine {
                 ExitCode::SUCCESS
             } else {
@@ -96,7 +104,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Health) => {
-            admin::check_health(settings.ingest.listen)?;
+            client::check_health(&settings.ingest)?;
             println!("ready");
             Ok(ExitCode::SUCCESS)
         }

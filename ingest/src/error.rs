@@ -31,6 +31,9 @@ pub enum WebhookError {
     /// The sender is unknown.
     #[error(transparent)]
     Unauthenticated(#[from] Unauthenticated),
+    /// The sender presented no certificate, and has to.
+    #[error("a client certificate is required")]
+    NoClientCertificate,
     /// The body is not JSON, or no event.
     #[error(transparent)]
     Unrecognised(#[from] Unrecognised),
@@ -62,6 +65,7 @@ impl WebhookError {
                 StatusCode::BAD_REQUEST
             }
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Self::NoClientCertificate => StatusCode::FORBIDDEN,
             Self::Unrecognised(
                 Unrecognised::Shape(_)
                 | Unrecognised::Form
@@ -81,6 +85,7 @@ impl WebhookError {
             Self::TooLarge { .. } => "too_large",
             Self::Incomplete(_) => "incomplete",
             Self::Unauthenticated(_) => "unauthenticated",
+            Self::NoClientCertificate => "no_client_certificate",
             Self::Unrecognised(Unrecognised::Syntax(_)) => "malformed",
             Self::Unrecognised(_) => "unrecognised",
             Self::NotPublished(PublishError::Down(_)) => "down",
@@ -108,7 +113,10 @@ impl WebhookError {
             Self::NotPublished(_) | Self::NotConfirmed(_) | Self::NotSpooled(_) => {
                 response.insert_header((RETRY_AFTER, whole_seconds(retry_after)));
             }
-            Self::TooLarge { .. } | Self::Incomplete(_) | Self::Unrecognised(_) => {}
+            Self::TooLarge { .. }
+            | Self::Incomplete(_)
+            | Self::NoClientCertificate
+            | Self::Unrecognised(_) => {}
         }
         finish(response, self.status(), &self.to_string())
     }

@@ -16,3 +16,4 @@ pub mod setup;
 pub mod signature;
 pub mod spool;
 pub mod startup;
+pub mod tls;

@@ -6,6 +6,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::error::WebhookError;
 use crate::spool::Depth;
+use crate::tls::Pair;
 
 /// The webhook's metrics.
 pub struct Metrics {
@@ -58,6 +59,7 @@ impl Metrics {
             "1 when messages can be published, 0 when the broker is away or blocks"
         );
         describe_spool();
+        describe_tls();
         Self {
             received: metrics::counter!("bridge_ingest_received_total"),
             accepted: metrics::counter!("bridge_ingest_accepted_total"),
@@ -80,6 +82,7 @@ impl Metrics {
                     "too_large",
                     "incomplete",
                     "unauthenticated",
+                    "no_client_certificate",
                     "malformed",
                     "unrecognised",
                 ],
@@ -153,6 +156,33 @@ fn describe_spool() {
         metrics::gauge!(gauge).set(0.0);
     }
     drop(drained());
+}
+
+const CERTIFICATE_EXPIRY: &str = "bridge_ingest_tls_certificate_expiry_timestamp_seconds";
+const RELOAD_FAILING: &str = "bridge_ingest_tls_reload_failing";
+
+fn describe_tls() {
+    metrics::describe_gauge!(
+        CERTIFICATE_EXPIRY,
+        Unit::Seconds,
+        "When the TLS certificate that is served expires, Unix time; NaN without TLS"
+    );
+    metrics::describe_gauge!(
+        RELOAD_FAILING,
+        "1 while the files of ingest.tls hold another pair than is served, because it is not sound"
+    );
+    metrics::gauge!(CERTIFICATE_EXPIRY).set(f64::NAN);
+    metrics::gauge!(RELOAD_FAILING).set(0.0);
+}
+
+/// Tells which certificate is served, and whether another one is refused.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a float, exact up to 2^53"
+)]
+pub fn set_certificate(served: &Pair, is_reload_failing: bool) {
+    metrics::gauge!(CERTIFICATE_EXPIRY).set(served.expiry.as_second() as f64);
+    metrics::gauge!(RELOAD_FAILING).set(f64::from(u8::from(is_reload_failing)));
 }
 
 /// Counts what is drained from the spool.

@@ -21,6 +21,7 @@ use crate::publishers::Publishers;
 use crate::rotation::Rotation;
 use crate::routes::{self, OptionalSpool, Webhook};
 use crate::spool::{Drain, Spool};
+use crate::tls::{self, Tls};
 
 /// The connection's name in RabbitMQ's management UI.
 const CONNECTION_NAME: &str = "ingest publisher";
@@ -42,6 +43,7 @@ pub struct Application {
     draining: Draining,
     spool: Option<(Spool, Drain)>,
     rotation: Rotation,
+    reload: Option<tls::Reload>,
 }
 
 impl Application {
@@ -50,10 +52,11 @@ impl Application {
     ///
     /// # Errors
     ///
-    /// When nobody or anybody could post, the spool cannot be used, the port is taken, the broker's address is unusable,
+    /// When nobody or anybody could post, secrets would cross the network readable, a certificate or the spool cannot be used, the port is taken, the broker's address is unusable,
     /// or an existing exchange or queue is not what it should be.
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
         let recorder = web::Data::new(telemetry::start_metrics()?);
+        let tls = Tls::new(&settings.ingest)?;
         let spool = open_spool(&settings.ingest)?;
         let webhook = Webhook::new(&settings.ingest, spool.clone(), &recorder)?;
         let rotation = Rotation {
@@ -91,8 +94,16 @@ impl Application {
             .workers(threads())
             .keep_alive(KEEP_ALIVE)
             .shutdown_timeout((settings.ingest.publish_timeout * 2 + BODY_GRACE).as_secs())
-            .disable_signals()
-            .listen(listener)
+            .disable_signals();
+        let (tls, reload) = tls.map(|tls| (tls.server, tls.reload)).unzip();
+        let server = match tls {
+            None => server.listen(listener),
+            Some(tls) => server
+                .on_connect(tls::note_client_certificate)
+                .tls_handshake_timeout(tls::HANDSHAKE_TIMEOUT)
+                .listen_rustls_0_23(listener, tls),
+        };
+        let server = server
             .context("cannot serve on the listening socket")?
             .run();
         let drain = |spool: Spool| Drain {
@@ -107,6 +118,7 @@ impl Application {
             draining,
             spool: spool.map(|spool| (spool.clone(), drain(spool))),
             rotation,
+            reload,
         })
     }
 
@@ -127,6 +139,7 @@ impl Application {
         let handle = self.server.handle();
         let mut server = self.server;
         let rotating = tokio::spawn(self.rotation.run());
+        let reloading = self.reload.map(|reload| tokio::spawn(reload.run()));
         // The spool is drained to the last, and closed when nobody can append any more.
         let stopped = CancellationToken::new();
         let (spool, drain) = self.spool.unzip();
@@ -141,6 +154,9 @@ impl Application {
             () = ordered => tokio::join!(server, handle.stop(true)).0,
         };
         rotating.abort();
+        if let Some(reloading) = reloading {
+            reloading.abort();
+        }
         stopped.cancel();
         if let Some(drain) = drain {
             drain.await.context("draining the spool panicked")?;

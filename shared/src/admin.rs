@@ -62,8 +62,27 @@ pub async fn metrics(handle: web::Data<PrometheusHandle>) -> HttpResponse {
 ///
 /// When it does not answer, or is not ready.
 pub fn check_health(listen: SocketAddr) -> anyhow::Result<()> {
-    let mut stream = TcpStream::connect_timeout(&reachable(listen), HEALTH_TIMEOUT)?;
+    ask_health(connect(listen)?)
+}
+
+/// Connects to the service that listens on `listen`, on this machine, for a health check.
+///
+/// # Errors
+///
+/// When nobody takes the connection.
+pub fn connect(listen: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&reachable(listen), HEALTH_TIMEOUT)?;
     stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
+    stream.set_write_timeout(Some(HEALTH_TIMEOUT))?;
+    Ok(stream)
+}
+
+/// As [`check_health`], over a connection that is there already.
+///
+/// # Errors
+///
+/// As [`check_health`].
+pub fn ask_health(mut stream: impl Read + Write) -> anyhow::Result<()> {
     stream.write_all(b"GET /health/ready HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

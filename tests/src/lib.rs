@@ -3,6 +3,7 @@
 //! Nothing in here is part of the product; `ingest` and `worker` never depend on it.
 
 pub mod app;
+pub mod authority;
 pub mod chaos;
 pub mod demo;
 pub mod fleet;

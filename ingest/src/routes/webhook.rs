@@ -1,4 +1,4 @@
-//! The webhook, in this order: size → authentication of the raw bytes → JSON → recognition → publish → confirm → 200.
+//! The webhook, in this order: client certificate, where one is required → size → authentication of the raw bytes → JSON → recognition → publish → confirm → 200.
 //! Where the broker does not confirm: → spool → sync of the disk → 200.
 
 use std::borrow::Cow;
@@ -23,6 +23,7 @@ use crate::auth::Authenticator;
 use crate::error::WebhookError;
 use crate::metrics::Metrics;
 use crate::spool::{Record, Spool, SpoolError};
+use crate::tls::ClientCertificate;
 
 use super::body::{self, Arrived, Ending, Limit};
 use super::told::{Accepted, Told};
@@ -34,6 +35,7 @@ const TRACEPARENT_HEADER: &str = "traceparent";
 /// What the webhook needs, from the settings.
 pub struct Webhook {
     authenticator: Arc<ArcSwap<Authenticator>>,
+    requires_client_certificate: bool,
     filter: Filter,
     body_limit: Limit,
     publish_timeout: Duration,
@@ -55,6 +57,7 @@ impl Webhook {
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             authenticator: Arc::new(ArcSwap::from_pointee(Authenticator::new(settings)?)),
+            requires_client_certificate: settings.tls.client_certificate_required,
             filter: settings.filter(),
             body_limit: Limit {
                 bytes: settings.body_limit_bytes,
@@ -150,6 +153,9 @@ impl Webhook {
         publisher: &Publisher,
     ) -> Result<Outcome, WebhookError> {
         let headers = request.headers();
+        if self.requires_client_certificate && request.conn_data::<ClientCertificate>().is_none() {
+            return Err(WebhookError::NoClientCertificate);
+        }
         let arrived = self.read(headers, payload).await?;
         let topic = topic(request);
         let (cut, mended);

@@ -8,13 +8,29 @@ use super::WEBHOOK_PATH;
 
 /// The webhook's address as the world sees it.
 #[derive(Clone, Debug)]
-pub struct Address(String);
+pub struct Address {
+    text: String,
+    host: String,
+    port: u16,
+}
 
 impl Address {
     /// The address, path included.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Its host, without the brackets of an IPv6 address.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 }
 
@@ -37,11 +53,16 @@ impl FromStr for Address {
         if !address.chars().all(is_plain) {
             return Err("only letters, digits and :/.-_~ may be in it".to_owned());
         }
-        Ok(Self(if address.ends_with(WEBHOOK_PATH) {
-            address.to_owned()
-        } else {
-            format!("{address}{WEBHOOK_PATH}")
-        }))
+        let host = url.host_str().unwrap_or_default();
+        Ok(Self {
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port: url.port_or_known_default().unwrap_or(443),
+            text: if address.ends_with(WEBHOOK_PATH) {
+                address.to_owned()
+            } else {
+                format!("{address}{WEBHOOK_PATH}")
+            },
+        })
     }
 }
 

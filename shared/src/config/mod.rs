@@ -80,6 +80,8 @@ pub struct Ingest {
     pub statuses: Vec<String>,
     #[serde(deserialize_with = "values::duration")]
     pub drain: Duration,
+    pub plain_http: bool,
+    pub tls: Tls,
     pub auth: Auth,
     pub spool: Spool,
 }
@@ -93,6 +95,20 @@ impl Ingest {
             statuses: self.statuses.clone(),
         }
     }
+}
+
+/// `[ingest.tls]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Tls {
+    #[serde(deserialize_with = "values::path")]
+    pub certificate: Option<PathBuf>,
+    #[serde(deserialize_with = "values::path")]
+    pub key: Option<PathBuf>,
+    #[serde(deserialize_with = "values::path")]
+    pub client_ca: Option<PathBuf>,
+    pub client_certificate_required: bool,
 }
 
 /// `[ingest.auth]`

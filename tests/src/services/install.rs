@@ -126,6 +126,8 @@ pub enum Tool {
     Chromium,
     /// Drives the browser.
     Chromedriver,
+    /// Speaks every version of TLS.
+    Openssl,
 }
 
 impl Tool {
@@ -134,6 +136,7 @@ impl Tool {
             Self::Promtool => "promtool",
             Self::Chromium => "chromium",
             Self::Chromedriver => "chromedriver",
+            Self::Openssl => "openssl",
         }
     }
 
@@ -143,6 +146,7 @@ impl Tool {
             Self::Promtool => "prometheus",
             Self::Chromium => "chromium",
             Self::Chromedriver => "chromium-driver",
+            Self::Openssl => "openssl",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! End to end: a webhook goes in, what lands in Pipedrive and in RabbitMQ is looked at.
 
 mod alarming;
+mod certificates;
 mod checking;
 mod classes;
 mod costing;
@@ -13,4 +14,5 @@ mod replaying;
 mod rotating;
 mod salvaging;
 mod spooling;
+mod tls;
 mod upgrading;

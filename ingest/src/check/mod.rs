@@ -1,5 +1,7 @@
 //! `ingest check`: looks at everything that starting needs, and says what it found, one line an item.
 
+mod certificate;
+
 use std::io::{self, Write};
 use std::net::TcpListener;
 
@@ -8,6 +10,7 @@ use shared::config::{self, Auth, Settings};
 use shared::telemetry::chain;
 
 use crate::auth::Authenticator;
+use crate::setup::Address;
 use crate::spool::{self, OpenError};
 
 /// What was found about one item.
@@ -21,13 +24,20 @@ struct Problem {
     remedy: &'static str,
 }
 
-/// Checks `settings` and the broker, writes the findings, and tells whether `ingest` can do its work.
+/// Checks `settings`, the certificate that `public` is to present, and the broker; writes the findings, and tells whether
+/// `ingest` can do its work.
 ///
 /// # Errors
 ///
 /// When the findings cannot be written.
-pub async fn run(settings: &Settings, out: &mut impl Write) -> io::Result<bool> {
-    let mut findings = vec![listen(settings), authentication(settings), spool(settings)];
+pub async fn run(
+    settings: &Settings,
+    public: Option<&Address>,
+    out: &mut impl Write,
+) -> io::Result<bool> {
+    let mut findings = vec![listen(settings)];
+    findings.extend(certificate::look(&settings.ingest, public));
+    findings.extend([authentication(settings), spool(settings)]);
     findings.extend(rabbitmq(settings).await);
     for Finding { item, result } in &findings {
         match result {

@@ -1,0 +1,251 @@
+//! A certificate chain and its key, read from two files.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use sha2::{Digest, Sha256};
+use shared::config::{ConfigError, Tls};
+
+use super::certificate::Certificate;
+use super::provider;
+
+/// Where certificate and key are.
+#[derive(Clone, Debug)]
+pub struct PairFiles {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The leaf's key.
+    pub key: PathBuf,
+}
+
+/// Why two files are no pair.
+#[derive(Debug, thiserror::Error)]
+pub enum PairError {
+    /// One of the two cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The first holds no certificate.
+    #[error("{} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)", .0.display())]
+    NoCertificate(PathBuf),
+    /// The first holds what is no certificate.
+    #[error("certificate {} in {} cannot be read", .position + 1, path.display())]
+    Malformed {
+        /// Where.
+        path: PathBuf,
+        /// Counted from 0.
+        position: usize,
+    },
+    /// The second holds no key.
+    #[error("{} holds no private key in PEM without a passphrase (-----BEGIN PRIVATE KEY-----)", .0.display())]
+    NoKey(PathBuf),
+    /// The second is not the key of the first.
+    #[error("the key in {} is not that of the certificate in {}", files.key.display(), files.certificate.display())]
+    Mismatch {
+        /// The two.
+        files: PairFiles,
+    },
+    /// The two cannot be used together.
+    #[error("the pair {} and {} cannot be used", files.certificate.display(), files.key.display())]
+    Unusable {
+        /// The two.
+        files: PairFiles,
+        /// Why.
+        #[source]
+        source: rustls::Error,
+    },
+}
+
+impl PairError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => {
+                "name existing files in ingest.tls.certificate and ingest.tls.key, and let the user that ingest runs as \
+                 read them (10001 in the container image)"
+            }
+            Self::NoCertificate(_) | Self::Malformed { .. } => {
+                "write the certificate into ingest.tls.certificate, then those of its issuers, each in PEM"
+            }
+            Self::NoKey(_) => {
+                "write the key into ingest.tls.key in PEM; take a passphrase off with `openssl pkey -in KEY -out PLAIN`"
+            }
+            Self::Mismatch { .. } | Self::Unusable { .. } => {
+                "give the key with which the certificate was requested, and the leaf as the first certificate"
+            }
+        }
+    }
+
+    /// The same, as an error about the setting.
+    #[must_use]
+    pub fn into_config_error(self) -> ConfigError {
+        let key = match self {
+            Self::NoKey(_) | Self::Mismatch { .. } => "ingest.tls.key",
+            _ => "ingest.tls.certificate",
+        };
+        let problem = format!("{}; {}", shared::telemetry::chain(&self), self.remedy());
+        ConfigError::value(key, problem)
+    }
+}
+
+impl PairFiles {
+    /// Those of the settings, if TLS is on.
+    ///
+    /// # Errors
+    ///
+    /// When only one of the two is set.
+    pub fn new(settings: &Tls) -> Result<Option<Self>, ConfigError> {
+        let missing = |key, other| {
+            let problem =
+                format!("is missing, while {other} is set: set both, or neither for plain HTTP");
+            Err(ConfigError::value(key, problem))
+        };
+        match (settings.certificate.clone(), settings.key.clone()) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(key)) => Ok(Some(Self { certificate, key })),
+            (Some(_), None) => missing("ingest.tls.key", "ingest.tls.certificate"),
+            (None, Some(_)) => missing("ingest.tls.certificate", "ingest.tls.key"),
+        }
+    }
+
+    /// Reads both as they are now.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be read.
+    pub fn read(&self) -> Result<PairText<'_>, PairError> {
+        Ok(PairText {
+            files: self,
+            certificate: read(&self.certificate)?,
+            key: read(&self.key)?,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, PairError> {
+    std::fs::read(path).map_err(|source| PairError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// What the two files hold.
+pub struct PairText<'f> {
+    files: &'f PairFiles,
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl PairText<'_> {
+    /// Differs when the files do.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        // The length keeps what moves from one file to the other apart.
+        digest.update(self.certificate.len().to_be_bytes());
+        digest.update(&self.certificate);
+        digest.update(&self.key);
+        digest.finalize().into()
+    }
+
+    /// Makes a pair of it.
+    ///
+    /// # Errors
+    ///
+    /// When the files do not hold a chain and its key.
+    pub fn parse(&self) -> Result<Pair, PairError> {
+        let (certificate, key) = (&self.files.certificate, &self.files.key);
+        let ders: Result<Vec<_>, pem::Error> =
+            CertificateDer::pem_slice_iter(&self.certificate).collect();
+        let ders = ders.map_err(|_| PairError::NoCertificate(certificate.clone()))?;
+        let chain = ders.iter().enumerate().map(|(position, der)| {
+            Certificate::read(der).ok_or_else(|| PairError::Malformed {
+                path: certificate.clone(),
+                position,
+            })
+        });
+        let chain = chain.collect::<Result<Vec<_>, _>>()?;
+        let expiry = chain.iter().map(|certificate| certificate.not_after).min();
+        let expiry = expiry.ok_or_else(|| PairError::NoCertificate(certificate.clone()))?;
+        let key =
+            PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| PairError::NoKey(key.clone()))?;
+        let certified = CertifiedKey::from_der(ders, key, &provider());
+        let files = || self.files.clone();
+        let certified = certified.map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => PairError::Mismatch { files: files() },
+            source => PairError::Unusable {
+                files: files(),
+                source,
+            },
+        })?;
+        Ok(Pair {
+            certified: Arc::new(certified),
+            chain,
+            expiry,
+            digest: self.digest(),
+        })
+    }
+}
+
+/// A chain and its key, which belong together.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// For handshakes.
+    pub certified: Arc<CertifiedKey>,
+    /// What its certificates say, leaf first. Never empty.
+    pub chain: Vec<Certificate>,
+    /// When the first of them expires.
+    pub expiry: Timestamp,
+    /// That of the [`PairText`] it was made of.
+    pub digest: [u8; 32],
+}
+
+/// Whether a pair is valid at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Untimely {
+    /// Not yet.
+    #[error("it is not valid before {0}")]
+    Early(Timestamp),
+    /// No more.
+    #[error("it expired at {0}")]
+    Expired(Timestamp),
+}
+
+impl Pair {
+    /// Whether every certificate is valid.
+    ///
+    /// # Errors
+    ///
+    /// When one is not.
+    pub fn check_time(&self, now: Timestamp) -> Result<(), Untimely> {
+        check_time(&self.chain, now)
+    }
+}
+
+/// As [`Pair::check_time`].
+///
+/// # Errors
+///
+/// As [`Pair::check_time`].
+pub fn check_time(chain: &[Certificate], now: Timestamp) -> Result<(), Untimely> {
+    for certificate in chain {
+        if now < certificate.not_before {
+            return Err(Untimely::Early(certificate.not_before));
+        }
+        if now > certificate.not_after {
+            return Err(Untimely::Expired(certificate.not_after));
+        }
+    }
+    Ok(())
+}
