@@ -19,8 +19,9 @@ use crate::alarm::{Alarm, Tally, Watch};
 use crate::consumer::Consumer;
 use crate::gate::{Gate, Gatekeeper};
 use crate::installation::Installation;
+use crate::keeper::Keeper;
 use crate::person::PersonFinder;
-use crate::pipedrive::{self, Keeper, OAuth};
+use crate::pipedrive::{self, OAuth};
 use crate::pipeline::Pipeline;
 use crate::quarantine::Quarantine;
 use crate::record::Style;
@@ -121,7 +122,7 @@ impl Application {
                 client: client.clone(),
                 probe_interval: settings.pipedrive.probe_interval,
             },
-            keeper: keeper(&client, settings.pipedrive.probe_interval),
+            keeper: keeper(&client, &gate, settings.pipedrive.probe_interval),
             rotation: Rotation {
                 files: settings.secret_files,
                 client,
@@ -213,11 +214,12 @@ pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<pipe
 }
 
 /// Who refreshes an app's tokens ahead of time.
-fn keeper(client: &pipedrive::Client, pause: Duration) -> Option<Keeper> {
+fn keeper(client: &pipedrive::Client, gate: &Gate, pause: Duration) -> Option<Keeper> {
     match client.credential() {
         pipedrive::Credential::ApiToken(_) => None,
         pipedrive::Credential::OAuth(oauth) => Some(Keeper {
             oauth: oauth.clone(),
+            gate: gate.clone(),
             pause,
         }),
     }

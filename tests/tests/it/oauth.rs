@@ -161,6 +161,7 @@ async fn a_refresh_token_that_is_taken_no_more_pauses_until_a_good_one_is_in_the
     app.post(call("call-1", CALLER)).await.assert_accepted();
     app.wait_for_activities(1).await;
 
+    // The former installation is gone; the first call meets a 401, and the refresh token is refused as well.
     let next = app.pipedrive.install_app();
     app.post(call("call-2", CALLER)).await.assert_accepted();
     app.wait_until_not_ready("pipedrive.oauth.refresh_token")

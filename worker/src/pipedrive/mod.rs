@@ -19,4 +19,4 @@ pub use credential::{Credential, NewSecret};
 pub use error::{PipedriveError, SpendError};
 pub use exchange::{Spend, http_client};
 pub use model::{ActivityRecord, ActivityType, NewPerson, Person, Phone, User};
-pub use oauth::{Denial, Keeper, NoToken, OAuth, Tokens};
+pub use oauth::{Denial, NoToken, OAuth, Tokens};

@@ -7,8 +7,8 @@
 
 mod endpoint;
 mod error;
-mod keeper;
 mod refresh;
+mod tend;
 mod tokens;
 
 use std::fmt;
@@ -29,7 +29,6 @@ use endpoint::TokenEndpoint;
 use refresh::Wanted;
 
 pub use error::{Denial, NoToken};
-pub use keeper::Keeper;
 pub use tokens::Tokens;
 
 /// The longest that a request waits for a refresh: its message is held meanwhile, under a lease.
@@ -165,11 +164,6 @@ impl OAuth {
             .api_domain
             .clone()
             .filter(|_| self.0.takes_api_domain)
-    }
-
-    /// Waits until no refresh is under way.
-    async fn landed(&self) {
-        drop(self.0.turn.lock().await);
     }
 }
 
