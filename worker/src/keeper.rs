@@ -26,7 +26,7 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Keeps them until shutdown, and waits for a refresh that is under way then: its answer must not be lost.
+    /// Keeps them until shutdown.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut wait = Duration::ZERO;
         while shutdown
@@ -36,7 +36,6 @@ impl Keeper {
         {
             wait = self.tend().await;
         }
-        self.oauth.landed().await;
     }
 
     /// Does what is due, and tells how long to wait then.
@@ -47,7 +46,7 @@ impl Keeper {
         };
         tracing::warn!(
             error = chain(&error),
-            "The access token is not refreshed yet"
+            "Cannot keep the access token fresh at present"
         );
         // Until it ends the present one serves.
         if !self.oauth.is_let_in()

@@ -41,6 +41,7 @@ pub struct Application {
     metrics: metrics_exporter_prometheus::PrometheusHandle,
     gatekeeper: Gatekeeper,
     rotation: Rotation,
+    client: pipedrive::Client,
     keeper: Option<Keeper>,
     surveyor: Surveyor,
     alarm: Alarm,
@@ -122,6 +123,7 @@ impl Application {
                 client: client.clone(),
                 probe_interval: settings.pipedrive.probe_interval,
             },
+            client: client.clone(),
             keeper: keeper(&client, &gate, settings.pipedrive.probe_interval),
             rotation: Rotation {
                 files: settings.secret_files,
@@ -181,6 +183,7 @@ impl Application {
         if let Some(refreshing) = refreshing {
             refreshing.await?;
         }
+        self.client.credential().landed().await;
         admin.stop(false).await;
         serving.await??;
         tracing::info!("Worker is down");

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use bridge_tests::app::{Builder, PATIENCE, TestApp, call};
-use bridge_tests::pipedrive::{Fault, FaultRule, OAuthConfig, RefreshTokens};
+use bridge_tests::pipedrive::{Answer, Fault, FaultRule, OAuthConfig, RefreshTokens};
 use bridge_tests::services::{Redis, RedisOptions, Scratch, wait_until};
 use redis::AsyncCommands;
 
@@ -63,7 +63,8 @@ async fn pauses(app: &TestApp) -> u64 {
         .map(|reason| {
             let name = format!("bridge_worker_pauses_total{{reason=\"{reason}\"}} ");
             let value = metrics.lines().find_map(|line| line.strip_prefix(&name));
-            value.expect("the metric is there").parse::<u64>().unwrap()
+            let value = value.and_then(|value| value.parse::<u64>().ok());
+            value.expect("the metric is there")
         })
         .sum()
 }
@@ -267,12 +268,17 @@ async fn a_worker_that_starts_with_another_installation_is_let_in_by_it() {
     app.stop_worker().await;
 
     let next = app.pipedrive.install_app();
+    let before = app.pipedrive.request_count();
     let configured = app.settings.pipedrive.oauth.refresh_token.as_ref().unwrap();
     configured.replace(next.into());
     app.start_worker().await;
     app.post(call("call-1", CALLER)).await.assert_accepted();
 
     app.wait_for_activities(1).await;
+    for request in app.pipedrive.requests_since(before) {
+        // Nothing of the former installation was tried.
+        assert_eq!(request.answer, Answer::Status(200), "{request:?}");
+    }
     assert_eq!(app.pipedrive.token_exchanges(), [1, 1]);
 }
 

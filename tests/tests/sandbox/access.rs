@@ -136,7 +136,7 @@ async fn refresh(sandbox: &Sandbox, secret: &str, form: &[(&str, &str)]) -> Answ
         .basic_auth(sandbox.app().client_id, Some(secret))
         .header("content-type", "application/x-www-form-urlencoded")
         .body(form);
-    send(request).await.unwrap()
+    send(request).await.expect("the sandbox answers")
 }
 
 #[tokio::test]

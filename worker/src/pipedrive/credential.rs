@@ -63,6 +63,14 @@ impl Credential {
             (Self::OAuth(_) | Self::ApiToken(_), _) => Ok(None),
         }
     }
+
+    /// Waits until nothing of it is under way that must not be cut off.
+    pub async fn landed(&self) {
+        match self {
+            Self::ApiToken(_) => {}
+            Self::OAuth(oauth) => oauth.landed().await,
+        }
+    }
 }
 
 impl fmt::Display for Credential {

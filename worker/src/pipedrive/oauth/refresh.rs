@@ -91,7 +91,7 @@ impl Inner {
 
     async fn search(&self, wanted: &Wanted, owner: &str) -> Outcome {
         let (configured, held) = (self.configured.current(), self.held());
-        let expiry = self.timeout + AFTER_EXCHANGE;
+        let expiry = self.expiry();
         // Another worker tries three refresh tokens at most, and its right may have to expire before it is ours.
         let give_up = Instant::now() + 4 * expiry;
         let mut denied = Vec::new();
@@ -128,6 +128,11 @@ impl Inner {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// How long the right to refresh lasts: for one exchange, and its answer into Redis.
+    pub(super) fn expiry(&self) -> Duration {
+        self.timeout + AFTER_EXCHANGE
     }
 
     async fn exchange(&self, wanted: &Wanted, candidate: &Candidate) -> Result<Grant, NoToken> {

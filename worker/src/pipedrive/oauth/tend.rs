@@ -32,9 +32,11 @@ impl OAuth {
         held.is_some_and(|tokens| tokens.is_valid(clock::now()))
     }
 
-    /// Waits until no refresh is under way.
+    /// Waits until no refresh is under way, whose answer would be lost with the process; for as long as one exchange
+    /// takes at most.
     pub async fn landed(&self) {
-        drop(self.0.turn.lock().await);
+        let landing = tokio::time::timeout(self.0.expiry(), self.0.turn.lock()).await;
+        drop(landing);
     }
 
     /// Puts the tokens back where Redis does not have them any more, or never got them: a worker that starts now would
