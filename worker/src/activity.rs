@@ -13,6 +13,7 @@ use shared::kill_point::{self, KillPoint};
 
 use crate::failure::Failure;
 use crate::metrics as names;
+use crate::note;
 use crate::person::{CLOCK_SKEW, latest_end, wait_since};
 use crate::pipedrive::{ActivityRecord, Client, PipedriveError};
 use crate::record::{self, Activity, Attachment, Participant, Style};
@@ -72,7 +73,8 @@ impl Recorded {
 struct Update<'a> {
     #[serde(flatten)]
     head: Option<Head<'a>>,
-    note: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     participants: Option<&'a [Participant]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,7 +111,7 @@ impl Recorder {
         let existing = self.existing(lease, job, interaction, attachment).await?;
         let mut activity = record::activity(interaction, party, attachment, None, &self.style);
         if let Some(inherited) = &job.inherited {
-            activity.note = record::inherit(&activity.note, inherited, only_adds(job));
+            activity.note = note::inherit(&activity.note, inherited, only_adds(job));
         }
         let digest = sha256_hex(&serde_json::to_string(&activity).expect("activities are JSON"));
         let recorded = match existing {
@@ -199,8 +201,7 @@ impl Recorder {
         mut activity: Activity,
         attachment: &Attachment,
     ) -> Result<Recorded, Failure> {
-        lease.renew().await?;
-        activity.deal_id = self.deal(attachment).await?;
+        activity.deal_id = self.deal(lease, attachment).await?;
         let request_timeout = self.in_flight.saturating_sub(self.settle_time);
         lease
             .intend_activity(job, latest_end(request_timeout))
@@ -228,9 +229,15 @@ impl Recorder {
         activity: Activity,
         attachment: &Attachment,
     ) -> Result<Recorded, Failure> {
+        let present = match self.client.activity(id).await {
+            Ok(present) if !present.is_deleted => present,
+            Ok(_) | Err(PipedriveError::NotFound { .. }) => return Ok(Recorded::Deleted(id)),
+            Err(error) => return Err(error.into()),
+        };
+        let note = note::keep(&activity.note, present.note.as_deref().unwrap_or_default());
         let moves = job.person != attachment.person();
         let deal_id = if moves {
-            self.deal(attachment).await?
+            self.deal(lease, attachment).await?
         } else {
             None
         };
@@ -242,7 +249,7 @@ impl Recorder {
         };
         let update = Update {
             head: (job.inherited.is_none() || !only_adds(job)).then_some(head),
-            note: &activity.note,
+            note: note.as_deref(),
             participants: moves.then_some(&*activity.participants),
             deal_id,
         };
@@ -264,13 +271,18 @@ impl Recorder {
     }
 
     /// The person's only open deal. Not being allowed to look at deals is no reason to lose a call.
-    async fn deal(&self, attachment: &Attachment) -> Result<Option<DealId>, Failure> {
+    async fn deal(
+        &self,
+        lease: &Lease,
+        attachment: &Attachment,
+    ) -> Result<Option<DealId>, Failure> {
         let Attachment::Person(person) = attachment else {
             return Ok(None);
         };
         if !self.link_open_deal {
             return Ok(None);
         }
+        lease.renew().await?;
         match self.client.only_open_deal(*person).await {
             Err(
                 error @ (PipedriveError::Forbidden { .. }

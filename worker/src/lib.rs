@@ -1,7 +1,7 @@
 //! Consumes interactions from RabbitMQ and records each once in Pipedrive.
 //!
 //! [`pipeline`] is the way of one message: decode → lease → match → record → settle. Decisions are plain functions in
-//! [`matching`], [`record`] and [`retry`]; [`redis`] and [`pipedrive`] own those two services.
+//! [`matching`], [`record`], [`note`] and [`retry`]; [`redis`] and [`pipedrive`] own those two services.
 
 pub mod activity;
 pub mod admin;
@@ -17,6 +17,7 @@ pub mod installation;
 pub mod keeper;
 pub mod matching;
 pub mod metrics;
+pub mod note;
 pub mod person;
 pub mod pipedrive;
 pub mod pipeline;

@@ -9,8 +9,10 @@ use shared::domain::ids::{DealId, InteractionId, PersonId, UserId};
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
 
+use crate::note;
+
 /// What the marker line begins with; the interaction id follows.
-const MARKER: &str = "Genesys interaction ";
+pub(crate) const MARKER: &str = "Genesys interaction ";
 /// Longest texts, in characters, that are copied into a note. A character takes six bytes at most when it is escaped, and
 /// the whole note must stay under Pipedrive's 100 KB.
 const EXCERPT_MAX_CHARS: usize = 6_000;
@@ -19,10 +21,8 @@ const NAME_MAX_CHARS: usize = 400;
 const NAME_LINE_MAX_CHARS: usize = 200;
 /// Longest address that is linked.
 const URL_MAX_BYTES: usize = 2_000;
-/// Labels of which a note has one line only: two would contradict each other.
-const HEAD_LABELS: [&str; 5] = ["Channel", "Direction", "When", "Customer", "Number"];
 /// What a note says of an interaction of which an event came cut off.
-const INCOMPLETE: &str =
+const CUT_OFF: &str =
     "an event of this interaction was cut off on its way here; what is missing below was not told";
 /// Longest subject, in characters.
 const SUBJECT_MAX_CHARS: usize = 250;
@@ -121,7 +121,7 @@ pub fn activity(
         due_date: started.strftime("%Y-%m-%d").to_string(),
         due_time: started.strftime("%H:%M").to_string(),
         duration: hours_and_minutes(interaction.duration_ms.unwrap_or(0)),
-        note: note(interaction, party, attachment, style),
+        note: tell(interaction, party, attachment, style),
         participants: person
             .map(|person_id| Participant {
                 person_id,
@@ -152,64 +152,6 @@ pub fn is_marked(note: &str, interaction: &InteractionId) -> bool {
         let piece = piece.trim();
         piece == wanted || piece == escape(&wanted)
     })
-}
-
-/// Joins a note with that of an activity which was found, and whose events are forgotten: no line of either is lost, and
-/// one that only one side may have is that of the side that leads.
-#[must_use]
-pub fn inherit(note: &str, inherited: &str, inherited_leads: bool) -> String {
-    let (ours, theirs) = (body_lines(note), body_lines(inherited));
-    let (mut lines, following) = if inherited_leads {
-        (theirs, ours)
-    } else {
-        (ours, theirs)
-    };
-    for line in following {
-        let is_told = lines.iter().any(|known| text_of(known) == text_of(line));
-        let is_taken = HEAD_LABELS.iter().any(|label| {
-            has_label(line, label) && lines.iter().any(|known| has_label(known, label))
-        });
-        if !is_told && !is_taken {
-            lines.push(line);
-        }
-    }
-    let marker = note.rfind(MARKER).map_or("", |at| &note[at..]);
-    lines.push(marker);
-    lines.join("<br>")
-}
-
-/// The lines of a note but the marker.
-fn body_lines(note: &str) -> Vec<&str> {
-    let pieces = ["<br>", "<br/>", "<br />", "\n"]
-        .iter()
-        .fold(vec![note], |pieces, separator| {
-            let split = pieces.into_iter().map(|piece| piece.split(separator));
-            split.flatten().collect()
-        });
-    let is_body =
-        |line: &&str| !line.trim().is_empty() && !text_of(line).starts_with(MARKER.trim());
-    pieces.into_iter().filter(is_body).collect()
-}
-
-fn has_label(line: &str, label: &str) -> bool {
-    text_of(line)
-        .strip_prefix(label)
-        .is_some_and(|rest| rest.starts_with(':'))
-}
-
-/// A line without its tags.
-fn text_of(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    let mut is_in_tag = false;
-    for c in line.trim().chars() {
-        match c {
-            '<' => is_in_tag = true,
-            '>' => is_in_tag = false,
-            other if !is_in_tag => text.push(other),
-            _ => {}
-        }
-    }
-    text
 }
 
 fn subject(interaction: &Interaction, party: &Party) -> String {
@@ -256,7 +198,7 @@ fn title(interaction: &Interaction) -> String {
     }
 }
 
-fn note(
+fn tell(
     interaction: &Interaction,
     party: &Party,
     attachment: &Attachment,
@@ -264,7 +206,7 @@ fn note(
 ) -> String {
     let mut lines = Lines::default();
     if interaction.is_partial {
-        lines.text("Incomplete", INCOMPLETE);
+        lines.text(note::INCOMPLETE, CUT_OFF);
     }
     lines.text("Channel", interaction.channel.as_str());
     lines.text("Direction", direction(interaction.direction));
@@ -281,7 +223,7 @@ fn note(
     if let Attachment::Shared(people) = attachment {
         let ids: Vec<String> = people.iter().map(PersonId::to_string).collect();
         lines.text(
-            "Not attached",
+            note::NOT_ATTACHED,
             &format!("several people share this number: {}", ids.join(", ")),
         );
     }

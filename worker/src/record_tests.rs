@@ -221,20 +221,3 @@ fn durations_are_rounded_for_people() {
     assert_eq!(hours_and_minutes(u64::MAX / 2), "23:59");
     assert_eq!(minutes_and_seconds(3_725_400), "1 h 2 min 5 s");
 }
-
-#[test]
-fn a_note_keeps_what_forgotten_events_told() {
-    let found = "<b>Channel:</b> voice<br /><b>When:</b> 14:00<br /><b>Agent:</b> A<br />Genesys interaction x";
-    let ours = "<b>Channel:</b> voice<br><b>When:</b> 14:05<br><b>Wrap-up notes:</b> B<br>Genesys interaction x";
-
-    assert_eq!(
-        inherit(ours, found, true),
-        "<b>Channel:</b> voice<br><b>When:</b> 14:00<br><b>Agent:</b> A<br><b>Wrap-up notes:</b> B<br>Genesys interaction x"
-    );
-    let merged = inherit(ours, found, false);
-    assert_eq!(
-        merged,
-        "<b>Channel:</b> voice<br><b>When:</b> 14:05<br><b>Wrap-up notes:</b> B<br><b>Agent:</b> A<br>Genesys interaction x"
-    );
-    assert_eq!(inherit(&merged, &merged, true), merged, "joined twice");
-}

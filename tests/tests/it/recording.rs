@@ -1,6 +1,7 @@
 //! One interaction, one activity.
 
 use bridge_tests::app::{TestApp, call, sample};
+use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_lands_on_the_timeline_of_the_person_who_has_the_number() {
@@ -119,4 +120,39 @@ async fn what_is_not_final_or_not_wanted_is_answered_ignored_and_goes_nowhere() 
 
     app.wait_until_idle().await;
     assert_eq!(app.pipedrive.request_count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_wrote_into_the_note_stays_when_another_event_comes() {
+    let app = TestApp::spawn().await;
+    app.pipedrive
+        .add_person("Casey Customer", &["+12025550143"]);
+    app.post(sample("eventbridge-customer-end-voice-inbound"))
+        .await
+        .assert_accepted();
+    let created = app.wait_for_activities(1).await.remove(0);
+    app.wait_until_idle().await;
+
+    // Pipedrive's editor writes other HTML than we do.
+    let by_us = created.note.unwrap().replace("<br>", "<br />");
+    let address = app.sandbox().base_url();
+    let edit = reqwest::Client::new()
+        .patch(format!("{address}/api/v2/activities/{}", created.id))
+        .header("x-api-token", app.pipedrive.api_token())
+        .json(&json!({ "note": format!("<p>Wants a quote by Friday</p>{by_us}") }));
+    assert_eq!(edit.send().await.unwrap().status(), 200);
+    app.post(sample("eventbridge-acw-voice-inbound"))
+        .await
+        .assert_accepted();
+    app.wait_until_idle().await;
+
+    let note = app.pipedrive.activities().remove(0).note.unwrap();
+    for (part, times) in [
+        ("Wants a quote by Friday", 1),
+        ("<b>Agent:</b>", 1),
+        ("Channel:", 1),
+        ("Genesys interaction", 1),
+    ] {
+        assert_eq!(note.matches(part).count(), times, "{part} in {note}");
+    }
 }

@@ -176,6 +176,16 @@ impl Client {
             .await
     }
 
+    /// One activity. 1 token.
+    ///
+    /// # Errors
+    ///
+    /// [`PipedriveError::NotFound`] when somebody deleted it; any other failure.
+    pub async fn activity(&self, id: ActivityId) -> Result<ActivityRecord, PipedriveError> {
+        let path = format!("/api/v2/activities/{id}");
+        self.data(get("read an activity", &path, &[], 1)).await
+    }
+
     /// Creates an activity. 5 tokens. Not to be repeated blindly.
     ///
     /// # Errors

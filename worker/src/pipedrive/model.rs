@@ -28,11 +28,13 @@ pub(super) struct Created<Id> {
     pub id: Id,
 }
 
-/// An activity as it is listed.
+/// An activity, from `GET /api/v2/activities` and `/api/v2/activities/{id}`.
 #[derive(Clone, Debug, Deserialize)]
 #[expect(missing_docs, reason = "Pipedrive's names")]
 pub struct ActivityRecord {
     pub id: ActivityId,
+    #[serde(default)]
+    pub is_deleted: bool,
     #[serde(default)]
     pub note: Option<String>,
 }
