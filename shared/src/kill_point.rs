@@ -27,6 +27,8 @@ pub enum KillPoint {
     RetryPublished,
     /// The copy in the dead letter queue is confirmed, the original is not acknowledged.
     DeadLetterPublished,
+    /// Pipedrive gave new OAuth tokens; Redis does not have them yet.
+    TokenAnswered,
     /// The broker confirmed a webhook's message, the sender has no answer.
     WebhookConfirmed,
     /// The broker did not take a webhook's message, and it is not in the spool yet.
@@ -54,6 +56,7 @@ impl KillPoint {
             Self::Completed => "completed",
             Self::RetryPublished => "retry-published",
             Self::DeadLetterPublished => "dead-letter-published",
+            Self::TokenAnswered => "token-answered",
             Self::WebhookConfirmed => "webhook-confirmed",
             Self::SpoolNeeded => "spool-needed",
             Self::Spooled => "spooled",

@@ -116,7 +116,8 @@ async fn pipedrive(settings: &Settings) -> Result<String, String> {
         None => "limits not told".to_owned(),
     };
     Ok(format!(
-        "the token is user {} of company {company}; {limits}",
+        "let in by {} as user {} of company {company}; {limits}",
+        client.credential(),
         probe.user.id
     ))
 }

@@ -122,16 +122,8 @@ impl Failure {
     #[must_use]
     pub fn closes(&self) -> Option<Closure> {
         match self {
-            Self::Redis(_) | Self::EpochChanged | Self::Pipedrive(PipedriveError::Bucket(_)) => {
-                Some(Closure::Redis)
-            }
-            Self::Pipedrive(PipedriveError::Unauthorized { status }) => {
-                Some(Closure::Unauthorized { status: *status })
-            }
-            Self::Pipedrive(PipedriveError::Blocked) => Some(Closure::Blocked),
-            Self::Pipedrive(PipedriveError::BudgetSpent { wait, .. }) => {
-                Some(Closure::BudgetSpent { wait: *wait })
-            }
+            Self::Redis(_) | Self::EpochChanged => Some(Closure::Redis),
+            Self::Pipedrive(error) => Closure::after(error),
             Self::Unrecognised(_)
             | Self::NotOurs(_)
             | Self::NewerSchema { .. }
@@ -139,7 +131,6 @@ impl Failure {
             | Self::Deferred
             | Self::Unsettled(_)
             | Self::LeaseLost
-            | Self::Pipedrive(_)
             | Self::Poison { .. }
             | Self::Panicked => None,
         }
@@ -196,8 +187,10 @@ fn of_pipedrive(error: &PipedriveError) -> Disposition {
         // end. Consumption pauses meanwhile, so that the short wait is no hammering.
         PipedriveError::BudgetSpent { .. }
         | PipedriveError::Unauthorized { .. }
+        | PipedriveError::Denied(_)
+        | PipedriveError::NoToken(_)
         | PipedriveError::Blocked
-        | PipedriveError::Bucket(_) => Disposition::Park(A_MOMENT),
+        | PipedriveError::Redis(_) => Disposition::Park(A_MOMENT),
         PipedriveError::Forbidden { .. } | PipedriveError::Rejected { .. } => Disposition::DeadLetter,
     }
 }
@@ -205,6 +198,7 @@ fn of_pipedrive(error: &PipedriveError) -> Disposition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipedrive::{Denial, NoToken};
 
     #[test]
     fn an_expired_token_pauses_everything_and_dead_letters_nothing() {
@@ -215,6 +209,23 @@ mod tests {
             failure.closes(),
             Some(Closure::Unauthorized { status: 401 })
         );
+    }
+
+    #[test]
+    fn an_app_without_an_access_token_pauses_everything_and_dead_letters_nothing() {
+        for (error, closure) in [
+            (
+                NoToken::Denied(Denial::Grant),
+                Closure::Denied(Denial::Grant),
+            ),
+            (NoToken::Failed { status: 503 }, Closure::NoToken),
+            (NoToken::Late, Closure::NoToken),
+        ] {
+            let failure = Failure::from(PipedriveError::from(error));
+
+            assert_eq!(failure.disposition(), Disposition::Park(A_MOMENT));
+            assert_eq!(failure.closes(), Some(closure));
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::installation::Installation;
 use crate::metrics as names;
-use crate::pipedrive;
+use crate::pipedrive::{self, Denial, PipedriveError};
 use crate::redis::Store;
 use shared::telemetry::chain;
 
@@ -30,6 +30,10 @@ pub enum Closure {
         /// 401, or 402 where the account is closed.
         status: u16,
     },
+    /// Pipedrive does not let the app in.
+    Denied(Denial),
+    /// There is no access token: its endpoint is away or fails.
+    NoToken,
     /// Cloudflare blocks this address.
     Blocked,
     /// The day's tokens are spent.
@@ -40,6 +44,27 @@ pub enum Closure {
 }
 
 impl Closure {
+    /// What an error of Pipedrive's closes, if every other call would meet it as well.
+    #[must_use]
+    pub fn after(error: &PipedriveError) -> Option<Self> {
+        match error {
+            PipedriveError::Redis(_) => Some(Self::Redis),
+            PipedriveError::Unauthorized { status } => Some(Self::Unauthorized { status: *status }),
+            PipedriveError::Denied(denial) => Some(Self::Denied(*denial)),
+            PipedriveError::NoToken(_) => Some(Self::NoToken),
+            PipedriveError::Blocked => Some(Self::Blocked),
+            PipedriveError::BudgetSpent { wait, .. } => Some(Self::BudgetSpent { wait: *wait }),
+            PipedriveError::Unreachable { .. }
+            | PipedriveError::NoAnswer { .. }
+            | PipedriveError::Unreadable { .. }
+            | PipedriveError::Server { .. }
+            | PipedriveError::RateLimited { .. }
+            | PipedriveError::Forbidden { .. }
+            | PipedriveError::NotFound { .. }
+            | PipedriveError::Rejected { .. } => None,
+        }
+    }
+
     /// For readiness and logs, with what is to be done.
     #[must_use]
     pub fn explain(self) -> String {
@@ -54,6 +79,11 @@ impl Closure {
                     "Pipedrive answers {status}: the API token is not valid; set a good one (pipedrive.api_token)"
                 )
             }
+            Self::Denied(denial) => denial.to_string(),
+            Self::NoToken => {
+                "Pipedrive's token endpoint gives no access token; it is asked again (pipedrive.oauth.token_url)"
+                    .to_owned()
+            }
             Self::Blocked => {
                 "Cloudflare blocks this address; it is tried again every minute".to_owned()
             }
@@ -67,13 +97,15 @@ impl Closure {
     }
 
     /// All labels there are.
-    pub const LABELS: [&'static str; 4] = ["redis", "unauthorized", "blocked", "budget"];
+    pub const LABELS: [&'static str; 5] =
+        ["redis", "unauthorized", "no_token", "blocked", "budget"];
 
     /// The label in metrics.
     fn label(self) -> &'static str {
         match self {
             Self::Redis => "redis",
-            Self::Unauthorized { .. } => "unauthorized",
+            Self::Unauthorized { .. } | Self::Denied(_) => "unauthorized",
+            Self::NoToken => "no_token",
             Self::Blocked => "blocked",
             Self::BudgetSpent { .. } => "budget",
         }
@@ -253,9 +285,16 @@ impl Gatekeeper {
         match closure {
             // `users/me` may be let through where the rest is not: only time tells.
             Closure::Blocked if elapsed < BLOCKED_INTERVAL => Healing::Waiting,
-            Closure::Unauthorized { .. } | Closure::Blocked => match self.client.probe().await {
+            Closure::Unauthorized { .. }
+            | Closure::Denied(_)
+            | Closure::NoToken
+            | Closure::Blocked => match self.client.probe().await {
                 Err(error) if !error.lets_us_in() => {
                     tracing::warn!(error = chain(&error), "Pipedrive does not let us in yet");
+                    // It may be for another reason by now.
+                    if let Some(closure) = Closure::after(&error) {
+                        self.gate.close(closure);
+                    }
                     Healing::TurnedAway
                 }
                 Ok(_) | Err(_) => Healing::Done,
@@ -268,7 +307,9 @@ impl Gatekeeper {
     fn interval(&self, closure: Closure) -> Duration {
         match closure {
             Closure::Redis | Closure::Blocked | Closure::BudgetSpent { .. } => POLL_INTERVAL,
-            Closure::Unauthorized { .. } => self.probe_interval,
+            Closure::Unauthorized { .. } | Closure::Denied(_) | Closure::NoToken => {
+                self.probe_interval
+            }
         }
     }
 }

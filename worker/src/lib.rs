@@ -14,6 +14,7 @@ pub mod failure;
 pub mod gate;
 pub mod inbound;
 pub mod installation;
+pub mod keeper;
 pub mod matching;
 pub mod metrics;
 pub mod note;

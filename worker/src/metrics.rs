@@ -52,6 +52,10 @@ pub const DAILY_LIMIT: &str = "bridge_pipedrive_daily_tokens_limit";
 pub const DAILY_SPENT: &str = "bridge_pipedrive_daily_tokens_spent";
 /// What they will have spent at the reset.
 pub const DAILY_PROJECTED: &str = "bridge_pipedrive_daily_tokens_projected";
+/// Refreshes of the OAuth tokens, by outcome.
+pub const REFRESHES: &str = "bridge_pipedrive_token_refreshes_total";
+/// When the access token ends.
+pub const TOKEN_EXPIRY: &str = "bridge_pipedrive_access_token_expiry_timestamp_seconds";
 /// Whether an alarm rings, by alarm.
 pub const ALARM_FIRING: &str = "bridge_alarm_firing";
 /// Attempts to deliver an alarm, by result.
@@ -69,6 +73,7 @@ const OUTCOMES: [&str; 8] = [
     "parked",
     "dead_lettered",
 ];
+const REFRESH_OUTCOMES: [&str; 5] = ["refreshed", "not_kept", "put_back", "denied", "failed"];
 /// What is dead-lettered at once. What is first retried appears as `exhausted` with the reason it was retried for.
 const DEATHS: [(&str, &str); 6] = [
     ("permanent", "pipedrive_forbidden"),
@@ -97,6 +102,9 @@ pub fn register(_recorder: &PrometheusHandle) {
     for found in ["true", "false"] {
         metrics::counter!(RECONCILIATIONS, "found" => found).increment(0);
     }
+    for outcome in REFRESH_OUTCOMES {
+        metrics::counter!(REFRESHES, "outcome" => outcome).increment(0);
+    }
     for result in ["delivered", "failed"] {
         metrics::counter!(ALARM_DELIVERIES, "result" => result).increment(0);
     }
@@ -107,6 +115,7 @@ pub fn register(_recorder: &PrometheusHandle) {
         metrics::gauge!(ALARM_FIRING, "alarm" => rule.name()).set(0);
     }
     metrics::gauge!(ALARM_UNDELIVERED).set(0);
+    metrics::gauge!(TOKEN_EXPIRY).set(0);
     // As the gate is until Redis was reached.
     set_paused(Some("redis"));
 }
@@ -144,6 +153,10 @@ fn describe_counters() {
         (
             TOKENS_SPENT,
             "Tokens of Pipedrive's daily budget that this process spent",
+        ),
+        (
+            REFRESHES,
+            "Refreshes of the OAuth tokens by this process, by outcome",
         ),
         (
             ALARM_DELIVERIES,
@@ -202,6 +215,10 @@ fn describe_gauges() {
         (
             DAILY_PROJECTED,
             "Tokens that will have been spent at the reset, at the pace of the last hour",
+        ),
+        (
+            TOKEN_EXPIRY,
+            "Unix time at which the OAuth access token ends; 0 without one",
         ),
         (ALARM_FIRING, "1 while an alarm rings, by alarm"),
         (

@@ -2,10 +2,11 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use shared::broker::Publisher;
-use shared::config::{self, ConfigError, Secret};
+use shared::config::{self, Credential};
 use shared::domain::ids::UserId;
 use shared::domain::phone;
 use shared::telemetry;
@@ -18,12 +19,15 @@ use crate::alarm::{Alarm, Tally, Watch};
 use crate::consumer::Consumer;
 use crate::gate::{Gate, Gatekeeper};
 use crate::installation::Installation;
+use crate::keeper::Keeper;
 use crate::person::PersonFinder;
-use crate::pipedrive;
+use crate::pipedrive::{self, OAuth};
 use crate::pipeline::Pipeline;
 use crate::quarantine::Quarantine;
 use crate::record::Style;
-use crate::redis::{Ledger, People, Store, StoreError, Suspects, TokenBucket, TokenBucketSettings};
+use crate::redis::{
+    Ledger, People, Store, StoreError, Suspects, TokenBucket, TokenBucketSettings, Vault,
+};
 use crate::retry::RetrySchedule;
 use crate::rotation::Rotation;
 use crate::survey::Surveyor;
@@ -37,6 +41,8 @@ pub struct Application {
     metrics: metrics_exporter_prometheus::PrometheusHandle,
     gatekeeper: Gatekeeper,
     rotation: Rotation,
+    client: pipedrive::Client,
+    keeper: Option<Keeper>,
     surveyor: Surveyor,
     alarm: Alarm,
     consumer: Consumer,
@@ -117,6 +123,8 @@ impl Application {
                 client: client.clone(),
                 probe_interval: settings.pipedrive.probe_interval,
             },
+            client: client.clone(),
+            keeper: keeper(&client, &gate, settings.pipedrive.probe_interval),
             rotation: Rotation {
                 files: settings.secret_files,
                 client,
@@ -162,6 +170,9 @@ impl Application {
         tracing::info!(port = self.port, "Worker is up");
         let keeping = tokio::spawn(self.gatekeeper.run(shutdown.clone()));
         let rotating = tokio::spawn(self.rotation.run(shutdown.clone()));
+        let refreshing = self
+            .keeper
+            .map(|keeper| tokio::spawn(keeper.run(shutdown.clone())));
         let surveying = tokio::spawn(self.surveyor.run(shutdown.clone()));
         let watching = tokio::spawn(self.alarm.run(shutdown.clone()));
         self.consumer.run(shutdown).await;
@@ -169,6 +180,10 @@ impl Application {
         keeping.await?;
         surveying.await?;
         watching.await?;
+        if let Some(refreshing) = refreshing {
+            refreshing.await?;
+        }
+        self.client.credential().landed().await;
         admin.stop(false).await;
         serving.await??;
         tracing::info!("Worker is down");
@@ -176,23 +191,41 @@ impl Application {
     }
 }
 
-/// The client of Pipedrive, with the token bucket in `store`.
+/// The client of Pipedrive, with the token bucket in `store`, and an app's tokens.
 ///
 /// # Errors
 ///
-/// When there is no API token.
+/// When there is no credential, or not exactly one.
 pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<pipedrive::Client> {
+    let credential = settings.credential()?;
     let pipedrive = &settings.pipedrive;
+    let http = pipedrive::http_client(pipedrive.request_timeout, pipedrive.connect_timeout)?;
+    let credential = match credential {
+        Credential::ApiToken(token) => pipedrive::Credential::ApiToken(token),
+        Credential::OAuth(app) => {
+            let vault = Vault::new(store.clone(), &app.encryption_key);
+            let oauth = OAuth::new(app, http.clone(), vault, pipedrive.request_timeout);
+            pipedrive::Credential::OAuth(oauth)
+        }
+    };
     let client = pipedrive::Settings {
         base_url: pipedrive.base_url.clone(),
-        api_token: api_token(pipedrive)?,
-        request_timeout: pipedrive.request_timeout,
-        connect_timeout: pipedrive.connect_timeout,
+        credential,
     };
-    Ok(pipedrive::Client::new(
-        client,
-        token_bucket(pipedrive, store),
-    )?)
+    let bucket = token_bucket(pipedrive, store);
+    Ok(pipedrive::Client::new(http, client, bucket))
+}
+
+/// Who refreshes an app's tokens ahead of time.
+fn keeper(client: &pipedrive::Client, gate: &Gate, pause: Duration) -> Option<Keeper> {
+    match client.credential() {
+        pipedrive::Credential::ApiToken(_) => None,
+        pipedrive::Credential::OAuth(oauth) => Some(Keeper {
+            oauth: oauth.clone(),
+            gate: gate.clone(),
+            pause,
+        }),
+    }
 }
 
 fn token_bucket(settings: &config::Pipedrive, store: &Store) -> TokenBucket {
@@ -203,16 +236,6 @@ fn token_bucket(settings: &config::Pipedrive, store: &Store) -> TokenBucket {
         daily_reset: settings.daily_reset,
     };
     TokenBucket::new(store.clone(), bucket)
-}
-
-fn api_token(settings: &config::Pipedrive) -> Result<Secret, ConfigError> {
-    let missing = || {
-        ConfigError::value(
-            "pipedrive.api_token",
-            "is missing: Pipedrive > Personal preferences > API",
-        )
-    };
-    settings.api_token.clone().ok_or_else(missing)
 }
 
 fn pipeline(

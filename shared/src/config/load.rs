@@ -16,13 +16,16 @@ pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
 const PREFIX: &str = "BRIDGE__";
 
 /// Keys that hold secrets: each can be given by `…_FILE`.
-const SECRETS: [&str; 7] = [
+const SECRETS: [&str; 10] = [
     "alarm.webhook_url",
     "broker.url",
     "ingest.auth.basic",
     "ingest.auth.signature_secrets",
     "ingest.auth.tokens",
     "pipedrive.api_token",
+    "pipedrive.oauth.client_secret",
+    "pipedrive.oauth.encryption_key",
+    "pipedrive.oauth.refresh_token",
     "redis.url",
 ];
 

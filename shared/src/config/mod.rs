@@ -3,6 +3,7 @@
 //! Everything is read and checked at start; an error names the key. This is the only reader of the environment.
 
 mod load;
+mod oauth;
 mod secret;
 mod values;
 
@@ -18,6 +19,7 @@ use crate::domain::event::Filter;
 use crate::domain::phone::Region;
 
 pub use load::{ConfigError, DEFAULTS, load, load_from, redacted};
+pub use oauth::{Credential, OAuth, OAuthApp};
 pub use secret::{Rotated, Secret, SecretFiles};
 pub use values::{ClockTime, RetryDelay};
 
@@ -206,6 +208,7 @@ pub struct Redis {
 pub struct Pipedrive {
     pub base_url: Url,
     pub api_token: Option<Secret>,
+    pub oauth: OAuth,
     pub requests_per_2s: u32,
     pub searches_per_2s: u32,
     pub daily_tokens: u64,

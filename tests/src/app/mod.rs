@@ -1,6 +1,7 @@
 //! The whole bridge for one test: `ingest` and `worker` in this process, a virtual host and a Redis prefix of the test's
 //! own, and the Pipedrive sandbox.
 
+mod oauth;
 mod webhook;
 
 use std::time::{Duration, Instant};
@@ -14,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 use uuid::Uuid;
 
+pub use oauth::ENCRYPTION_KEY;
 pub use webhook::{Answer, call, sample};
 
-use crate::pipedrive::{Activity, Control, Sandbox, SandboxConfig};
+use crate::pipedrive::{Activity, Control, OAuthConfig, Sandbox, SandboxConfig};
 use crate::services::{Environment, Management, QueuedMessage, Vhost, wait_until};
 
 /// Longer than anything takes that a test waits for, on a machine that is busy with other tests.
@@ -32,6 +34,7 @@ pub struct Builder {
     settings: Vec<(String, String)>,
     sandbox: SandboxConfig,
     without_worker: bool,
+    oauth: Option<OAuthConfig>,
     vhost: Option<Vhost>,
 }
 
@@ -54,6 +57,13 @@ impl Builder {
     #[must_use]
     pub fn pipedrive_token(mut self, token: &str) -> Self {
         self.sandbox.api_token = Some(token.to_owned());
+        self
+    }
+
+    /// Lets the bridge in as this app instead of with an API token.
+    #[must_use]
+    pub fn oauth(mut self, app: OAuthConfig) -> Self {
+        self.oauth = Some(app);
         self
     }
 
@@ -88,7 +98,11 @@ impl Builder {
             Some(vhost) => vhost,
             None => environment.broker().create_vhost().await?,
         };
-        let sandbox = Sandbox::spawn(self.sandbox);
+        let is_app = self.oauth.is_some();
+        let sandbox = Sandbox::spawn(SandboxConfig {
+            oauth: self.oauth.unwrap_or_default(),
+            ..self.sandbox
+        });
         let pipedrive = sandbox.control();
         let mut variables = vec![
             (
@@ -141,6 +155,10 @@ impl Builder {
             ("BRIDGE__WORKER__LEASE".to_owned(), "26s".to_owned()),
             ("BRIDGE__RETRY__DELAYS".to_owned(), "500ms,1s,2s".to_owned()),
         ];
+        if is_app {
+            variables.retain(|(variable, _)| variable != "BRIDGE__PIPEDRIVE__API_TOKEN");
+            variables.extend(oauth::variables(&pipedrive, &sandbox.base_url()));
+        }
         // A secret is given in one way only: its file goes before the default.
         let files = self
             .settings
@@ -228,13 +246,23 @@ impl TestApp {
     ///
     /// Panics if it does not.
     pub async fn start_worker(&mut self) {
+        self.start_worker_that_waits().await;
+        let url = &self.workers.last().expect("it was just started").url;
+        self.wait_ready(url).await.expect("a worker becomes ready");
+    }
+
+    /// Starts one more worker, which need not become ready.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not start.
+    pub async fn start_worker_that_waits(&mut self) {
         let stop = self.stop.child_token();
         let worker = worker::startup::Application::build(self.settings.clone())
             .await
             .expect("a worker starts");
         let url = format!("http://127.0.0.1:{}", worker.port());
         let task = tokio::spawn(worker.run_until_stopped(stop.clone()));
-        self.wait_ready(&url).await.expect("a worker becomes ready");
         self.workers.push(RunningWorker { url, stop, task });
     }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::oauth::OAuthConfig;
+
 /// Tokens that one seat adds to the daily budget, before the multiplier of the plan.
 const DAILY_TOKENS_PER_SEAT: u64 = 30_000;
 
@@ -17,6 +19,8 @@ pub struct SandboxConfig {
     pub api_token: Option<String>,
     /// An OAuth access token that is accepted as `Authorization: Bearer`, if any is.
     pub oauth_access_token: Option<String>,
+    /// The app that may be installed, and how its tokens live.
+    pub oauth: OAuthConfig,
     /// The limits of the company.
     pub limits: Limits,
     /// The answers to questions that nobody has published an answer to.
@@ -31,6 +35,7 @@ impl Default for SandboxConfig {
         Self {
             api_token: None,
             oauth_access_token: None,
+            oauth: OAuthConfig::default(),
             limits: Limits::unlimited(),
             behaviour: Behaviour::default(),
             log_capacity: 1_000_000,

@@ -14,6 +14,7 @@ use super::faults::FaultRule;
 use super::handlers::{deals, persons};
 use super::log::{Answer, RequestRecord};
 use super::model::{Activity, CallLog, Contact, Deal, Note, Person, User};
+use super::oauth::OAuthConfig;
 use super::state::State;
 use super::world::{TOKEN_USER, World};
 use super::{SandboxConfig, faults};
@@ -263,6 +264,41 @@ impl Control {
     /// Replaces the API token by this one.
     pub fn set_api_token(&self, api_token: &str) {
         self.lock().gateway.rotate(Some(api_token.to_owned()));
+    }
+
+    /// Installs the app anew, and returns its refresh token. Every token that it had before is worth nothing.
+    pub fn install_app(&self) -> String {
+        self.world(|world| world.oauth.install())
+    }
+
+    /// The app, and how its tokens live.
+    pub fn app(&self) -> OAuthConfig {
+        self.lock().world.oauth.config.clone()
+    }
+
+    /// Replaces the app's secret. The old one is refused from now on.
+    pub fn set_app_secret(&self, secret: &str) {
+        secret.clone_into(&mut self.lock().world.oauth.config.client_secret);
+    }
+
+    /// Lets answers tell this `api_domain`.
+    pub fn set_api_domain(&self, api_domain: &str) {
+        self.lock().world.oauth.config.api_domain = Some(api_domain.to_owned());
+    }
+
+    /// Ends every access token before its time.
+    pub fn end_access_tokens(&self) {
+        self.world(|world| world.oauth.end_access_tokens());
+    }
+
+    /// How often each refresh token was exchanged, those left out that never were.
+    pub fn token_exchanges(&self) -> Vec<usize> {
+        self.lock().world.oauth.exchanges()
+    }
+
+    /// Every access and refresh token that was ever handed out.
+    pub fn issued_tokens(&self) -> Vec<String> {
+        self.lock().world.oauth.issued().to_vec()
     }
 
     /// Closes the account, whose every request then gets 402, or opens it again.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::config::Limits;
 use super::contract::Operation;
 use super::error::gateway;
+use super::oauth::OAuthServer;
 use super::reply::Reply;
 use super::world::TOKEN_USER;
 
@@ -26,6 +27,8 @@ pub(super) struct Credentials<'r> {
     pub(super) api_token: Option<&'r str>,
     /// What follows `Bearer` in the header `authorization`.
     pub(super) bearer: Option<&'r str>,
+    /// What follows `Basic` there.
+    pub(super) basic: Option<&'r str>,
 }
 
 /// The gateway's memory.
@@ -76,11 +79,18 @@ impl Gateway {
         }
     }
 
-    /// Who is calling. An API token is none as a bearer, and none in the query either.
-    pub(super) fn authenticate(&self, credentials: Credentials<'_>) -> Result<Caller, Reply> {
+    /// Who is calling. An API token is none as a bearer, and none in the query either. The app says whether it knows the
+    /// bearer.
+    pub(super) fn authenticate(
+        &self,
+        credentials: Credentials<'_>,
+        app: &OAuthServer,
+    ) -> Result<Caller, Reply> {
         let caller = match (credentials.api_token, credentials.bearer) {
             (Some(token), _) if token == self.api_token => Some((token, false)),
-            (None, Some(token)) if self.oauth_access_token.as_deref() == Some(token) => {
+            (None, Some(token))
+                if self.oauth_access_token.as_deref() == Some(token) || app.lets_in(token) =>
+            {
                 Some((token, true))
             }
             _ => None,

@@ -38,6 +38,7 @@ PUT    /_sandbox/budget                 {\"left\": n, \"day_ends_in_ms\": n}
 PUT    /_sandbox/search-lag             {\"ms\": n}
 PUT    /_sandbox/account                {\"closed\": true}: 402 for all
 POST   /_sandbox/token                  {} or {\"api_token\": \"…\"}: replaces the API token, the old one gets 401
+POST   /_sandbox/app                    installs the OAuth app anew, and answers its id, secret and refresh token
 POST   /_sandbox/reset                  forgets everything that happened
 ";
 
@@ -62,6 +63,7 @@ pub(super) fn routes(service: &mut ServiceConfig) {
         .route("/search-lag", put().to(set_search_lag))
         .route("/account", put().to(set_account))
         .route("/token", post().to(replace_token))
+        .route("/app", post().to(install_app))
         .route("/reset", post().to(reset));
 }
 
@@ -237,6 +239,15 @@ async fn replace_token(control: Data<Control>, new: Json<NewToken>) -> impl Resp
         None => drop(control.rotate_api_token()),
     }
     Json(json!({"api_token": control.api_token()}))
+}
+
+async fn install_app(control: Data<Control>) -> impl Responder {
+    let (refresh_token, app) = (control.install_app(), control.app());
+    Json(json!({
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "refresh_token": refresh_token,
+    }))
 }
 
 async fn reset(control: Data<Control>) -> impl Responder {

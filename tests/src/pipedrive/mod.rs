@@ -1,6 +1,7 @@
 //! A Pipedrive to try things on: an HTTP server that speaks its API as strictly as the real one.
 //!
-//! It knows persons, activities and deals in v2, notes, call logs, users and activity types in v1. It refuses what the
+//! It knows persons, activities and deals in v2, notes, call logs, users and activity types in v1, and refreshes the tokens
+//! of an installed app. It refuses what the
 //! real one refuses, counts tokens as it does, and can be told to fail in every way a network and a service can. What
 //! really happened can be read from its truth log, which no fault touches.
 //!
@@ -28,6 +29,7 @@ mod html;
 mod instrument;
 mod log;
 mod model;
+mod oauth;
 mod page;
 mod paging;
 mod reply;
@@ -53,6 +55,7 @@ pub use log::{Answer, RequestRecord};
 pub use model::{
     Activity, ActivityType, CallLog, Contact, Deal, Note, Organization, Participant, Person, User,
 };
+pub use oauth::{OAuthConfig, RefreshTokens};
 pub use reply::{Change, Effect, Item};
 
 /// A running sandbox, which stops when it is dropped.

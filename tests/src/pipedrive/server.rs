@@ -248,6 +248,7 @@ fn credentials(headers: &HeaderMap) -> Credentials<'_> {
     Credentials {
         api_token: present("x-api-token"),
         bearer: present(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer ")),
+        basic: present(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Basic ")),
     }
 }
 

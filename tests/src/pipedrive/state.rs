@@ -7,6 +7,7 @@ use super::error::{ApiError, gateway};
 use super::faults::{Faults, Misfortune};
 use super::gateway::{Credentials, Gateway, Headers};
 use super::log::{Answer, RequestLog};
+use super::oauth::{self, OAuthServer};
 use super::reply::Reply;
 use super::world::World;
 
@@ -46,8 +47,11 @@ impl State {
         let gateway = Gateway::new(config.limits, api_token, config.oauth_access_token.clone());
         // A reset keeps the token that was handed out.
         config.api_token = Some(gateway.api_token.clone());
+        let mut world = World::new(config.behaviour);
+        world.oauth = OAuthServer::new(config.oauth);
+        config.oauth = world.oauth.config.clone();
         Self {
-            world: World::new(config.behaviour),
+            world,
             gateway,
             faults: Faults::default(),
             log: RequestLog::new(config.log_capacity),
@@ -85,7 +89,13 @@ impl State {
         number: u64,
         headers: &mut Headers,
     ) -> Result<(Call, Misfortune), Reply> {
-        let caller = self.gateway.authenticate(incoming.credentials)?;
+        if incoming.path == oauth::PATH {
+            let call = oauth::check(&self.world.oauth.config, incoming)?;
+            return Ok((call, self.strike(incoming, number)));
+        }
+        let caller = self
+            .gateway
+            .authenticate(incoming.credentials, &self.world.oauth)?;
         let (operation, id) = match contract::route(incoming.method, incoming.path) {
             Route::Found(operation, id) => (operation, id),
             Route::WrongMethod => return Err(gateway(405, "Method not allowed")),
@@ -110,6 +120,11 @@ impl State {
             body,
             user_id: caller.user_id,
         };
+        Ok((call, self.strike(incoming, number)))
+    }
+
+    /// What befalls a request, which its record tells.
+    fn strike(&mut self, incoming: &Incoming<'_>, number: u64) -> Misfortune {
         let misfortune = self.faults.strike(incoming.method, incoming.path);
         if let Some(record) = self
             .log
@@ -118,7 +133,7 @@ impl State {
         {
             record.fault = Some(misfortune.names.join(", "));
         }
-        Ok((call, misfortune))
+        misfortune
     }
 
     /// Carries out a call and notes its effects.

@@ -9,6 +9,7 @@ use super::error::ApiError;
 use super::model::{
     Activity, ActivityType, CallLog, Deal, Note, Organization, Participant, Person, User,
 };
+use super::oauth::OAuthServer;
 use super::search::SearchIndex;
 
 /// The id of the user whose API token the sandbox hands out.
@@ -29,6 +30,7 @@ pub(super) struct World {
     pub(super) organizations: BTreeMap<i64, Organization>,
     pub(super) activity_types: Vec<ActivityType>,
     pub(super) index: SearchIndex,
+    pub(super) oauth: OAuthServer,
 }
 
 impl World {

@@ -6,6 +6,7 @@ mod deploy;
 mod forgotten;
 mod interleaving;
 mod late;
+mod oauth;
 mod points;
 mod poison;
 mod process;

@@ -8,6 +8,7 @@ mod costing;
 mod deploying;
 mod failing;
 mod matching;
+mod oauth;
 mod publishing;
 mod recording;
 mod replaying;

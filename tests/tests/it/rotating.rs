@@ -7,28 +7,28 @@ use bridge_tests::app::{PATIENCE, TestApp, WEBHOOK_TOKEN, call};
 use bridge_tests::services::{Environment, Redis, RedisOptions, Scratch, wait_until};
 
 /// A secret's file, replaced as orchestrators do it: at once.
-struct SecretFile(PathBuf);
+pub(crate) struct SecretFile(PathBuf);
 
 impl SecretFile {
-    fn new(folder: &Path, name: &str, value: &str) -> Self {
+    pub(crate) fn new(folder: &Path, name: &str, value: &str) -> Self {
         let file = Self(folder.join(name));
         file.set(value);
         file
     }
 
-    fn set(&self, value: &str) {
+    pub(crate) fn set(&self, value: &str) {
         let new = self.0.with_extension("new");
         std::fs::write(&new, value).expect("a secret can be written");
         std::fs::rename(&new, &self.0).expect("a secret can be replaced");
     }
 
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         self.0.display().to_string()
     }
 }
 
 /// Posts call after call until `done`; gives how many.
-async fn load_until(app: &TestApp, done: impl Future<Output = ()>) -> usize {
+pub(crate) async fn load_until(app: &TestApp, done: impl Future<Output = ()>) -> usize {
     let mut count = 0;
     tokio::pin!(done);
     loop {
@@ -44,7 +44,7 @@ async fn load_until(app: &TestApp, done: impl Future<Output = ()>) -> usize {
     }
 }
 
-async fn assert_all_recorded(app: &TestApp, at_least: usize) {
+pub(crate) async fn assert_all_recorded(app: &TestApp, at_least: usize) {
     app.wait_until_idle().await;
     // The last post may have been accepted while the load was ended.
     let recorded = app.pipedrive.activities().len();

@@ -3,10 +3,11 @@
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::ensure;
-use bridge_tests::app::{PATIENCE, TestApp, WEBHOOK_TOKEN};
-use bridge_tests::pipedrive::{Fault, FaultRule};
+use bridge_tests::app::{ENCRYPTION_KEY, PATIENCE, TestApp, WEBHOOK_TOKEN};
+use bridge_tests::pipedrive::{Fault, FaultRule, OAuthConfig, RefreshTokens};
 use bridge_tests::services::{Publication, Scratch, wait_until};
 use serde_json::json;
 use tokio::process::{Child, Command};
@@ -40,7 +41,11 @@ fn known(app: &TestApp) -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
-    values.push(app.pipedrive.api_token());
+    // The worker is let in as an app; tokens are told by their part that is random.
+    let tokens = app.pipedrive.issued_tokens();
+    values.extend(tokens.iter().map(|token| token[4..28].to_owned()));
+    values.push(app.pipedrive.app().client_secret);
+    values.push(ENCRYPTION_KEY.to_owned());
     values.push(WEBHOOK_TOKEN.to_owned());
     values.push("channelType".to_owned());
     values
@@ -140,6 +145,13 @@ fn add_faults(app: &TestApp) {
     }
     app.pipedrive
         .add_fault(FaultRule::once("POST", "/api/v2/persons", quoting(400, "")));
+    for fault in [
+        Fault::TruncateAnswer,
+        Fault::server_error_before_effect(500),
+    ] {
+        app.pipedrive
+            .add_fault(FaultRule::once("POST", "/oauth/token", fault).after(1));
+    }
     app.pipedrive.add_fault(FaultRule::once(
         "GET",
         "/api/v2/persons/search",
@@ -202,6 +214,11 @@ async fn pause(app: &TestApp, ingest: &Service, worker: &Service, said: &mut Vec
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_the_services_say_tells_of_anybody() {
     let app = TestApp::builder()
+        .oauth(OAuthConfig {
+            life: Duration::from_secs(2),
+            refresh_tokens: RefreshTokens::Change,
+            ..OAuthConfig::default()
+        })
         .set(
             "BRIDGE__ALARM__WEBHOOK_URL",
             format!("http://127.0.0.1:9/{HOOK}"),
@@ -249,6 +266,7 @@ async fn nothing_that_the_services_say_tells_of_anybody() {
         seen.len(),
         seen[..seen.len().min(12)].join("\n")
     );
+    assert!(worker.read().contains("Refreshed the access token"));
     // The scan has looked at something: debug lines, and the webhook's trace in the worker's span.
     assert!(ingest.read().contains("\"level\":\"DEBUG\""));
     let traced = |line: &str| line.contains(TRACE) && line.contains("Recorded as activity");

@@ -1,10 +1,10 @@
 //! Who is let in, and where requests lead.
 
-use bridge_tests::pipedrive::{Sandbox, SandboxConfig};
+use bridge_tests::pipedrive::{OAuthConfig, RefreshTokens, Sandbox, SandboxConfig};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::api::{Api, send};
+use crate::api::{Answer, Api, send};
 
 #[tokio::test]
 async fn a_request_without_a_token_is_refused_as_by_the_gateway() {
@@ -124,4 +124,107 @@ async fn what_does_not_exist_is_not_found_in_pipedrives_shape() {
             .status,
         405
     );
+}
+
+/// `POST /oauth/token` by this app, with this form.
+async fn refresh(sandbox: &Sandbox, secret: &str, form: &[(&str, &str)]) -> Answer {
+    let form = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(form)
+        .finish();
+    let request = Api::of(sandbox)
+        .anonymous(Method::POST, "/oauth/token")
+        .basic_auth(sandbox.app().client_id, Some(secret))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form);
+    send(request).await.expect("the sandbox answers")
+}
+
+#[tokio::test]
+async fn an_app_refreshes_its_tokens_and_they_let_it_in_until_they_end() {
+    let sandbox = Sandbox::spawn(SandboxConfig::default());
+    let (app, api) = (sandbox.app(), Api::of(&sandbox));
+    let token = app.refresh_token.unwrap();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &*token)];
+
+    let answer = refresh(&sandbox, &app.client_secret, &form).await;
+    let me = || api.anonymous(Method::GET, "/v1/users/me");
+    let access = answer.body["access_token"].as_str().unwrap();
+    let before = send(me().bearer_auth(access)).await.unwrap();
+    sandbox.end_access_tokens();
+    let after = send(me().bearer_auth(access)).await.unwrap();
+
+    assert_eq!(
+        (answer.status, before.status, after.status),
+        (200, 200, 401)
+    );
+    assert_eq!(answer.body["expires_in"], 3599);
+    assert_eq!(answer.body["token_type"], "Bearer");
+    assert_eq!(answer.body["refresh_token"], *token);
+    assert_eq!(sandbox.token_exchanges(), [1]);
+    assert_eq!(sandbox.tokens_spent(), 2, "a refresh costs nothing");
+}
+
+#[tokio::test]
+async fn a_refresh_token_may_change_and_be_spent() {
+    let config = SandboxConfig {
+        oauth: OAuthConfig {
+            refresh_tokens: RefreshTokens::Spend,
+            ..OAuthConfig::default()
+        },
+        ..SandboxConfig::default()
+    };
+    let sandbox = Sandbox::spawn(config);
+    let app = sandbox.app();
+    let first = app.refresh_token.unwrap();
+    let exchange = async |token: &str| {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        refresh(&sandbox, &app.client_secret, &form).await
+    };
+
+    let second = exchange(&first).await.body["refresh_token"].clone();
+    let second = second.as_str().unwrap();
+    let (spent, good) = (exchange(&first).await, exchange(second).await);
+
+    assert_ne!(first, second);
+    assert_eq!((spent.status, good.status), (400, 200));
+    assert_eq!(spent.body["error"], "invalid_grant");
+}
+
+#[tokio::test]
+async fn what_is_no_refresh_by_the_app_is_refused_as_documented() {
+    let sandbox = Sandbox::spawn(SandboxConfig::default());
+    let app = sandbox.app();
+    let token = app.refresh_token.unwrap();
+    let grant = ("grant_type", "refresh_token");
+
+    for (secret, form, error) in [
+        ("wrong", vec![grant, ("refresh_token", &*token)], "client"),
+        (
+            &*app.client_secret,
+            vec![grant, ("refresh_token", "no")],
+            "grant",
+        ),
+        (&*app.client_secret, vec![grant], "request"),
+        (
+            &*app.client_secret,
+            vec![("refresh_token", &*token)],
+            "request",
+        ),
+        (
+            &*app.client_secret,
+            vec![("grant_type", "password")],
+            "unsupported",
+        ),
+    ] {
+        let answer = refresh(&sandbox, secret, &form).await;
+
+        assert_eq!(answer.status, 400, "{form:?}");
+        let told = answer.body["error"].as_str().unwrap();
+        assert!(told.contains(error), "{form:?}: {told}");
+    }
+    let api = Api::of(&sandbox);
+    let anonymous = send(api.anonymous(Method::POST, "/oauth/token")).await;
+    assert_eq!(anonymous.unwrap().body["error"], "invalid_client");
+    assert_eq!(api.get("/oauth/token").await.status, 405);
+    assert!(sandbox.token_exchanges().is_empty());
 }

@@ -82,12 +82,12 @@ impl Rule {
                 "Look up the reason in docs/RELIABILITY.md; what heals by itself is retried, the rest becomes a dead letter."
             }
             Self::Unauthorized => {
-                "401: set a valid API token (pipedrive.api_token). 402: have the account opened. Nothing is lost meanwhile, \
-                 and work resumes by itself."
+                "401: set a valid API token (pipedrive.api_token), or install the app again (pipedrive.oauth.refresh_token). \
+                 402: have the account opened. Nothing is lost meanwhile, and work resumes by itself."
             }
             Self::Paused => {
-                "Redis: bring it back. Cloudflare: wait, and look for what else sends from this address. Nothing is lost \
-                 meanwhile."
+                "Redis: bring it back. Token endpoint: look at Pipedrive's status page. Cloudflare: wait, and look for what \
+                 else sends from this address. Nothing is lost meanwhile."
             }
             Self::StuckQueue => {
                 "Ask the workers at /health/ready what keeps them; if they are well, they are too few, or Pipedrive too slow."
@@ -132,13 +132,16 @@ impl Findings {
         match rule {
             Rule::FailedShare => self.failed_share(settings),
             Rule::Unauthorized => match self.paused {
-                Some((closure @ Closure::Unauthorized { .. }, _)) => {
+                Some((closure @ (Closure::Unauthorized { .. } | Closure::Denied(_)), _)) => {
                     Verdict::Firing(sentence(&closure.explain()))
                 }
                 _ => Verdict::Clear,
             },
             Rule::Paused => match self.paused {
-                Some((closure @ (Closure::Redis | Closure::Blocked), lasted)) => {
+                Some((
+                    closure @ (Closure::Redis | Closure::NoToken | Closure::Blocked),
+                    lasted,
+                )) => {
                     if lasted < PAUSE_MAX {
                         Verdict::Unknown
                     } else {
@@ -180,7 +183,7 @@ impl Findings {
         if matches!(
             self.paused,
             Some((
-                Closure::Unauthorized { .. } | Closure::BudgetSpent { .. },
+                Closure::Unauthorized { .. } | Closure::Denied(_) | Closure::BudgetSpent { .. },
                 _
             ))
         ) {

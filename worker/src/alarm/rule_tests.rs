@@ -1,4 +1,5 @@
 use super::*;
+use crate::pipedrive::Denial;
 use crate::survey::QueueState;
 use jiff::Timestamp;
 
@@ -103,6 +104,19 @@ fn a_refused_token_is_an_incident_at_once() {
         Findings::default().verdict(Rule::Unauthorized, &settings()),
         Verdict::Clear
     );
+}
+
+#[test]
+fn an_app_that_is_turned_away_is_an_incident_at_once_and_a_token_endpoint_that_is_away_when_it_lasts()
+ {
+    let denied = paused(Closure::Denied(Denial::Grant), 0);
+    let what = text(denied.verdict(Rule::Unauthorized, &settings()));
+    assert!(what.contains("pipedrive.oauth.refresh_token"), "{what}");
+    assert_eq!(denied.verdict(Rule::Paused, &settings()), Verdict::Clear);
+
+    let verdict = |lasted| paused(Closure::NoToken, lasted).verdict(Rule::Paused, &settings());
+    assert_eq!(verdict(59), Verdict::Unknown);
+    assert!(text(verdict(60)).contains("token endpoint"));
 }
 
 #[test]

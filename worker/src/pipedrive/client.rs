@@ -1,35 +1,26 @@
-//! The one HTTP client of Pipedrive: tokens before every call, limits and errors after it.
+//! Everything that Pipedrive is asked for. How a call is sent: `exchange.rs`.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use reqwest::RequestBuilder;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::config::Secret;
 use shared::domain::ids::{ActivityId, DealId, PersonId};
 use url::Url;
 
-use super::answer::{Limits, limits, refused};
+use super::answer::Limits;
 use super::call::{Call, get, patch, post, whole_seconds};
+use super::credential::{Credential, NewSecret};
 use super::error::PipedriveError;
 use super::model::{
     ActivityRecord, ActivityType, Answer, Created, Deal, NewPerson, Person, SearchItem,
     SearchResult, User,
 };
-use crate::backoff;
 use crate::matching::Candidate;
-use crate::metrics as names;
 use crate::redis::TokenBucket;
 
-/// How often a call that a rate limit turned away is sent again while its message is held.
-const RATE_LIMITED_TRIES: u32 = 2;
-/// How often a call that may be repeated is repeated after a failure, and the first pause.
-const REPEATS: usize = 2;
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Records a page; the cost of a list does not depend on it. 500 is the most.
 const PAGE: &str = "500";
 
@@ -38,21 +29,8 @@ const PAGE: &str = "500";
 pub struct Settings {
     /// Origin, without a path.
     pub base_url: Url,
-    /// Sent as `x-api-token`.
-    pub api_token: Secret,
-    /// For a whole request.
-    pub request_timeout: Duration,
-    /// For connecting.
-    pub connect_timeout: Duration,
-}
-
-/// What a call costs.
-#[derive(Clone, Copy, Debug)]
-pub struct Spend {
-    /// Tokens of the daily budget: `x-token-cost` in Pipedrive's documents.
-    pub tokens: u64,
-    /// Whether it counts as a search.
-    pub is_search: bool,
+    /// What lets us in.
+    pub credential: Credential,
 }
 
 /// What `worker check` and the gatekeeper learn from a probe.
@@ -67,33 +45,26 @@ pub struct Probe {
 /// Speaks with Pipedrive.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: reqwest::Client,
-    settings: Arc<Settings>,
-    bucket: TokenBucket,
+    pub(super) http: reqwest::Client,
+    pub(super) settings: Arc<Settings>,
+    pub(super) bucket: TokenBucket,
 }
 
 impl Client {
     /// Makes the client; nothing is sent yet.
-    ///
-    /// # Errors
-    ///
-    /// When the system's certificates cannot be loaded.
-    pub fn new(settings: Settings, bucket: TokenBucket) -> reqwest::Result<Self> {
-        let http = reqwest::Client::builder()
-            .user_agent(concat!(
-                "genesys-pipedrive-bridge/",
-                env!("CARGO_PKG_VERSION")
-            ))
-            .timeout(settings.request_timeout)
-            .connect_timeout(settings.connect_timeout)
-            // A redirected POST would become a GET.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
-        Ok(Self {
+    #[must_use]
+    pub fn new(http: reqwest::Client, settings: Settings, bucket: TokenBucket) -> Self {
+        Self {
             http,
             settings: Arc::new(settings),
             bucket,
-        })
+        }
+    }
+
+    /// What lets us in.
+    #[must_use]
+    pub fn credential(&self) -> &Credential {
+        &self.settings.credential
     }
 
     /// People whose telephone numbers contain `term`. 20 tokens a page; a search.
@@ -261,21 +232,36 @@ impl Client {
         Ok(Probe { user, limits })
     }
 
-    /// Takes another API token, if Pipedrive lets it in.
+    /// Takes up a secret that was changed, if Pipedrive lets us in with it. One of a credential that is not in use is
+    /// passed over.
     ///
     /// # Errors
     ///
-    /// When Pipedrive does not let it in, or does not answer; the present token is used on.
-    pub async fn adopt_token(&self, token: SecretString) -> Result<(), PipedriveError> {
+    /// When Pipedrive does not let us in, or does not answer; the present secret is used on.
+    pub async fn adopt(&self, secret: NewSecret) -> Result<(), PipedriveError> {
+        match (&self.settings.credential, secret) {
+            (Credential::ApiToken(present), NewSecret::ApiToken(token)) => {
+                self.with_token(token.clone()).probe().await?;
+                present.replace(token);
+            }
+            (Credential::OAuth(oauth), NewSecret::RefreshToken(token)) => {
+                oauth.adopt_refresh_token(token).await?;
+            }
+            (Credential::OAuth(oauth), NewSecret::ClientSecret(secret)) => {
+                oauth.adopt_client_secret(secret).await?;
+            }
+            (Credential::ApiToken(_) | Credential::OAuth(_), _) => {}
+        }
+        Ok(())
+    }
+
+    fn with_token(&self, token: SecretString) -> Self {
         let mut settings = Settings::clone(&self.settings);
-        settings.api_token = Secret::from(token.clone());
-        let candidate = Self {
+        settings.credential = Credential::ApiToken(Secret::from(token));
+        Self {
             settings: Arc::new(settings),
             ..self.clone()
-        };
-        candidate.probe().await?;
-        self.settings.api_token.replace(token);
-        Ok(())
+        }
     }
 
     /// Types of activities. 20 tokens; for `worker check`, past the token bucket like [`Client::probe`].
@@ -325,132 +311,6 @@ impl Client {
             if cursor.is_none() {
                 return Ok(pages);
             }
-        }
-    }
-
-    /// Sends a call when the bucket has tokens for it; again where that is harmless and may help.
-    async fn call<T: DeserializeOwned>(
-        &self,
-        call: &Call<'_>,
-    ) -> Result<Answer<T>, PipedriveError> {
-        let spend = Spend {
-            tokens: call.cost,
-            is_search: call.is_search,
-        };
-        let mut pauses = backoff::pauses(FIRST_PAUSE, REPEATS);
-        let mut rate_limited = 0;
-        loop {
-            self.bucket
-                .take(spend)
-                .await
-                .map_err(|error| error.during(call.operation))?;
-            match self.send(call).await {
-                Ok((answer, limits)) => {
-                    // What was done is done: that the bucket could not be corrected must not hide it.
-                    if let Err(error) = self.bucket.learn(limits).await {
-                        tracing::debug!(%error, "The token bucket was not corrected");
-                    }
-                    return Ok(answer);
-                }
-                Err(PipedriveError::RateLimited { wait, .. })
-                    if rate_limited < RATE_LIMITED_TRIES =>
-                {
-                    rate_limited += 1;
-                    self.bucket
-                        .pause(wait)
-                        .await
-                        .map_err(PipedriveError::Bucket)?;
-                }
-                Err(error @ PipedriveError::BudgetSpent { wait, .. }) => {
-                    self.bucket
-                        .pause(wait)
-                        .await
-                        .map_err(PipedriveError::Bucket)?;
-                    return Err(error);
-                }
-                Err(error) if call.is_repeatable() && error.may_heal_at_once() => {
-                    match pauses.next() {
-                        Some(pause) => tokio::time::sleep(pause).await,
-                        None => return Err(error),
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    async fn send<T: DeserializeOwned>(
-        &self,
-        call: &Call<'_>,
-    ) -> Result<(Answer<T>, Limits), PipedriveError> {
-        let begun = Instant::now();
-        let result = self.exchange(call).await;
-        let status = match &result {
-            Ok(_) => "200".to_owned(),
-            Err(error) => error
-                .status()
-                .map_or_else(|| "none".to_owned(), |status| status.to_string()),
-        };
-        let labels = [("endpoint", call.endpoint()), ("status", status)];
-        metrics::counter!(names::REQUESTS, &labels).increment(1);
-        metrics::counter!(names::TOKENS_SPENT).increment(call.cost);
-        metrics::histogram!(names::REQUEST_SECONDS).record(begun.elapsed().as_secs_f64());
-        result
-    }
-
-    async fn exchange<T: DeserializeOwned>(
-        &self,
-        call: &Call<'_>,
-    ) -> Result<(Answer<T>, Limits), PipedriveError> {
-        let operation = call.operation;
-        let answer = self.request(call).send().await.map_err(|source| {
-            if source.is_connect() {
-                PipedriveError::Unreachable {
-                    operation,
-                    source: source.without_url(),
-                }
-            } else {
-                PipedriveError::NoAnswer {
-                    operation,
-                    source: source.without_url(),
-                }
-            }
-        })?;
-        if !answer.status().is_success() {
-            return Err(refused(call, answer).await);
-        }
-        let status = answer.status().as_u16();
-        let limits = limits(answer.headers());
-        let body = answer.bytes().await;
-        let body = body.map_err(|source| PipedriveError::NoAnswer {
-            operation,
-            source: source.without_url(),
-        })?;
-        match serde_json::from_slice::<Answer<T>>(&body) {
-            Ok(answer) if answer.success != Some(false) => Ok((answer, limits)),
-            Ok(_) | Err(_) => Err(PipedriveError::Unreadable { operation, status }),
-        }
-    }
-
-    fn request(&self, call: &Call<'_>) -> RequestBuilder {
-        let mut url = self.settings.base_url.clone();
-        url.set_path(&call.path);
-        if !call.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(call.query);
-        }
-        // Never in the query: addresses end up in logs.
-        let token = HeaderValue::from_str(self.settings.api_token.current().expose_secret());
-        let mut token = token.unwrap_or_else(|_| HeaderValue::from_static(""));
-        token.set_sensitive(true);
-        let request = self
-            .http
-            .request(call.method.clone(), url)
-            .header("x-api-token", token);
-        match &call.body {
-            Some(body) => request
-                .header(CONTENT_TYPE, "application/json")
-                .body(body.clone()),
-            None => request,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::oauth::{Denial, NoToken};
+
 /// A call did not give what was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum PipedriveError {
@@ -92,9 +94,15 @@ pub enum PipedriveError {
         /// Pipedrive's reason.
         message: String,
     },
-    /// The token bucket did not answer.
-    #[error("the token bucket does not answer")]
-    Bucket(#[source] redis::RedisError),
+    /// The app is not let in, and an operator has to mend it.
+    #[error("Pipedrive lets nobody in: {0}")]
+    Denied(Denial),
+    /// There is no access token at present.
+    #[error("there is no access token")]
+    NoToken(#[source] NoToken),
+    /// The token bucket, or what keeps the access token, did not answer.
+    #[error("Redis does not answer")]
+    Redis(#[source] redis::RedisError),
 }
 
 /// No tokens were handed out.
@@ -116,7 +124,19 @@ impl SpendError {
         match self {
             Self::Busy(wait) => PipedriveError::RateLimited { operation, wait },
             Self::Spent(wait) => PipedriveError::BudgetSpent { operation, wait },
-            Self::Redis(source) => PipedriveError::Bucket(source),
+            Self::Redis(source) => PipedriveError::Redis(source),
+        }
+    }
+}
+
+impl From<NoToken> for PipedriveError {
+    fn from(error: NoToken) -> Self {
+        match error {
+            NoToken::Denied(denial) => Self::Denied(denial),
+            NoToken::Redis(error) => Self::Redis(error),
+            NoToken::NoAnswer(_) | NoToken::Failed { .. } | NoToken::Unreadable | NoToken::Late => {
+                Self::NoToken(error)
+            }
         }
     }
 }
@@ -137,7 +157,9 @@ impl PipedriveError {
             | Self::Forbidden { .. }
             | Self::NotFound { .. }
             | Self::Rejected { .. }
-            | Self::Bucket(_) => false,
+            | Self::Denied(_)
+            | Self::NoToken(_)
+            | Self::Redis(_) => false,
         }
     }
 
@@ -176,7 +198,12 @@ impl PipedriveError {
             | Self::Rejected { status, .. } => Some(*status),
             Self::RateLimited { .. } | Self::BudgetSpent { .. } => Some(429),
             Self::Blocked | Self::Forbidden { .. } => Some(403),
-            Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::Bucket(_) => None,
+            Self::Denied(Denial::AccessToken) => Some(401),
+            Self::Denied(Denial::Grant | Denial::Client | Denial::Sealed)
+            | Self::NoToken(_)
+            | Self::Unreachable { .. }
+            | Self::NoAnswer { .. }
+            | Self::Redis(_) => None,
         }
     }
 
@@ -190,12 +217,13 @@ impl PipedriveError {
             Self::Server { .. } => "pipedrive_server_error",
             Self::RateLimited { .. } => "pipedrive_rate_limited",
             Self::BudgetSpent { .. } => "pipedrive_budget_spent",
-            Self::Unauthorized { .. } => "pipedrive_unauthorized",
+            Self::Unauthorized { .. } | Self::Denied(_) => "pipedrive_unauthorized",
+            Self::NoToken(_) => "pipedrive_no_access_token",
             Self::Blocked => "pipedrive_blocked",
             Self::Forbidden { .. } => "pipedrive_forbidden",
             Self::NotFound { .. } => "pipedrive_not_found",
             Self::Rejected { .. } => "pipedrive_rejected",
-            Self::Bucket(_) => "redis_unavailable",
+            Self::Redis(_) => "redis_unavailable",
         }
     }
 }

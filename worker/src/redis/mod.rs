@@ -7,9 +7,11 @@ mod epoch;
 mod idempotency;
 mod incidents;
 mod people;
+mod seal;
 mod store;
 mod suspects;
 mod token_bucket;
+mod vault;
 
 pub use epoch::Epoch;
 pub use idempotency::{Claim, ClaimRequest, Job, Lease, LeaseError, Ledger, Step};
@@ -18,3 +20,4 @@ pub use people::{People, PersonClaim, PersonLease};
 pub use store::{Facts as StoreFacts, Store, StoreError};
 pub use suspects::Suspects;
 pub use token_bucket::{TokenBucket, TokenBucketSettings};
+pub use vault::{Found, Vault, VaultError};

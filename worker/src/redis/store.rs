@@ -157,6 +157,12 @@ impl Store {
         Ok((connection, facts, evidence))
     }
 
+    /// A connection for one occasion, beside the worker's own.
+    pub(super) async fn spare(&self) -> Result<MultiplexedConnection, StoreError> {
+        let (connection, ..) = self.open().await?;
+        Ok(connection)
+    }
+
     /// Forgets the connection: it failed, or the epoch turned out to be another.
     pub fn disconnect(&self) {
         self.inner.session.send_replace(None);

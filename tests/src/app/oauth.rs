@@ -1,0 +1,31 @@
+//! The bridge as an app of Pipedrive's.
+
+use crate::pipedrive::Control;
+
+/// What encrypts the tokens in tests.
+pub const ENCRYPTION_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+/// The variables with which the bridge is the app that is installed in the sandbox at `base_url`.
+pub(super) fn variables(pipedrive: &Control, base_url: &str) -> Vec<(String, String)> {
+    let app = pipedrive.app();
+    [
+        ("PIPEDRIVE__OAUTH__CLIENT_ID", app.client_id),
+        ("PIPEDRIVE__OAUTH__CLIENT_SECRET", app.client_secret),
+        (
+            "PIPEDRIVE__OAUTH__REFRESH_TOKEN",
+            app.refresh_token.unwrap_or_default(),
+        ),
+        (
+            "PIPEDRIVE__OAUTH__ENCRYPTION_KEY",
+            ENCRYPTION_KEY.to_owned(),
+        ),
+        (
+            "PIPEDRIVE__OAUTH__TOKEN_URL",
+            format!("{base_url}/oauth/token"),
+        ),
+        // Room for a refresh.
+        ("WORKER__LEASE", "28s".to_owned()),
+    ]
+    .map(|(key, value)| (format!("BRIDGE__{key}"), value))
+    .to_vec()
+}

@@ -1,0 +1,364 @@
+//! The bridge as an app of Pipedrive's: its tokens end, change and are refused, and no interaction suffers from it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use bridge_tests::app::{Builder, PATIENCE, TestApp, call};
+use bridge_tests::pipedrive::{Answer, Fault, FaultRule, OAuthConfig, RefreshTokens};
+use bridge_tests::services::{Redis, RedisOptions, Scratch, wait_until};
+use redis::AsyncCommands;
+
+use crate::rotating::{SecretFile, assert_all_recorded, load_until};
+
+const CALLER: &str = "+15550123456";
+
+/// An app whose access tokens live for so long.
+fn living(life: Duration) -> OAuthConfig {
+    OAuthConfig {
+        life,
+        ..OAuthConfig::default()
+    }
+}
+
+fn short_lived(refresh_tokens: RefreshTokens) -> OAuthConfig {
+    OAuthConfig {
+        refresh_tokens,
+        ..living(Duration::from_secs(2))
+    }
+}
+
+/// A bridge whose refresh token, and whose app's secret, are in files.
+fn with_files(app: OAuthConfig, scratch: &Scratch) -> (Builder, SecretFile, SecretFile) {
+    let token = SecretFile::new(scratch.path(), "refresh-token", "first-refresh-token");
+    let secret = SecretFile::new(scratch.path(), "client-secret", &app.client_secret);
+    let app = OAuthConfig {
+        refresh_token: Some("first-refresh-token".to_owned()),
+        ..app
+    };
+    let builder = TestApp::builder()
+        .oauth(app)
+        .set("BRIDGE__PIPEDRIVE__OAUTH__REFRESH_TOKEN_FILE", token.path())
+        .set(
+            "BRIDGE__PIPEDRIVE__OAUTH__CLIENT_SECRET_FILE",
+            secret.path(),
+        );
+    (builder, token, secret)
+}
+
+async fn wait_for_refreshes(app: &TestApp, count: usize) {
+    let awaited = format!("{count} refreshes");
+    let reached = wait_until(&awaited, PATIENCE, async || {
+        let refreshes: usize = app.pipedrive.token_exchanges().iter().sum();
+        ensure!(refreshes >= count, "there are {refreshes}");
+        Ok(())
+    });
+    reached.await.unwrap_or_else(|error| panic!("{error:#}"));
+}
+
+/// How often consumption has paused for want of a token.
+async fn pauses(app: &TestApp) -> u64 {
+    let (_, metrics) = app.get(&format!("{}/metrics", app.worker_url())).await;
+    ["unauthorized", "no_token"]
+        .iter()
+        .map(|reason| {
+            let name = format!("bridge_worker_pauses_total{{reason=\"{reason}\"}} ");
+            let value = metrics.lines().find_map(|line| line.strip_prefix(&name));
+            let value = value.and_then(|value| value.parse::<u64>().ok());
+            value.expect("the metric is there")
+        })
+        .sum()
+}
+
+/// Tokens that live for two seconds, with two workers at work: each is refreshed once, and nothing else is seen of it.
+async fn each_generation_is_refreshed_once(refresh_tokens: RefreshTokens) {
+    let mut app = TestApp::builder()
+        .oauth(short_lived(refresh_tokens))
+        .spawn()
+        .await;
+    app.start_worker().await;
+    let begun = Instant::now();
+
+    let count = load_until(&app, wait_for_refreshes(&app, 6)).await;
+
+    assert_all_recorded(&app, count).await;
+    let exchanges = app.pipedrive.token_exchanges();
+    assert!(
+        exchanges.iter().all(|times| *times == 1),
+        "a generation was refreshed twice: {exchanges:?}"
+    );
+    // 80 % of two seconds each, and the first.
+    let lives = begun.elapsed().as_millis() / 1600 + 2;
+    assert!(
+        exchanges.len() as u128 <= lives,
+        "{} refreshes in {lives} lives",
+        exchanges.len()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_refresh_each_generation_once_where_refresh_tokens_change() {
+    each_generation_is_refreshed_once(RefreshTokens::Change).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_refresh_each_generation_once_where_refresh_tokens_are_spent() {
+    each_generation_is_refreshed_once(RefreshTokens::Spend).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_access_token_that_is_refused_is_refreshed_once_and_the_request_repeated() {
+    let app = TestApp::builder()
+        .oauth(OAuthConfig::default())
+        .spawn()
+        .await;
+    let paused = pauses(&app).await;
+
+    let count = load_until(&app, async {
+        app.wait_for_at_least(5).await;
+        app.pipedrive.end_access_tokens();
+        app.wait_for_at_least(app.pipedrive.activities().len() + 10)
+            .await;
+    })
+    .await;
+
+    assert_all_recorded(&app, count).await;
+    assert_eq!(app.pipedrive.token_exchanges(), [2], "one for each end");
+    assert_eq!(pauses(&app).await, paused, "nothing paused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_token_endpoint_is_away_the_old_token_serves_and_then_work_waits() {
+    let app = TestApp::builder()
+        .oauth(living(Duration::from_secs(6)))
+        .spawn()
+        .await;
+    wait_for_refreshes(&app, 1).await;
+    let away = Fault::server_error_before_effect(503);
+    app.pipedrive
+        .add_fault(FaultRule::always("POST", "/oauth/token", away));
+
+    app.post(call("call-1", CALLER)).await.assert_accepted();
+    app.wait_for_activities(1).await;
+    app.wait_until_not_ready("token endpoint").await;
+    app.post(call("call-2", CALLER)).await.assert_accepted();
+    app.pipedrive.clear_faults();
+    // The answer is lost once more before all is well.
+    app.pipedrive.add_fault(FaultRule::once(
+        "POST",
+        "/oauth/token",
+        Fault::CutAfterEffect,
+    ));
+
+    app.wait_for_activities(2).await;
+    app.wait_until_idle().await;
+    app.wait_for_dead_letters(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_token_that_is_taken_no_more_pauses_until_a_good_one_is_in_the_file() {
+    let scratch = Scratch::create().unwrap();
+    let (builder, token, _) = with_files(OAuthConfig::default(), &scratch);
+    let app = builder.spawn().await;
+    app.post(call("call-1", CALLER)).await.assert_accepted();
+    app.wait_for_activities(1).await;
+
+    // The former installation is gone; the first call meets a 401, and the refresh token is refused as well.
+    let next = app.pipedrive.install_app();
+    app.post(call("call-2", CALLER)).await.assert_accepted();
+    app.wait_until_not_ready("pipedrive.oauth.refresh_token")
+        .await;
+    app.wait_for_dead_letters(0).await;
+    token.set("mistyped");
+    app.wait_until_not_ready("install the app again").await;
+    token.set(&next);
+
+    app.wait_for_activities(2).await;
+    app.wait_until_idle().await;
+    app.wait_for_dead_letters(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_secret_of_the_app_is_taken_up() {
+    let scratch = Scratch::create().unwrap();
+    let (builder, _, secret) = with_files(living(Duration::from_secs(2)), &scratch);
+    let app = builder.spawn().await;
+
+    let count = load_until(&app, async {
+        app.wait_for_at_least(5).await;
+        app.pipedrive.set_app_secret("second-secret");
+        secret.set("second-secret");
+        let before = app.pipedrive.token_exchanges()[0];
+        wait_for_refreshes(&app, before + 3).await;
+    })
+    .await;
+
+    assert_all_recorded(&app, count).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_was_emptied_gets_the_tokens_back_from_a_worker_that_has_them() {
+    let scratch = Scratch::create().unwrap();
+    let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
+        .await
+        .unwrap();
+    let mut app = TestApp::builder()
+        .oauth(OAuthConfig {
+            refresh_tokens: RefreshTokens::Spend,
+            ..OAuthConfig::default()
+        })
+        .set("BRIDGE__REDIS__URL", redis.url().to_string())
+        .spawn()
+        .await;
+    app.post(call("call-1", CALLER)).await.assert_accepted();
+    app.wait_for_activities(1).await;
+
+    redis.flush().await.unwrap();
+    let key = format!("{}:{{oauth}}:tokens", app.settings.redis.prefix);
+    let mut connection = redis.connect().await.unwrap();
+    wait_until("the tokens back in Redis", PATIENCE, async || {
+        let is_back: bool = connection.exists(&key).await?;
+        ensure!(is_back);
+        Ok(())
+    })
+    .await
+    .unwrap();
+    // The next worker would not be let in with the configured refresh token, which is spent.
+    app.stop_worker().await;
+    app.pipedrive.end_access_tokens();
+    app.start_worker().await;
+    app.post(call("call-2", CALLER)).await.assert_accepted();
+
+    app.wait_for_activities(2).await;
+    app.wait_for_dead_letters(0).await;
+    assert_eq!(app.pipedrive.token_exchanges(), [1, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_was_emptied_while_no_worker_ran_leads_back_to_the_configured_token() {
+    let scratch = Scratch::create().unwrap();
+    let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
+        .await
+        .unwrap();
+    let mut app = TestApp::builder()
+        .oauth(OAuthConfig {
+            refresh_tokens: RefreshTokens::Change,
+            ..OAuthConfig::default()
+        })
+        .set("BRIDGE__REDIS__URL", redis.url().to_string())
+        .spawn()
+        .await;
+    wait_for_refreshes(&app, 1).await;
+    app.stop_worker().await;
+
+    redis.flush().await.unwrap();
+    app.start_worker().await;
+    app.post(call("call-1", CALLER)).await.assert_accepted();
+
+    app.wait_for_activities(1).await;
+    assert_eq!(app.pipedrive.token_exchanges(), [2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_starts_with_another_installation_is_let_in_by_it() {
+    let mut app = TestApp::builder()
+        .oauth(OAuthConfig::default())
+        .spawn()
+        .await;
+    wait_for_refreshes(&app, 1).await;
+    app.stop_worker().await;
+
+    let next = app.pipedrive.install_app();
+    let before = app.pipedrive.request_count();
+    let configured = app.settings.pipedrive.oauth.refresh_token.as_ref().unwrap();
+    configured.replace(next.into());
+    app.start_worker().await;
+    app.post(call("call-1", CALLER)).await.assert_accepted();
+
+    app.wait_for_activities(1).await;
+    for request in app.pipedrive.requests_since(before) {
+        // Nothing of the former installation was tried.
+        assert_eq!(request.answer, Answer::Status(200), "{request:?}");
+    }
+    assert_eq!(app.pipedrive.token_exchanges(), [1, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_with_another_key_says_so_and_leaves_the_tokens_alone() {
+    let mut app = TestApp::builder()
+        .oauth(OAuthConfig::default())
+        .spawn()
+        .await;
+    wait_for_refreshes(&app, 1).await;
+    app.stop_worker().await;
+    let key = app
+        .settings
+        .pipedrive
+        .oauth
+        .encryption_key
+        .replace("ff".repeat(32).into());
+
+    assert!(!worker::check::check(&app.settings).await.unwrap());
+    app.settings.pipedrive.oauth.encryption_key = key;
+
+    assert!(worker::check::check(&app.settings).await.unwrap());
+    assert_eq!(app.pipedrive.token_exchanges(), [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_in_redis_shows_a_token() {
+    let scratch = Scratch::create().unwrap();
+    let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
+        .await
+        .unwrap();
+    let app = TestApp::builder()
+        .oauth(short_lived(RefreshTokens::Change))
+        .set("BRIDGE__REDIS__URL", redis.url().to_string())
+        .spawn()
+        .await;
+    app.post(call("call-1", CALLER)).await.assert_accepted();
+    app.wait_for_activities(1).await;
+    wait_for_refreshes(&app, 3).await;
+
+    let mut connection = redis.connect().await.unwrap();
+    let compression = redis::cmd("CONFIG")
+        .arg("SET")
+        .arg("rdbcompression")
+        .arg("no")
+        .to_owned();
+    let () = compression.query_async(&mut connection).await.unwrap();
+    let keys: Vec<String> = connection.keys("*").await.unwrap();
+    let mut seen = Vec::new();
+    for key in &keys {
+        // Whatever its type, as it lies in Redis.
+        let dump = redis::cmd("DUMP").arg(key).to_owned();
+        let dump: Option<Vec<u8>> = dump.query_async(&mut connection).await.unwrap();
+        seen.push(dump.unwrap_or_default());
+    }
+
+    assert!(
+        keys.iter().any(|key| key.ends_with(":{oauth}:tokens")),
+        "{keys:?}"
+    );
+    for token in app.pipedrive.issued_tokens() {
+        // The part that is random.
+        let part = &token.as_bytes()[4..28];
+        let is_seen = seen
+            .iter()
+            .any(|dump| dump.windows(part.len()).any(|text| text == part));
+        assert!(!is_seen, "{token}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_host_that_pipedrive_tells_is_used_where_none_is_configured() {
+    let app = TestApp::builder()
+        .oauth(OAuthConfig::default())
+        .without_worker()
+        .spawn()
+        .await;
+    let mut settings = app.settings.clone();
+    settings.pipedrive.base_url = "https://api.pipedrive.com".parse().unwrap();
+    app.pipedrive.set_api_domain(&app.sandbox().base_url());
+
+    assert!(worker::check::check(&settings).await.unwrap());
+}
