@@ -58,7 +58,8 @@ impl WebhookError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Incomplete(_) | Self::Unrecognised(Unrecognised::Syntax(_)) => {
+            Self::Incomplete(_)
+            | Self::Unrecognised(Unrecognised::Syntax(_) | Unrecognised::Nesting) => {
                 StatusCode::BAD_REQUEST
             }
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
@@ -81,7 +82,7 @@ impl WebhookError {
             Self::TooLarge { .. } => "too_large",
             Self::Incomplete(_) => "incomplete",
             Self::Unauthenticated(_) => "unauthenticated",
-            Self::Unrecognised(Unrecognised::Syntax(_)) => "malformed",
+            Self::Unrecognised(Unrecognised::Syntax(_) | Unrecognised::Nesting) => "malformed",
             Self::Unrecognised(_) => "unrecognised",
             Self::NotPublished(PublishError::Down(_)) => "down",
             Self::NotPublished(PublishError::Blocked(_)) => "blocked",
