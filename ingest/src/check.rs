@@ -7,7 +7,9 @@ use shared::broker::{self, ConnectError, TopologyError};
 use shared::config::{self, Auth, Settings};
 use shared::telemetry::chain;
 
+use crate::admin;
 use crate::auth::Authenticator;
+use crate::routes::Audience;
 use crate::spool::{self, OpenError};
 
 /// What was found about one item.
@@ -27,7 +29,12 @@ struct Problem {
 ///
 /// When the findings cannot be written.
 pub async fn run(settings: &Settings, out: &mut impl Write) -> io::Result<bool> {
-    let mut findings = vec![listen(settings), authentication(settings), spool(settings)];
+    let mut findings = vec![
+        listen(settings),
+        operators(settings),
+        authentication(settings),
+        spool(settings),
+    ];
     findings.extend(rabbitmq(settings).await);
     for Finding { item, result } in &findings {
         match result {
@@ -60,6 +67,26 @@ fn listen(settings: &Settings) -> Finding {
     Finding {
         item: "listen",
         result,
+    }
+}
+
+fn operators(settings: &Settings) -> Finding {
+    let found = match (
+        settings.ingest.admin_listen,
+        admin::audience(&settings.ingest),
+    ) {
+        (Some(address), _) => format!("metrics and readiness in full at {address}"),
+        (None, Audience::Operators) => {
+            "metrics and readiness in full beside the webhook".to_owned()
+        }
+        (None, Audience::Anybody) => {
+            "no metrics (ingest.admin_listen is empty): the webhook's address is for others"
+                .to_owned()
+        }
+    };
+    Finding {
+        item: "operators",
+        result: Ok(found),
     }
 }
 

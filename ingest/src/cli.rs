@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use shared::config::{self, Settings};
+use shared::config::{self, Ingest, Settings};
 use shared::{admin, lifecycle, telemetry};
 
 use crate::check;
@@ -13,9 +13,9 @@ use crate::startup::Application;
 
 /// Takes Genesys Cloud webhooks and queues them in RabbitMQ for the worker.
 ///
-/// Without a command it serves until SIGTERM or SIGINT: POST /api/v1/genesys/webhook, /health/live, /health/ready and
-/// /metrics. A webhook is answered 200 once RabbitMQ has confirmed that it is stored. While RabbitMQ is away, it is kept
-/// in a spool on disk, if there is one, and else answered 503.
+/// Without a command it serves until SIGTERM or SIGINT: POST /api/v1/genesys/webhook, /health/live, /health/ready, and for
+/// operators /metrics. A webhook is answered 200 once RabbitMQ has confirmed that it is stored. While RabbitMQ is away, it
+/// is kept in a spool on disk, if there is one, and else answered 503.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Arguments {
@@ -96,7 +96,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Health) => {
-            admin::check_health(settings.ingest.listen)?;
+            let Ingest {
+                listen,
+                admin_listen,
+                ..
+            } = &settings.ingest;
+            admin::check_health(admin_listen.unwrap_or(*listen))?;
             println!("ready");
             Ok(ExitCode::SUCCESS)
         }

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
@@ -68,7 +69,13 @@ pub enum LogFormat {
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
 pub struct Ingest {
     pub listen: SocketAddr,
+    #[serde(deserialize_with = "values::address")]
+    pub admin_listen: Option<SocketAddr>,
+    #[serde(deserialize_with = "values::networks")]
+    pub trusted_proxies: Vec<IpNet>,
     pub body_limit_bytes: usize,
+    #[serde(deserialize_with = "values::duration")]
+    pub body_timeout: Duration,
     pub salvage_oversized: bool,
     #[serde(deserialize_with = "values::duration")]
     pub publish_timeout: Duration,
@@ -81,6 +88,7 @@ pub struct Ingest {
     #[serde(deserialize_with = "values::duration")]
     pub drain: Duration,
     pub auth: Auth,
+    pub eventbridge: EventBridge,
     pub spool: Spool,
 }
 
@@ -106,6 +114,8 @@ pub struct Auth {
     pub basic: Vec<SecretString>,
     #[serde(deserialize_with = "values::secret_list")]
     pub signature_secrets: Vec<SecretString>,
+    #[serde(deserialize_with = "values::duration")]
+    pub signature_max_age: Duration,
     pub allow_unauthenticated: bool,
 }
 
@@ -131,6 +141,17 @@ impl Auth {
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty() && self.basic.is_empty() && self.signature_secrets.is_empty()
     }
+}
+
+/// `[ingest.eventbridge]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct EventBridge {
+    #[serde(deserialize_with = "values::list")]
+    pub accounts: Vec<String>,
+    #[serde(deserialize_with = "values::list")]
+    pub sources: Vec<String>,
 }
 
 /// `[ingest.spool]`
