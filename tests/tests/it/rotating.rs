@@ -7,22 +7,22 @@ use bridge_tests::app::{PATIENCE, TestApp, WEBHOOK_TOKEN, call};
 use bridge_tests::services::{Environment, Redis, RedisOptions, Scratch, wait_until};
 
 /// A secret's file, replaced as orchestrators do it: at once.
-struct SecretFile(PathBuf);
+pub(crate) struct SecretFile(PathBuf);
 
 impl SecretFile {
-    fn new(folder: &Path, name: &str, value: &str) -> Self {
+    pub(crate) fn new(folder: &Path, name: &str, value: &str) -> Self {
         let file = Self(folder.join(name));
         file.set(value);
         file
     }
 
-    fn set(&self, value: &str) {
+    pub(crate) fn set(&self, value: &str) {
         let new = self.0.with_extension("new");
         std::fs::write(&new, value).expect("a secret can be written");
         std::fs::rename(&new, &self.0).expect("a secret can be replaced");
     }
 
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         self.0.display().to_string()
     }
 }
