@@ -46,5 +46,5 @@ FROM runtime AS bridge
 COPY --from=build /build/target/release/ingest /build/target/release/worker /usr/local/bin/
 # Without a volume it lasts as long as the container.
 ENV BRIDGE__INGEST__SPOOL__PATH=/var/lib/bridge/spool.sqlite
-EXPOSE 8080 8081
+EXPOSE 8080 8081 8082
 CMD ["ingest"]

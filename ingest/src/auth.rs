@@ -22,6 +22,24 @@ const TOKEN_HEADER: &str = "x-webhook-token";
 /// The header of a body's signature.
 const SIGNATURE_HEADER: &str = "x-hub-signature-256";
 
+/// What the headers of a request show, before its body is there.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// Whether a token or a password is right.
+    is_known: bool,
+    /// A signature that has to be right too.
+    signature: Option<[u8; signature::MAC_BYTES]>,
+}
+
+/// By what a request was admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// A secret that it carries, or no secret is asked for.
+    Secret,
+    /// Nothing but the signature of its body, which proves no more than that the body was signed once.
+    SignatureAlone,
+}
+
 /// The request carries no valid credential. It does not tell which part was wrong.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("no valid credential")]
@@ -83,21 +101,44 @@ impl Authenticator {
         })
     }
 
-    /// Whether the request may post `body`.
+    /// What the headers of a request show.
     ///
     /// # Errors
     ///
-    /// When it carries no valid credential, or a wrong signature.
-    pub fn check(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Unauthenticated> {
-        if self.lets_anybody_in {
-            return Ok(());
-        }
-        let signed = self.check_signature(headers, body)?;
-        let known = signed | self.check_authorization(headers) | self.check_token(headers);
-        if bool::from(known) {
-            Ok(())
+    /// When no body could make them valid.
+    pub fn claim(&self, headers: &HeaderMap) -> Result<Claim, Unauthenticated> {
+        let presented = headers
+            .get(SIGNATURE_HEADER)
+            .filter(|_| !self.signing_keys.is_empty());
+        let signature = presented
+            .map(|header| signature::parse(header.as_bytes()).ok_or(Unauthenticated))
+            .transpose()?;
+        let is_known = bool::from(self.check_authorization(headers) | self.check_token(headers));
+        if is_known || signature.is_some() || self.lets_anybody_in {
+            Ok(Claim {
+                is_known,
+                signature,
+            })
         } else {
             Err(Unauthenticated)
+        }
+    }
+
+    /// Whether the request with that claim may post `body`.
+    ///
+    /// # Errors
+    ///
+    /// When the body is not the one that was signed.
+    pub fn prove(&self, claim: Claim, body: &[u8]) -> Result<Admission, Unauthenticated> {
+        let Some(signature) = claim.signature else {
+            return Ok(Admission::Secret);
+        };
+        let any = |found, key: &SigningKey| found | key.signs(body, &signature);
+        let is_right = self.signing_keys.iter().fold(Choice::from(0), any);
+        match (bool::from(is_right), claim.is_known) {
+            (false, _) => Err(Unauthenticated),
+            (true, false) => Ok(Admission::SignatureAlone),
+            (true, true) => Ok(Admission::Secret),
         }
     }
 
@@ -110,24 +151,6 @@ impl Authenticator {
             &[BEARER]
         } else {
             &[BEARER, BASIC]
-        }
-    }
-
-    /// Whether the body is signed; a wrong signature ends the matter.
-    fn check_signature(&self, headers: &HeaderMap, body: &[u8]) -> Result<Choice, Unauthenticated> {
-        let Some(header) = headers
-            .get(SIGNATURE_HEADER)
-            .filter(|_| !self.signing_keys.is_empty())
-        else {
-            return Ok(Choice::from(0));
-        };
-        let presented = signature::parse(header.as_bytes()).ok_or(Unauthenticated)?;
-        let any = |found, key: &SigningKey| found | key.signs(body, &presented);
-        let is_right = self.signing_keys.iter().fold(Choice::from(0), any);
-        if bool::from(is_right) {
-            Ok(is_right)
-        } else {
-            Err(Unauthenticated)
         }
     }
 

@@ -55,7 +55,10 @@ fn base64_signature(secret: &str) -> Header {
     )
 }
 
-fn is_let_in(authenticator: &Authenticator, headers: &[Header]) -> bool {
+fn admission(
+    authenticator: &Authenticator,
+    headers: &[Header],
+) -> Result<Admission, Unauthenticated> {
     let headers: HeaderMap = headers
         .iter()
         .map(|(name, value)| {
@@ -65,7 +68,11 @@ fn is_let_in(authenticator: &Authenticator, headers: &[Header]) -> bool {
             )
         })
         .collect();
-    authenticator.check(&headers, BODY).is_ok()
+    authenticator.prove(authenticator.claim(&headers)?, BODY)
+}
+
+fn is_let_in(authenticator: &Authenticator, headers: &[Header]) -> bool {
+    admission(authenticator, headers).is_ok()
 }
 
 #[test]
@@ -157,6 +164,46 @@ fn one_valid_credential_is_enough_but_a_signature_that_is_there_must_be_right() 
         &[bearer("new-token"), wrong_signature.clone()]
     ));
     assert!(!is_let_in(&without_secrets, &[wrong_signature]));
+}
+
+#[test]
+fn a_right_signature_beside_a_right_secret_is_not_alone() {
+    let authenticator = authenticator();
+    let signature = || hex_signature("new-secret");
+
+    for (headers, expected) in [
+        (vec![signature()], Admission::SignatureAlone),
+        (
+            vec![bearer("revoked"), signature()],
+            Admission::SignatureAlone,
+        ),
+        (vec![token("old-token"), signature()], Admission::Secret),
+        (
+            vec![basic("genesys:old-password"), signature()],
+            Admission::Secret,
+        ),
+        (vec![bearer("new-token")], Admission::Secret),
+    ] {
+        assert_eq!(
+            admission(&authenticator, &headers),
+            Ok(expected),
+            "{headers:?}"
+        );
+    }
+}
+
+#[test]
+fn the_body_is_asked_for_only_where_it_can_make_a_difference() {
+    let authenticator = authenticator();
+    let claim = |header: Header| {
+        let value = HeaderValue::from_str(&header.1).unwrap();
+        let headers = [(HeaderName::from_static(header.0), value)];
+        authenticator.claim(&headers.into_iter().collect()).is_ok()
+    };
+
+    assert!(claim(hex_signature("revoked-secret")));
+    assert!(!claim((SIGNATURE_HEADER, "sha256=".to_owned())));
+    assert!(!claim(bearer("revoked-token")));
 }
 
 #[test]

@@ -14,9 +14,9 @@ use crate::tls::client;
 
 /// Takes Genesys Cloud webhooks and queues them in RabbitMQ for the worker.
 ///
-/// Without a command it serves until SIGTERM or SIGINT: POST /api/v1/genesys/webhook, /health/live, /health/ready and
-/// /metrics. A webhook is answered 200 once RabbitMQ has confirmed that it is stored. While RabbitMQ is away, it is kept
-/// in a spool on disk, if there is one, and else answered 503.
+/// Without a command it serves until SIGTERM or SIGINT: POST /api/v1/genesys/webhook, /health/live, /health/ready, and for
+/// operators /metrics. A webhook is answered 200 once RabbitMQ has confirmed that it is stored. While RabbitMQ is away, it
+/// is kept in a spool on disk, if there is one, and else answered 503.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Arguments {

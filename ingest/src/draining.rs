@@ -7,13 +7,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::Error;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::ConnectionType;
-use actix_web::middleware::Next;
-use actix_web::web;
-
 /// Whether the service is about to stop. Clones are one.
 #[derive(Clone, Debug, Default)]
 pub struct Draining(Arc<AtomicBool>);
@@ -29,18 +22,4 @@ impl Draining {
     pub fn has_begun(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
-}
-
-/// Closes the connection with its answer, once draining has begun.
-pub(crate) async fn close_connections(
-    draining: web::Data<Draining>,
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let mut response = next.call(request).await?;
-    if draining.has_begun() {
-        let head = response.response_mut().head_mut();
-        head.set_connection_type(ConnectionType::Close);
-    }
-    Ok(response)
 }

@@ -1,15 +1,15 @@
 //! Why a webhook was not taken, and what the sender is told. Whatever the reason, the answer is JSON.
 //!
 //! A 4xx says that sending the same again is useless, so it is never the answer to trouble of our own: senders give up
-//! on it. That is always 503 with `Retry-After`.
+//! on it. That is always 503 with `Retry-After`. Every 401 is the same one, whatever was wrong.
 
 use std::time::Duration;
 
+use actix_web::HttpResponse;
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use actix_web::{HttpResponse, HttpResponseBuilder};
-use serde::Serialize;
+use actix_web::http::header::{ACCEPT_ENCODING, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use shared::admin::rejection;
 use shared::broker::PublishError;
 use shared::domain::event::Unrecognised;
 
@@ -19,6 +19,9 @@ use crate::spool::SpoolError;
 /// A webhook was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
+    /// The request line and the headers are larger than [`crate::guard::HEAD_LIMIT_BYTES`].
+    #[error("the headers are larger than {} bytes", crate::guard::HEAD_LIMIT_BYTES)]
+    HeadTooLarge,
     /// The body is larger than `ingest.body_limit_bytes`.
     #[error("the body is larger than {limit_bytes} bytes")]
     TooLarge {
@@ -28,12 +31,27 @@ pub enum WebhookError {
     /// The sender did not send the whole body.
     #[error("the body is incomplete")]
     Incomplete(#[source] PayloadError),
+    /// The body did not arrive within `ingest.body_timeout`.
+    #[error("the body did not arrive within {}", humantime::format_duration(*.0))]
+    TimedOut(Duration),
     /// The sender is unknown.
     #[error(transparent)]
     Unauthenticated(#[from] Unauthenticated),
     /// The sender presented no certificate, and has to.
     #[error("a client certificate is required")]
     NoClientCertificate,
+    /// Only a signature speaks for the sender, and the event is older than `ingest.auth.signature_max_age`.
+    #[error(transparent)]
+    Stale(Unauthenticated),
+    /// The sender is unknown, and too many of those are waiting for their answer.
+    #[error("too many failures")]
+    TooManyFailures,
+    /// An EventBridge event from elsewhere than `ingest.eventbridge` names.
+    #[error("the event is from another EventBridge {0}")]
+    Foreign(&'static str),
+    /// The body has a content coding.
+    #[error("bodies must not be compressed: send it without Content-Encoding")]
+    Compressed,
     /// The body is not JSON, or no event.
     #[error(transparent)]
     Unrecognised(#[from] Unrecognised),
@@ -48,24 +66,22 @@ pub enum WebhookError {
     NotSpooled(#[from] SpoolError),
 }
 
-/// What every answer but a 200 says.
-#[derive(Serialize)]
-struct Body<'a> {
-    status: &'a str,
-    error: &'a str,
-}
-
 impl WebhookError {
     /// The status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Incomplete(_) | Self::Unrecognised(Unrecognised::Syntax(_)) => {
+            Self::Incomplete(_)
+            | Self::Unrecognised(Unrecognised::Syntax(_) | Unrecognised::Nesting) => {
                 StatusCode::BAD_REQUEST
             }
-            Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-            Self::NoClientCertificate => StatusCode::FORBIDDEN,
+            Self::TimedOut(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::Unauthenticated(_) | Self::Stale(_) => StatusCode::UNAUTHORIZED,
+            Self::TooManyFailures => StatusCode::TOO_MANY_REQUESTS,
+            Self::NoClientCertificate | Self::Foreign(_) => StatusCode::FORBIDDEN,
+            Self::Compressed => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unrecognised(
                 Unrecognised::Shape(_)
                 | Unrecognised::Form
@@ -82,11 +98,17 @@ impl WebhookError {
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
+            Self::HeadTooLarge => "head_too_large",
             Self::TooLarge { .. } => "too_large",
             Self::Incomplete(_) => "incomplete",
+            Self::TimedOut(_) => "timed_out",
             Self::Unauthenticated(_) => "unauthenticated",
             Self::NoClientCertificate => "no_client_certificate",
-            Self::Unrecognised(Unrecognised::Syntax(_)) => "malformed",
+            Self::Stale(_) => "stale",
+            Self::TooManyFailures => "too_many_failures",
+            Self::Foreign(_) => "foreign",
+            Self::Compressed => "compressed",
+            Self::Unrecognised(Unrecognised::Syntax(_) | Unrecognised::Nesting) => "malformed",
             Self::Unrecognised(_) => "unrecognised",
             Self::NotPublished(PublishError::Down(_)) => "down",
             Self::NotPublished(PublishError::Blocked(_)) => "blocked",
@@ -100,41 +122,48 @@ impl WebhookError {
         }
     }
 
-    /// The answer. `challenges` go with a 401, `retry_after` with a 503.
+    /// Whether nothing is known of the sender that would let him in.
+    #[must_use]
+    pub fn is_of_a_stranger(&self) -> bool {
+        matches!(
+            self,
+            Self::Unauthenticated(_)
+                | Self::NoClientCertificate
+                | Self::Stale(_)
+                | Self::TooManyFailures
+        )
+    }
+
+    /// The answer. `challenges` go with a 401, `retry_after` with a 503 and a 429.
     #[must_use]
     pub fn to_response(&self, challenges: &[&'static str], retry_after: Duration) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status());
+        let mut response = rejection(self.status(), &self.to_string());
+        let headers = response.headers_mut();
         match self {
-            Self::Unauthenticated(_) => {
+            Self::Unauthenticated(_) | Self::Stale(_) => {
                 for challenge in challenges {
-                    response.append_header((WWW_AUTHENTICATE, *challenge));
+                    headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
                 }
             }
-            Self::NotPublished(_) | Self::NotConfirmed(_) | Self::NotSpooled(_) => {
-                response.insert_header((RETRY_AFTER, whole_seconds(retry_after)));
+            Self::TooManyFailures
+            | Self::NotPublished(_)
+            | Self::NotConfirmed(_)
+            | Self::NotSpooled(_) => {
+                headers.insert(RETRY_AFTER, whole_seconds(retry_after).into());
             }
-            Self::TooLarge { .. }
+            Self::Compressed => {
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            }
+            Self::HeadTooLarge
+            | Self::TooLarge { .. }
             | Self::Incomplete(_)
+            | Self::TimedOut(_)
             | Self::NoClientCertificate
+            | Self::Foreign(_)
             | Self::Unrecognised(_) => {}
         }
-        finish(response, self.status(), &self.to_string())
+        response
     }
-}
-
-/// An answer other than a 200, outside the webhook too.
-#[must_use]
-pub fn rejection(status: StatusCode, error: &str) -> HttpResponse {
-    finish(HttpResponse::build(status), status, error)
-}
-
-fn finish(mut response: HttpResponseBuilder, status: StatusCode, error: &str) -> HttpResponse {
-    let status = if status.is_server_error() {
-        "unavailable"
-    } else {
-        "rejected"
-    };
-    response.json(Body { status, error })
 }
 
 /// `Retry-After` counts whole seconds; a part of one is rounded up, so that nobody comes back at once.
@@ -162,7 +191,18 @@ mod tests {
                 400,
                 "incomplete",
             ),
+            (WebhookError::HeadTooLarge, 431, "head_too_large"),
+            (
+                WebhookError::TimedOut(Duration::from_secs(10)),
+                408,
+                "timed_out",
+            ),
             (Unauthenticated.into(), 401, "unauthenticated"),
+            (WebhookError::Stale(Unauthenticated), 401, "stale"),
+            (WebhookError::TooManyFailures, 429, "too_many_failures"),
+            (WebhookError::Foreign("account"), 403, "foreign"),
+            (WebhookError::Compressed, 415, "compressed"),
+            (Unrecognised::Nesting.into(), 400, "malformed"),
             (
                 Unrecognised::Syntax(syntax_error()).into(),
                 400,
@@ -208,7 +248,8 @@ mod tests {
                 .headers()
                 .get(RETRY_AFTER)
                 .map(|value| value.to_str().unwrap());
-            assert_eq!(retry_after, (status == 503).then_some("5"), "{label}");
+            let comes_again = status == 503 || status == 429;
+            assert_eq!(retry_after, comes_again.then_some("5"), "{label}");
             let challenges = response.headers().get_all(WWW_AUTHENTICATE).count();
             assert_eq!(challenges, if status == 401 { 2 } else { 0 }, "{label}");
         }

@@ -3,11 +3,13 @@
 //! What an event means is `shared::domain`'s; what becomes of it is the worker's. This service keeps nothing but what
 //! waits for the broker, in its spool.
 
+mod admin;
 pub mod auth;
 pub mod check;
 pub mod cli;
 pub mod draining;
 pub mod error;
+pub mod guard;
 mod metrics;
 pub mod publishers;
 mod rotation;

@@ -18,6 +18,7 @@ pub struct Metrics {
     pub spooled: Counter,
     /// Time from the hand-over to the broker to its confirm.
     pub publish_seconds: Histogram,
+    slowed: ByReason,
     partial: ByReason,
     ignored: ByReason,
     rejected: ByReason,
@@ -28,36 +29,7 @@ impl Metrics {
     /// Registers everything. Takes the handle as the proof that there is a recorder: a counter registered before would
     /// count nothing.
     pub fn new(_recorder: &PrometheusHandle) -> Self {
-        metrics::describe_counter!("bridge_ingest_received_total", "Webhook requests received");
-        metrics::describe_counter!(
-            "bridge_ingest_accepted_total",
-            "Webhook requests answered 200 because the broker or the spool has them"
-        );
-        metrics::describe_counter!(
-            "bridge_ingest_partial_total",
-            "Webhook requests accepted although their body was cut off, by whether the interaction could be recognised"
-        );
-        metrics::describe_counter!(
-            "bridge_ingest_ignored_total",
-            "Authentic webhook requests that tell nothing to record, by reason"
-        );
-        metrics::describe_counter!(
-            "bridge_ingest_rejected_total",
-            "Webhook requests answered 4xx, by reason"
-        );
-        metrics::describe_counter!(
-            "bridge_ingest_unavailable_total",
-            "Webhook requests answered 503, by reason"
-        );
-        metrics::describe_histogram!(
-            "bridge_ingest_publish_seconds",
-            Unit::Seconds,
-            "Time from the hand-over of a message to the broker's confirm"
-        );
-        metrics::describe_gauge!(
-            PUBLISHER_UP,
-            "1 when messages can be published, 0 when the broker is away or blocks"
-        );
+        describe_webhook();
         describe_spool();
         describe_tls();
         Self {
@@ -65,6 +37,11 @@ impl Metrics {
             accepted: metrics::counter!("bridge_ingest_accepted_total"),
             spooled: metrics::counter!("bridge_ingest_spooled_total"),
             publish_seconds: metrics::histogram!("bridge_ingest_publish_seconds"),
+            slowed: ByReason::new(
+                "bridge_ingest_slowed_total",
+                "outcome",
+                &["waited", "refused"],
+            ),
             partial: ByReason::new(
                 "bridge_ingest_partial_total",
                 "outcome",
@@ -79,10 +56,16 @@ impl Metrics {
                 "bridge_ingest_rejected_total",
                 "reason",
                 &[
+                    "head_too_large",
                     "too_large",
                     "incomplete",
+                    "timed_out",
                     "unauthenticated",
                     "no_client_certificate",
+                    "stale",
+                    "too_many_failures",
+                    "foreign",
+                    "compressed",
                     "malformed",
                     "unrecognised",
                 ],
@@ -110,6 +93,11 @@ impl Metrics {
         self.partial.increment(outcome);
     }
 
+    /// Counts a failure that did not get its answer at once.
+    pub fn slowed(&self, outcome: &'static str) {
+        self.slowed.increment(outcome);
+    }
+
     /// Counts an event that is none of ours.
     pub fn ignored(&self, reason: &'static str) {
         self.ignored.increment(reason);
@@ -123,6 +111,43 @@ impl Metrics {
             self.rejected.increment(error.label());
         }
     }
+}
+
+fn describe_webhook() {
+    metrics::describe_counter!("bridge_ingest_received_total", "Webhook requests received");
+    metrics::describe_counter!(
+        "bridge_ingest_accepted_total",
+        "Webhook requests answered 200 because the broker or the spool has them"
+    );
+    metrics::describe_counter!(
+        "bridge_ingest_partial_total",
+        "Webhook requests accepted although their body was cut off, by whether the interaction could be recognised"
+    );
+    metrics::describe_counter!(
+        "bridge_ingest_ignored_total",
+        "Authentic webhook requests that tell nothing to record, by reason"
+    );
+    metrics::describe_counter!(
+        "bridge_ingest_rejected_total",
+        "Webhook requests answered 4xx, by reason"
+    );
+    metrics::describe_counter!(
+        "bridge_ingest_slowed_total",
+        "Failed authentications whose answer waited, or that were refused because too many wait, by outcome"
+    );
+    metrics::describe_counter!(
+        "bridge_ingest_unavailable_total",
+        "Webhook requests answered 503, by reason"
+    );
+    metrics::describe_histogram!(
+        "bridge_ingest_publish_seconds",
+        Unit::Seconds,
+        "Time from the hand-over of a message to the broker's confirm"
+    );
+    metrics::describe_gauge!(
+        PUBLISHER_UP,
+        "1 when messages can be published, 0 when the broker is away or blocks"
+    );
 }
 
 const PUBLISHER_UP: &str = "bridge_ingest_publisher_up";

@@ -7,7 +7,7 @@ use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
 /// Length of an HMAC-SHA256 in bytes.
-const MAC_BYTES: usize = 32;
+pub const MAC_BYTES: usize = 32;
 
 /// One secret with which senders sign, its key schedule computed.
 #[derive(Clone)]

@@ -15,13 +15,14 @@ use shared::config::{ConfigError, Ingest, Settings};
 use shared::telemetry;
 use tokio_util::sync::CancellationToken;
 
-use crate::draining::{self, Draining};
-use crate::metrics;
+use crate::admin::{self, Admin, Pages};
+use crate::draining::Draining;
 use crate::publishers::Publishers;
 use crate::rotation::Rotation;
-use crate::routes::{self, OptionalSpool, Webhook};
+use crate::routes::{self, Webhook};
 use crate::spool::{Drain, Spool};
 use crate::tls::{self, Tls};
+use crate::{guard, metrics};
 
 /// The connection's name in RabbitMQ's management UI.
 const CONNECTION_NAME: &str = "ingest publisher";
@@ -31,6 +32,10 @@ const SPOOL_CONNECTION_NAME: &str = "ingest spool";
 const MAX_THREADS: usize = 4;
 /// How long a shutdown waits, beyond the budgets of publishing and spooling, for requests whose body is still arriving.
 const BODY_GRACE: Duration = Duration::from_secs(5);
+/// How long the head of a connection's first request may take; then it is answered 408.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections of one thread. More than any sender opens; each may hold a body in memory.
+const MAX_CONNECTIONS: usize = 1024;
 /// Longer than the usual 60 s of a proxy in front, so that it is the proxy that ends an idle connection: the other way
 /// round a request may meet a connection that is just being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -39,6 +44,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 pub struct Application {
     address: SocketAddr,
     server: Server,
+    admin: Option<Admin>,
     drain_time: Duration,
     draining: Draining,
     spool: Option<(Spool, Drain)>,
@@ -76,23 +82,28 @@ impl Application {
         let publisher = connect(SPOOL_CONNECTION_NAME).await?;
         let publishers = web::Data::new(publishers);
         let draining = Draining::default();
-        let shared_draining = web::Data::new(draining.clone());
-        let shared_spool: OptionalSpool = web::Data::new(spool.clone());
+        let pages = Pages {
+            recorder,
+            publishers,
+            spool: web::Data::new(spool.clone()),
+            draining: web::Data::new(draining.clone()),
+        };
+        let admin = Admin::build(&settings.ingest, pages.clone())?;
+        let audience = admin::audience(&settings.ingest);
         let app = move || {
             let connect = connect.clone();
             App::new()
                 .app_data(webhook.clone())
-                .app_data(recorder.clone())
-                .app_data(publishers.clone())
-                .app_data(shared_spool.clone())
-                .app_data(shared_draining.clone())
+                .configure(|app| pages.share(app))
                 .data_factory(move || connect(CONNECTION_NAME))
-                .configure(routes::configure)
-                .wrap(from_fn(draining::close_connections))
+                .configure(|app| routes::configure(app, audience))
+                .wrap(from_fn(guard::admit))
         };
         let server = HttpServer::new(app)
             .workers(threads())
             .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .max_connections(MAX_CONNECTIONS)
             .shutdown_timeout((settings.ingest.publish_timeout * 2 + BODY_GRACE).as_secs())
             .disable_signals();
         let (tls, reload) = tls.map(|tls| (tls.server, tls.reload)).unzip();
@@ -114,6 +125,7 @@ impl Application {
         Ok(Self {
             address,
             server,
+            admin,
             drain_time: settings.ingest.drain,
             draining,
             spool: spool.map(|spool| (spool.clone(), drain(spool))),
@@ -128,6 +140,12 @@ impl Application {
         self.address.port()
     }
 
+    /// The port of `ingest.admin_listen`, if that is set.
+    #[must_use]
+    pub fn admin_port(&self) -> Option<u16> {
+        self.admin.as_ref().map(Admin::port)
+    }
+
     /// Serves until `shutdown`; then sends clients away for a while, takes no new connections any more, and answers the
     /// requests in flight.
     ///
@@ -136,6 +154,7 @@ impl Application {
     /// When the server fails.
     pub async fn run_until_stopped(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         tracing::info!(listening = %self.address, "ingest listens on {}", self.address);
+        let admin = self.admin.map(Admin::start);
         let handle = self.server.handle();
         let mut server = self.server;
         let rotating = tokio::spawn(self.rotation.run());
@@ -153,6 +172,9 @@ impl Application {
             ended = &mut server => ended,
             () = ordered => tokio::join!(server, handle.stop(true)).0,
         };
+        if let Some(admin) = admin {
+            admin.stop(false).await;
+        }
         rotating.abort();
         if let Some(reloading) = reloading {
             reloading.abort();

@@ -1,10 +1,14 @@
-//! The pages that both services have: liveness, readiness, metrics; and the client for a container's health check.
+//! The pages that both services have: liveness, readiness, metrics; what every other path and method is answered; and the
+//! client for a container's health check.
 
+use std::future::ready;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use actix_web::{HttpResponse, web};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::{HttpResponse, Resource, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 
@@ -54,6 +58,45 @@ pub async fn metrics(handle: web::Data<PrometheusHandle>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(handle.render())
+}
+
+/// What every answer says that is no success.
+#[derive(Serialize)]
+struct Rejection<'a> {
+    status: &'a str,
+    error: &'a str,
+}
+
+/// An answer that is no success, in JSON.
+#[must_use]
+pub fn rejection(status: StatusCode, error: &str) -> HttpResponse {
+    let word = if status.is_server_error() {
+        "unavailable"
+    } else {
+        "rejected"
+    };
+    HttpResponse::build(status).json(Rejection {
+        status: word,
+        error,
+    })
+}
+
+/// Answers every other method with 405.
+#[must_use]
+pub fn only(method: &'static str, resource: Resource) -> Resource {
+    resource.default_service(web::to(move || {
+        let problem = format!("only {method} is allowed here");
+        let mut response = rejection(StatusCode::METHOD_NOT_ALLOWED, &problem);
+        let allowed = HeaderValue::from_static(method);
+        response.headers_mut().insert(ALLOW, allowed);
+        ready(response)
+    }))
+}
+
+/// Every other path: 404.
+#[expect(clippy::unused_async, reason = "actix takes async handlers")]
+pub async fn not_found() -> HttpResponse {
+    rejection(StatusCode::NOT_FOUND, "no such path")
 }
 
 /// Asks the service that listens on `listen` whether it is ready; for a container's health check.

@@ -9,7 +9,9 @@ use shared::broker::{self, ConnectError, TopologyError};
 use shared::config::{self, Auth, Settings};
 use shared::telemetry::chain;
 
+use crate::admin;
 use crate::auth::Authenticator;
+use crate::routes::Audience;
 use crate::setup::Address;
 use crate::spool::{self, OpenError};
 
@@ -35,7 +37,7 @@ pub async fn run(
     public: Option<&Address>,
     out: &mut impl Write,
 ) -> io::Result<bool> {
-    let mut findings = vec![listen(settings)];
+    let mut findings = vec![listen(settings), operators(settings)];
     findings.extend(certificate::look(&settings.ingest, public));
     findings.extend([authentication(settings), spool(settings)]);
     findings.extend(rabbitmq(settings).await);
@@ -70,6 +72,26 @@ fn listen(settings: &Settings) -> Finding {
     Finding {
         item: "listen",
         result,
+    }
+}
+
+fn operators(settings: &Settings) -> Finding {
+    let found = match (
+        settings.ingest.admin_listen,
+        admin::audience(&settings.ingest),
+    ) {
+        (Some(address), _) => format!("metrics and readiness in full at {address}"),
+        (None, Audience::Operators) => {
+            "metrics and readiness in full beside the webhook".to_owned()
+        }
+        (None, Audience::Anybody) => {
+            "no metrics (ingest.admin_listen is empty): the webhook's address is for others"
+                .to_owned()
+        }
+    };
+    Finding {
+        item: "operators",
+        result: Ok(found),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Readiness and metrics of this service.
+//! Readiness and metrics of this service: in full for operators, and for others no more than whether it is ready.
 
 use actix_web::{HttpResponse, web};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -57,6 +57,21 @@ pub async fn ready(
         .to_response(),
         (trouble, Some(status)) => spooling(trouble, &status),
     }
+}
+
+/// `GET /health/ready` for whoever may ask, such as a load balancer: the status alone.
+pub async fn ready_or_not(
+    publishers: web::Data<Publishers>,
+    spool: OptionalSpool,
+    draining: web::Data<Draining>,
+) -> HttpResponse {
+    let status = ready(publishers, spool, draining).await.status();
+    let word = if status.is_success() {
+        "ready"
+    } else {
+        "not ready"
+    };
+    HttpResponse::build(status).json(json!({ "status": word }))
 }
 
 /// Ready, and what is in the spool.

@@ -5,55 +5,54 @@ mod health;
 mod told;
 mod webhook;
 
-use std::future::ready;
-
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderValue};
-use actix_web::{HttpResponse, Resource, web};
+use actix_web::{HttpResponse, Resource, Route, web};
 use shared::admin;
 
 pub use health::OptionalSpool;
 pub use webhook::Webhook;
 
-use crate::error::rejection;
-
 /// Where Genesys posts to.
 pub const WEBHOOK_PATH: &str = "/api/v1/genesys/webhook";
 
-/// Adds all routes.
-pub fn configure(app: &mut web::ServiceConfig) {
-    app.service(only(
+/// For whom the pages are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Who operates this service: metrics, and what readiness lacks.
+    Operators,
+    /// Anybody: whether it is ready, and nothing else.
+    Anybody,
+}
+
+/// Adds the webhook, with the pages beside it.
+pub fn configure(app: &mut web::ServiceConfig, audience: Audience) {
+    app.service(admin::only(
         "POST",
         web::resource(WEBHOOK_PATH).route(web::post().to(webhook::receive)),
     ))
-    .service(only(
-        "GET",
-        web::resource("/health/live").route(web::get().to(admin::live)),
-    ))
-    .service(only(
-        "GET",
-        web::resource("/health/ready").route(web::get().to(health::ready)),
-    ))
-    .service(only(
-        "GET",
-        web::resource("/metrics").route(web::get().to(health::metrics)),
-    ))
     .default_service(web::to(not_found));
+    configure_pages(app, audience);
 }
 
-/// Answers every other method with 405.
-fn only(method: &'static str, resource: Resource) -> Resource {
-    resource.default_service(web::to(move || {
-        let problem = format!("only {method} is allowed here");
-        let mut response = rejection(StatusCode::METHOD_NOT_ALLOWED, &problem);
-        let allowed = HeaderValue::from_static(method);
-        response.headers_mut().insert(ALLOW, allowed);
-        ready(response)
-    }))
+/// Adds the pages.
+pub fn configure_pages(app: &mut web::ServiceConfig, audience: Audience) {
+    let ready = match audience {
+        Audience::Operators => web::get().to(health::ready),
+        Audience::Anybody => web::get().to(health::ready_or_not),
+    };
+    app.service(page("/health/live", web::get().to(admin::live)))
+        .service(page("/health/ready", ready));
+    if audience == Audience::Operators {
+        app.service(page("/metrics", web::get().to(health::metrics)));
+    }
+}
+
+fn page(path: &str, route: Route) -> Resource {
+    admin::only("GET", web::resource(path).route(route))
 }
 
 async fn not_found() -> HttpResponse {
-    rejection(
+    admin::rejection(
         StatusCode::NOT_FOUND,
         &format!("no such path; webhooks are taken at POST {WEBHOOK_PATH}"),
     )

@@ -1,4 +1,5 @@
-//! The webhook, in this order: client certificate, where one is required → size → authentication of the raw bytes → JSON → recognition → publish → confirm → 200.
+//! The webhook, in this order: client certificate, where one is required → size and time → authentication of the raw
+//! bytes → JSON → recognition → origin → publish → confirm → 200.
 //! Where the broker does not confirm: → spool → sync of the disk → 200.
 
 use std::borrow::Cow;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
@@ -15,17 +17,19 @@ use shared::broker::{Outgoing, Publisher, stored, topology};
 use shared::config::{ConfigError, Ingest};
 use shared::domain::event::{Filter, Ignored, Recognised, Unrecognised, recognise};
 use shared::domain::ids::InteractionId;
+use shared::domain::origin::Origin;
 use shared::domain::salvage;
 use shared::kill_point::{self, KillPoint};
 use shared::{clock, telemetry};
 
-use crate::auth::Authenticator;
+use crate::auth::{Admission, Authenticator};
 use crate::error::WebhookError;
+use crate::guard::{self, Answered, Failures, Origins};
 use crate::metrics::Metrics;
 use crate::spool::{Record, Spool, SpoolError};
 use crate::tls::ClientCertificate;
 
-use super::body::{self, Arrived, Ending, Limit};
+use super::body::{self, Arrived, Ending, Incoming, Limit};
 use super::told::{Accepted, Told};
 
 /// The topic of forms whose body does not hold it, beside the query parameter `topic`.
@@ -37,7 +41,10 @@ pub struct Webhook {
     authenticator: Arc<ArcSwap<Authenticator>>,
     requires_client_certificate: bool,
     filter: Filter,
+    origins: Origins,
     body_limit: Limit,
+    failures: Failures,
+    trusted_proxies: Vec<IpNet>,
     publish_timeout: Duration,
     retry_after: Duration,
     spool: Option<Spool>,
@@ -59,8 +66,12 @@ impl Webhook {
             authenticator: Arc::new(ArcSwap::from_pointee(Authenticator::new(settings)?)),
             requires_client_certificate: settings.tls.client_certificate_required,
             filter: settings.filter(),
+            origins: Origins::new(settings),
+            failures: Failures::default(),
+            trusted_proxies: settings.trusted_proxies.clone(),
             body_limit: Limit {
                 bytes: settings.body_limit_bytes,
+                time: settings.body_timeout,
                 keeps_head: settings.salvage_oversized,
             },
             publish_timeout: settings.publish_timeout,
@@ -75,6 +86,11 @@ impl Webhook {
     /// Where a rotated secret puts another authenticator.
     pub(crate) fn authenticator(&self) -> Arc<ArcSwap<Authenticator>> {
         Arc::clone(&self.authenticator)
+    }
+
+    /// The answer to a request whose head is too large, whatever it asks for.
+    pub(crate) fn refuse_head(&self) -> HttpResponse {
+        self.answer(&WebhookError::HeadTooLarge)
     }
 }
 
@@ -109,54 +125,54 @@ enum Answer<'a> {
 /// error makes it send again.
 pub async fn receive(
     request: HttpRequest,
-    mut payload: web::Payload,
+    payload: web::Payload,
     webhook: web::Data<Webhook>,
     publisher: web::Data<Publisher>,
 ) -> HttpResponse {
     webhook.metrics.received.increment(1);
-    match webhook.take(&request, &mut payload, &publisher).await {
+    let mut incoming = Incoming::new(payload, webhook.body_limit);
+    let (response, is_let_in) = match webhook.take(&request, &mut incoming, &publisher).await {
         Ok(Outcome::Accepted(accepted)) => {
             webhook.metrics.accepted.increment(1);
-            HttpResponse::Ok().json(Answer::Accepted {
+            let response = HttpResponse::Ok().json(Answer::Accepted {
                 interaction_id: accepted.interaction.as_ref().map(InteractionId::as_str),
                 partial: accepted.is_partial,
                 dead_lettered: accepted.unrecognised.is_some(),
                 reason: accepted.unrecognised.map(|why| why.to_string()),
-            })
+            });
+            (response, true)
         }
         Ok(Outcome::Ignored(ignored)) => {
             webhook.metrics.ignored(ignored.label());
-            HttpResponse::Ok().json(Answer::Ignored {
+            let response = HttpResponse::Ok().json(Answer::Ignored {
                 reason: ignored.to_string(),
-            })
+            });
+            (response, true)
         }
-        Err(error) => {
-            webhook.metrics.failed(&error);
-            tracing::debug!(
-                reason = error.label(),
-                error = &error as &dyn std::error::Error,
-                "Webhook not taken"
-            );
-            error.to_response(
-                webhook.authenticator.load().challenges(),
-                webhook.retry_after,
-            )
+        Err(error) if error.is_of_a_stranger() => {
+            let error = webhook.slow_down(&request, error).await;
+            (webhook.answer(&error), false)
         }
-    }
+        Err(error) => (webhook.answer(&error), true),
+    };
+    incoming.answer(response, is_let_in)
 }
 
 impl Webhook {
     async fn take(
         &self,
         request: &HttpRequest,
-        payload: &mut web::Payload,
+        incoming: &mut Incoming,
         publisher: &Publisher,
     ) -> Result<Outcome, WebhookError> {
         let headers = request.headers();
         if self.requires_client_certificate && request.conn_data::<ClientCertificate>().is_none() {
             return Err(WebhookError::NoClientCertificate);
         }
-        let arrived = self.read(headers, payload).await?;
+        let (arrived, admission) = self.read(headers, incoming).await?;
+        if body::is_compressed(headers) {
+            return Err(WebhookError::Compressed);
+        }
         let topic = topic(request);
         let (cut, mended);
         let body = match salvage::without_lone_surrogates(&arrived.body) {
@@ -166,9 +182,14 @@ impl Webhook {
             }
             None => &*arrived.body,
         };
+        let mut read_as = body;
         let recognised = match recognise(body, topic.as_deref(), &self.filter) {
             Err(Unrecognised::Syntax(error)) => {
-                cut = arrived.cut().ok_or(Unrecognised::Syntax(error))?;
+                let Some(part) = arrived.cut() else {
+                    return Err(self.unreadable(&arrived, error));
+                };
+                cut = part;
+                read_as = cut.mended();
                 match cut.recognise(topic.as_deref(), &self.filter) {
                     Err(error @ Unrecognised::Syntax(_)) => return Err(error.into()),
                     Err(why) => Err(Told::Fragment(cut.interaction(), why)),
@@ -177,6 +198,10 @@ impl Webhook {
             }
             other => Ok(other?),
         };
+        if self.origins.matter(admission) {
+            let origin = Origin::of(read_as);
+            self.origins.check(admission, &origin, clock::now())?;
+        }
         let told = match recognised {
             Ok(Recognised::Event(event)) => Told::Event(event),
             Ok(Recognised::Ignored(ignored)) => return Ok(Outcome::Ignored(ignored)),
@@ -200,23 +225,67 @@ impl Webhook {
     }
 
     /// Reads the body, and checks the credential on it. Of a body over the limit the beginning is taken if that is
-    /// configured, and only from a sender whose credential does not need the rest.
+    /// configured, and only from a sender whose credential does not need the rest; so is what came in time of one that
+    /// is too slow.
     async fn read(
         &self,
         headers: &HeaderMap,
-        payload: &mut web::Payload,
-    ) -> Result<Arrived, WebhookError> {
-        let arrived = body::read(headers, payload, self.body_limit).await?;
-        let authenticated = self.authenticator.load().check(headers, &arrived.body);
-        if arrived.ending == Ending::OverLimit {
-            authenticated.map_err(|_| WebhookError::TooLarge {
+        incoming: &mut Incoming,
+    ) -> Result<(Arrived, Admission), WebhookError> {
+        let claim = self.authenticator.load().claim(headers);
+        let arrived = incoming.read(headers, claim.is_ok()).await?;
+        let admission =
+            claim.and_then(|claim| self.authenticator.load().prove(claim, &arrived.body));
+        let admission = admission.map_err(|error| match arrived.ending {
+            Ending::Announced | Ending::Disconnected => error.into(),
+            Ending::TimedOut => WebhookError::TimedOut(self.body_limit.time),
+            Ending::OverLimit => WebhookError::TooLarge {
                 limit_bytes: self.body_limit.bytes,
-            })?;
-            body::drain(payload, self.body_limit).await;
-        } else {
-            authenticated?;
+            },
+        })?;
+        if arrived.ending == Ending::OverLimit {
+            incoming.drain().await;
         }
-        Ok(arrived)
+        Ok((arrived, admission))
+    }
+
+    /// What a body is that neither is JSON nor was any before it was cut off.
+    fn unreadable(&self, arrived: &Arrived, error: serde_json::Error) -> WebhookError {
+        if arrived.ending == Ending::TimedOut {
+            WebhookError::TimedOut(self.body_limit.time)
+        } else {
+            Unrecognised::Syntax(error).into()
+        }
+    }
+
+    /// Lets a failure wait for its turn; where too many wait, it becomes another one.
+    async fn slow_down(&self, request: &HttpRequest, error: WebhookError) -> WebhookError {
+        let Some(source) = guard::source(request, &self.trusted_proxies) else {
+            return error;
+        };
+        match self.failures.slow_down(source).await {
+            Answered::AtOnce => error,
+            Answered::AfterAWait => {
+                tracing::debug!(%source, "A failure had to wait: there are many from there");
+                self.metrics.slowed("waited");
+                error
+            }
+            Answered::Never => {
+                self.metrics.slowed("refused");
+                WebhookError::TooManyFailures
+            }
+        }
+    }
+
+    /// Counts and answers what is not taken.
+    fn answer(&self, error: &WebhookError) -> HttpResponse {
+        self.metrics.failed(error);
+        tracing::debug!(
+            reason = error.label(),
+            error = error as &dyn std::error::Error,
+            "Webhook not taken"
+        );
+        error.to_response(self.authenticator.load().challenges(), self.retry_after)
     }
 
     /// Keeps in the spool what was not published because of `error`; without a spool, that is the outcome.

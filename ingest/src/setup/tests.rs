@@ -205,6 +205,8 @@ fn eventbridge_is_told_the_address_the_topics_and_where_the_secret_is() {
             secret,
             "X-Webhook-Token",
             "9b1f0c7e/calls",
+            "BRIDGE__INGEST__EVENTBRIDGE__SOURCES=aws.partner/genesys.com/cloud/9b1f0c7e\n",
+            "BRIDGE__INGEST__EVENTBRIDGE__ACCOUNTS",
             "eu-central-1",
             "86400",
         ] {

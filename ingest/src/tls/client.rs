@@ -16,7 +16,8 @@ use shared::config::Ingest;
 
 use super::provider;
 
-/// Asks the running service whether it is ready, by TLS if it has a certificate.
+/// Asks the running service whether it is ready: at `ingest.admin_listen` if that is set, else at `ingest.listen`, by TLS
+/// if it has a certificate.
 ///
 /// The address is our own machine's, which no certificate names; whoever could stand in for us there could lie to a
 /// health check in simpler ways.
@@ -25,11 +26,14 @@ use super::provider;
 ///
 /// When it does not answer, or is not ready.
 pub fn check_health(settings: &Ingest) -> anyhow::Result<()> {
-    if settings.tls.certificate.is_none() {
-        return admin::check_health(settings.listen);
+    match (settings.admin_listen, &settings.tls.certificate) {
+        (Some(plain), _) => admin::check_health(plain),
+        (None, None) => admin::check_health(settings.listen),
+        (None, Some(_)) => {
+            let name = ServerName::try_from("localhost")?;
+            admin::ask_health(connect(admin::connect(settings.listen)?, name)?)
+        }
     }
-    let name = ServerName::try_from("localhost")?;
-    admin::ask_health(connect(admin::connect(settings.listen)?, name)?)
 }
 
 /// Makes a handshake over `stream`.

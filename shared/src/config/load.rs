@@ -203,6 +203,10 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
         return Err(ConfigError::value("worker.lease", problem));
     }
     check_alarm(&settings.alarm)?;
+    if settings.ingest.auth.signature_max_age >= settings.redis.done_ttl {
+        let problem = "must be below redis.done_ttl: an event that is sent again must be too old, or known for a duplicate";
+        return Err(ConfigError::value("ingest.auth.signature_max_age", problem));
+    }
     let base = &settings.pipedrive.base_url;
     if !matches!(base.scheme(), "http" | "https") || base.host().is_none() || base.path() != "/" {
         let problem = "must be an origin such as https://company.pipedrive.com; paths are appended";
@@ -309,6 +313,21 @@ mod tests {
                 "alarm.failed_percent",
             ),
             ("BRIDGE__ALARM__FAILED_WINDOW", "5s", "alarm.failed_window"),
+            (
+                "BRIDGE__INGEST__AUTH__SIGNATURE_MAX_AGE",
+                "45d",
+                "ingest.auth.signature_max_age",
+            ),
+            (
+                "BRIDGE__INGEST__TRUSTED_PROXIES",
+                "10.0.0.1,proxy.example",
+                "ingest.trusted_proxies",
+            ),
+            (
+                "BRIDGE__INGEST__ADMIN_LISTEN",
+                "8082",
+                "ingest.admin_listen",
+            ),
             (
                 "BRIDGE__ALARM__WEBHOOK_URL",
                 "hooks.example",

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
@@ -70,7 +71,13 @@ pub enum LogFormat {
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
 pub struct Ingest {
     pub listen: SocketAddr,
+    #[serde(deserialize_with = "values::address")]
+    pub admin_listen: Option<SocketAddr>,
+    #[serde(deserialize_with = "values::networks")]
+    pub trusted_proxies: Vec<IpNet>,
     pub body_limit_bytes: usize,
+    #[serde(deserialize_with = "values::duration")]
+    pub body_timeout: Duration,
     pub salvage_oversized: bool,
     #[serde(deserialize_with = "values::duration")]
     pub publish_timeout: Duration,
@@ -85,6 +92,7 @@ pub struct Ingest {
     pub plain_http: bool,
     pub tls: Tls,
     pub auth: Auth,
+    pub eventbridge: EventBridge,
     pub spool: Spool,
 }
 
@@ -124,6 +132,8 @@ pub struct Auth {
     pub basic: Vec<SecretString>,
     #[serde(deserialize_with = "values::secret_list")]
     pub signature_secrets: Vec<SecretString>,
+    #[serde(deserialize_with = "values::duration")]
+    pub signature_max_age: Duration,
     pub allow_unauthenticated: bool,
 }
 
@@ -149,6 +159,17 @@ impl Auth {
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty() && self.basic.is_empty() && self.signature_secrets.is_empty()
     }
+}
+
+/// `[ingest.eventbridge]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct EventBridge {
+    #[serde(deserialize_with = "values::list")]
+    pub accounts: Vec<String>,
+    #[serde(deserialize_with = "values::list")]
+    pub sources: Vec<String>,
 }
 
 /// `[ingest.spool]`

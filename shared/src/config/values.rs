@@ -1,9 +1,11 @@
 //! How single settings are written: durations, lists, times of day, regions.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
@@ -115,6 +117,33 @@ pub(super) fn path<'de, D: Deserializer<'de>>(
 ) -> Result<Option<PathBuf>, D::Error> {
     let text = String::deserialize(deserializer)?;
     Ok((!text.trim().is_empty()).then(|| text.into()))
+}
+
+/// An address with its port; an empty text is none.
+pub(super) fn address<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse()
+        .map(Some)
+        .map_err(|_| D::Error::custom(format!("`{text}` is no address with a port")))
+}
+
+/// Addresses, and networks in CIDR notation.
+pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let parse = |text: &String| {
+        let single = text.parse::<IpAddr>().map(IpNet::from);
+        single.or_else(|_| text.parse()).map_err(|_| {
+            D::Error::custom(format!(
+                "`{text}` is neither an address nor a network such as 10.0.0.0/8"
+            ))
+        })
+    };
+    list(deserializer)?.iter().map(parse).collect()
 }
 
 pub(super) fn secret_list<'de, D: Deserializer<'de>>(

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::facts::Part;
 use super::ids::{EventKey, InteractionId};
 use super::lenient::{First, Number, Object, Text};
+use super::nesting;
 
 /// What topic names of analytics detail events begin with; then the conversation id, a dot and the leaf.
 const DETAIL_TOPIC: &str = "v2.detail.events.conversation.";
@@ -32,6 +33,9 @@ pub(super) struct Node<'a> {
     pub data: Object<'a>,
     #[serde(rename = "detail-type")]
     pub detail_type: Text<'a>,
+    pub account: Text<'a>,
+    pub source: Text<'a>,
+    pub time: Text<'a>,
     pub topic_name: Text<'a>,
     pub event_type: Text<'a>,
     pub status: Text<'a>,
@@ -70,6 +74,20 @@ pub(super) struct Node<'a> {
     pub end_time: Text<'a>,
     pub transcript_summary: Text<'a>,
     pub summary: Text<'a>,
+}
+
+impl<'a> Node<'a> {
+    /// The analytics detail event, in whatever it is wrapped.
+    pub(super) fn event_body(&self) -> &Self {
+        let detail = self.detail.0.as_deref().unwrap_or(self);
+        detail.event_body.0.as_deref().unwrap_or(detail)
+    }
+
+    /// Reads a body that is known to be JSON.
+    pub(super) fn read(body: &'a [u8]) -> Option<Box<Self>> {
+        let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+        serde_json::from_slice::<Object<'a>>(body).ok()?.0
+    }
 }
 
 /// Which form a body had.
@@ -272,6 +290,9 @@ pub enum Unrecognised {
     /// Not JSON.
     #[error("the body is not JSON: {0}")]
     Syntax(serde_json::Error),
+    /// Objects and lists in one another, more of them than any event has.
+    #[error("the body is nested deeper than {} levels", nesting::MAX_DEPTH)]
+    Nesting,
     /// JSON, but with a member twice.
     #[error("the body is no event: {0}")]
     Shape(serde_json::Error),
@@ -328,6 +349,9 @@ pub fn recognise<'a>(
     filter: &Filter,
 ) -> Result<Recognised<'a>, Unrecognised> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    if nesting::is_too_deep(body) {
+        return Err(Unrecognised::Nesting);
+    }
     let object: Object<'a> =
         serde_json::from_slice(body).map_err(|error| match error.classify() {
             serde_json::error::Category::Data => Unrecognised::Shape(error),

@@ -247,7 +247,7 @@ fn text(text: Option<&str>) -> Option<String> {
     Some(excerpt)
 }
 
-fn timestamp(text: Option<&str>) -> Option<Timestamp> {
+pub(super) fn timestamp(text: Option<&str>) -> Option<Timestamp> {
     text?.parse().ok()
 }
 
@@ -255,7 +255,7 @@ fn timestamp(text: Option<&str>) -> Option<Timestamp> {
     clippy::cast_possible_truncation,
     reason = "an f64 out of range saturates, and jiff refuses the result"
 )]
-fn from_epoch_ms(ms: f64) -> Option<Timestamp> {
+pub(super) fn from_epoch_ms(ms: f64) -> Option<Timestamp> {
     if ms.is_finite() {
         Timestamp::from_millisecond(ms as i64).ok()
     } else {
@@ -269,7 +269,7 @@ fn from_epoch_ms(ms: f64) -> Option<Timestamp> {
     clippy::cast_sign_loss,
     reason = "the range is checked"
 )]
-fn milliseconds(ms: f64) -> Option<u64> {
+pub(super) fn milliseconds(ms: f64) -> Option<u64> {
     const YEAR_MS: f64 = 366.0 * 86_400_000.0;
     (0.0..=YEAR_MS).contains(&ms).then_some(ms.round() as u64)
 }

@@ -8,5 +8,7 @@ pub mod facts;
 pub mod ids;
 pub mod interaction;
 mod lenient;
+mod nesting;
+pub mod origin;
 pub mod phone;
 pub mod salvage;

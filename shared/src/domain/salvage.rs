@@ -12,7 +12,6 @@
 use super::event::{self, Filter, Ignored, Node, Recognised, Unrecognised};
 use super::facts::Part;
 use super::ids::{EventKey, InteractionId, sha256_hex_of};
-use super::lenient::Object;
 
 /// The shortest body that is taken for one cut off, in bytes, when its sender announced no more. An interaction's id with
 /// what must stand around it takes as many.
@@ -109,27 +108,24 @@ impl<'b> Cut<'b> {
         Ok(recognised)
     }
 
+    /// What could be read of it, as JSON.
+    #[must_use]
+    pub fn mended(&self) -> &[u8] {
+        &self.mended
+    }
+
     /// The interaction, for bodies of which little more can be read.
     #[must_use]
     pub fn interaction(&self) -> Option<InteractionId> {
-        let node = self.node()?;
+        let node = Node::read(&self.mended)?;
         let guide = node.data.0.as_deref().and_then(|data| data.id.as_deref());
-        InteractionId::parse(event_body(&node).conversation_id.as_deref().or(guide)?).ok()
+        InteractionId::parse(node.event_body().conversation_id.as_deref().or(guide)?).ok()
     }
 
     fn tells_message_type(&self) -> bool {
-        self.node()
-            .is_some_and(|node| event_body(&node).message_type.as_deref().is_some())
+        Node::read(&self.mended)
+            .is_some_and(|node| node.event_body().message_type.as_deref().is_some())
     }
-
-    fn node(&self) -> Option<Box<Node<'_>>> {
-        serde_json::from_slice::<Object<'_>>(&self.mended).ok()?.0
-    }
-}
-
-fn event_body<'n, 'b>(node: &'n Node<'b>) -> &'n Node<'b> {
-    let detail = node.detail.0.as_deref().unwrap_or(node);
-    detail.event_body.0.as_deref().unwrap_or(detail)
 }
 
 /// What may come next.

@@ -171,6 +171,9 @@ impl Builder {
         let stop = CancellationToken::new();
         let ingest = ingest::startup::Application::build(&settings).await?;
         let ingest_port = ingest.port();
+        let admin_url = ingest
+            .admin_port()
+            .map(|port| format!("http://127.0.0.1:{port}"));
         let ingest = tokio::spawn(ingest.run_until_stopped(stop.clone()));
         let mut app = TestApp {
             pipedrive,
@@ -178,6 +181,7 @@ impl Builder {
             variables,
             http: reqwest::Client::builder().timeout(PATIENCE).build()?,
             ingest_url: format!("http://127.0.0.1:{ingest_port}"),
+            admin_url,
             ingest,
             workers: Vec::new(),
             stop,
@@ -205,6 +209,8 @@ pub struct TestApp {
     pub variables: Vec<(String, String)>,
     /// Where `ingest` listens.
     pub ingest_url: String,
+    /// Where its `admin_listen` is, if that is set.
+    pub admin_url: Option<String>,
     http: reqwest::Client,
     ingest: JoinHandle<Result<()>>,
     workers: Vec<RunningWorker>,

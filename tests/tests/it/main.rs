@@ -1,5 +1,6 @@
 //! End to end: a webhook goes in, what lands in Pipedrive and in RabbitMQ is looked at.
 
+mod admitting;
 mod alarming;
 mod certificates;
 mod checking;

@@ -6,7 +6,9 @@
 @TOPIC_LINES@
 # Permission: integrations:integration:* (in the interface Integrations > Integration > All); the guide's webhooks:read
 # and webhooks:write do not exist, nor does its interaction.completed: "ingest setup guide" tells what stands for them.
-# Activate the integration; then:
+# Activate the integration; then run this. So that ingest takes events of this organization alone, set there
+#   BRIDGE__INGEST__EVENTBRIDGE__SOURCES=aws.partner/genesys.com/cloud/@ORGANIZATION@
+# and BRIDGE__INGEST__EVENTBRIDGE__ACCOUNTS to your AWS account's twelve digits.
 set -euo pipefail
 : "${WEBHOOK_TOKEN:?set it to one of BRIDGE__INGEST__AUTH__TOKENS}"
 export AWS_DEFAULT_REGION=@REGION@

@@ -1,0 +1,98 @@
+//! Where operators look: metrics, and what readiness lacks. Nothing is changed here, and nobody is asked who he is, so
+//! it is for a network of their own.
+
+use std::net::{SocketAddr, TcpListener};
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App, HttpServer, web};
+use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusHandle;
+use shared::admin;
+use shared::config::{ConfigError, Ingest};
+
+use crate::draining::Draining;
+use crate::publishers::Publishers;
+use crate::routes::{self, Audience, OptionalSpool};
+
+/// What the pages tell of.
+#[derive(Clone)]
+pub(crate) struct Pages {
+    pub recorder: web::Data<PrometheusHandle>,
+    pub publishers: web::Data<Publishers>,
+    pub spool: OptionalSpool,
+    pub draining: web::Data<Draining>,
+}
+
+impl Pages {
+    /// Gives the handlers of an application what they ask for.
+    pub fn share(&self, app: &mut web::ServiceConfig) {
+        app.app_data(self.recorder.clone())
+            .app_data(self.publishers.clone())
+            .app_data(self.spool.clone())
+            .app_data(self.draining.clone());
+    }
+}
+
+/// Who may be reading beside the webhook.
+pub(crate) fn audience(settings: &Ingest) -> Audience {
+    // A proxy on this machine forwards from others to loopback.
+    let is_private = settings.listen.ip().is_loopback() && settings.trusted_proxies.is_empty();
+    match settings.admin_listen {
+        None if is_private => Audience::Operators,
+        None | Some(_) => Audience::Anybody,
+    }
+}
+
+/// The listener of the pages.
+pub(crate) struct Admin {
+    address: SocketAddr,
+    server: Server,
+}
+
+impl Admin {
+    /// Takes `ingest.admin_listen`, if it is set.
+    pub fn build(settings: &Ingest, pages: Pages) -> anyhow::Result<Option<Self>> {
+        let Some(address) = settings.admin_listen else {
+            if audience(settings) == Audience::Anybody {
+                tracing::warn!(
+                    "Metrics and the reasons of readiness are served nowhere: ingest.listen is for others. Set \
+                     ingest.admin_listen (BRIDGE__INGEST__ADMIN_LISTEN) to an address that only operators reach"
+                );
+            }
+            return Ok(None);
+        };
+        let listener = TcpListener::bind(address).map_err(|error| {
+            let problem = format!("cannot listen on {address}: {error}");
+            ConfigError::value("ingest.admin_listen", problem)
+        })?;
+        let address = listener
+            .local_addr()
+            .context("the admin listener has no address")?;
+        let app = move || {
+            App::new()
+                .configure(|app| pages.share(app))
+                .configure(|app| routes::configure_pages(app, Audience::Operators))
+                .default_service(web::to(admin::not_found))
+        };
+        let server = HttpServer::new(app)
+            .workers(1)
+            .disable_signals()
+            .listen(listener)
+            .context("cannot serve on the admin listener")?
+            .run();
+        Ok(Some(Self { address, server }))
+    }
+
+    /// The port taken.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Serves until the handle stops it.
+    pub fn start(self) -> ServerHandle {
+        tracing::info!(admin = %self.address, "Metrics and readiness are at {}", self.address);
+        let handle = self.server.handle();
+        tokio::spawn(self.server);
+        handle
+    }
+}
