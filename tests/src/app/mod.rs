@@ -21,8 +21,9 @@ use crate::services::{Environment, Management, QueuedMessage, Vhost, wait_until}
 
 /// Longer than anything takes that a test waits for, on a machine that is busy with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// How old the figures of the management API may be, and a little.
-const STATISTICS_AGE: Duration = Duration::from_millis(1500);
+/// How old the figures of the management API may be, and a little: a queue tells them each second, and they are collected
+/// each second.
+const STATISTICS_AGE: Duration = Duration::from_millis(2500);
 /// The token of webhooks.
 pub const WEBHOOK_TOKEN: &str = "test-webhook-token";
 
@@ -362,8 +363,8 @@ impl TestApp {
 
     /// Waits until no message waits or is worked on, dead letters apart.
     ///
-    /// What waits is counted exactly. What is worked on is known from the management API only, whose figures are up to a
-    /// second old on brokers that tests start: they must hold for longer than that.
+    /// What waits is counted exactly. What is worked on is known from the management API only, whose figures are up to two
+    /// seconds old on brokers that tests start: they must hold for longer than that.
     ///
     /// # Panics
     ///
@@ -438,6 +439,36 @@ impl TestApp {
     #[must_use]
     pub fn vhost(&self) -> &Vhost {
         &self.vhost
+    }
+
+    /// The services' Redis.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not answer.
+    pub async fn redis(&self) -> redis::aio::MultiplexedConnection {
+        let address = self
+            .variables
+            .iter()
+            .rfind(|(variable, _)| variable == "BRIDGE__REDIS__URL");
+        let client = redis::Client::open(address.expect("an address").1.as_str());
+        let client = client.expect("a usable address");
+        let connection = client.get_multiplexed_async_connection().await;
+        connection.expect("Redis answers")
+    }
+
+    /// The services' keys in Redis that begin with `name`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if Redis does not answer.
+    pub async fn redis_keys(&self, name: &str) -> Vec<String> {
+        let pattern = format!("{}:{name}*", self.settings.redis.prefix);
+        let keys: redis::RedisResult<Vec<String>> = redis::cmd("KEYS")
+            .arg(pattern)
+            .query_async(&mut self.redis().await)
+            .await;
+        keys.expect("Redis answers")
     }
 
     /// The Pipedrive sandbox.

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::config::Secret;
 use shared::domain::ids::{ActivityId, DealId, PersonId};
+use shared::kill_point::{self, KillPoint};
 use url::Url;
 
 use super::answer::{Limits, limits, refused};
@@ -336,6 +337,7 @@ impl Client {
                 .map_err(|error| error.during(call.operation))?;
             match self.send(call).await {
                 Ok((answer, limits)) => {
+                    kill_point::reach_with(KillPoint::PipedriveAnswered, call.operation).await;
                     // What was done is done: that the bucket could not be corrected must not hide it.
                     if let Err(error) = self.bucket.learn(limits).await {
                         tracing::debug!(%error, "The token bucket was not corrected");

@@ -285,18 +285,16 @@ impl Lease {
             .await
     }
 
-    /// Takes an intent back: the activity was surely not created.
+    /// Takes an intent back: the activity was surely not created. Whom it was to be attached to goes with it: they may be
+    /// the reason.
     ///
     /// # Errors
     ///
     /// When the lease is lost, or Redis does not answer.
     pub async fn withdraw_activity(&self) -> Result<(), LeaseError> {
-        self.step(
-            &[("activity", "")],
-            self.duration,
-            self.store.settings().open_ttl,
-        )
-        .await
+        let fields = ["activity", "person", "number", "written"].map(|field| (field, ""));
+        self.step(&fields, self.duration, self.store.settings().open_ttl)
+            .await
     }
 
     /// Writes down until when an update is under way whose effect may come late, or that none is.
