@@ -387,6 +387,20 @@ impl TestApp {
         idle.await.unwrap_or_else(|error| panic!("{error:#}"));
     }
 
+    /// Waits until so many messages wait in the work queue: those that were parked came back to it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there never are.
+    pub async fn wait_until_queued(&self, messages: u32) {
+        let queued = wait_until("messages in the work queue", PATIENCE, async || {
+            let waiting = self.vhost.message_count(topology::WORK_QUEUE).await?;
+            ensure!(waiting == messages, "{waiting} wait");
+            Ok(())
+        });
+        queued.await.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
     async fn check_idle(&self) -> Result<()> {
         let mut queues = vec![topology::WORK_QUEUE.to_owned()];
         queues.extend(self.settings.retry.delays.iter().map(topology::retry_queue));

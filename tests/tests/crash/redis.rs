@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
-use bridge_tests::app::{PATIENCE, TestApp, call};
+use bridge_tests::app::{TestApp, call};
 use bridge_tests::pipedrive::{Limits, SandboxConfig};
-use bridge_tests::services::{Redis, RedisOptions, Scratch, wait_until};
+use bridge_tests::services::{Redis, RedisOptions, Scratch};
 use futures_util::future::join_all;
-use shared::broker::topology;
 
 use crate::hold::Hold;
 use crate::points::{assert_recorded_once, created};
@@ -69,7 +67,7 @@ impl Held {
         let before = self.records();
         self.hold.release();
         self.worker.wait_until_not_ready("Redis").await;
-        wait_until_kept(&self.app, 1).await;
+        self.app.wait_until_queued(1).await;
         assert_eq!(self.records(), before);
     }
 
@@ -81,16 +79,6 @@ impl Held {
         assert_eq!(created(&self.app, "/api/v2/activities"), 1);
         self.app.wait_for_dead_letters(0).await;
     }
-}
-
-/// Waits until so many messages wait in the work queue, where they came back to from the retry queues.
-async fn wait_until_kept(app: &TestApp, messages: u32) {
-    let kept = wait_until("messages in the work queue", PATIENCE, async || {
-        let waiting = app.vhost().message_count(topology::WORK_QUEUE).await?;
-        ensure!(waiting == messages, "{waiting} wait");
-        Ok(())
-    });
-    kept.await.unwrap_or_else(|error| panic!("{error:#}"));
 }
 
 async fn set_limit(redis: &Redis, limit: &str) {
@@ -188,7 +176,7 @@ async fn with_redis_away_nothing_is_posted_everything_is_kept_and_work_resumes_b
             .assert_accepted();
     }
     worker.wait_until_not_ready("Redis").await;
-    wait_until_kept(&app, 5).await;
+    app.wait_until_queued(5).await;
     assert_eq!(app.pipedrive.request_count(), asked);
     redis.restart().await.unwrap();
 
