@@ -7,6 +7,7 @@
 mod event;
 mod machine;
 mod misbehaviour;
+pub mod mishap;
 mod numbers;
 pub mod plan;
 mod program;
@@ -27,6 +28,7 @@ use anyhow::{Context as _, Result};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use self::mishap::Deletions;
 use self::plan::{Plan, Size};
 use self::progress::Progress;
 use self::pulse::Pulse;
@@ -34,6 +36,7 @@ use self::report::Outcome;
 use self::senders::Answers;
 use self::storm::StormLog;
 use self::system::System;
+use self::truth::Sources;
 use crate::history::{self, History, Verdict};
 
 /// How long all must be idle to be called so: longer than the latest effect, and than the counts of the broker are old.
@@ -109,6 +112,7 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
     let known: BTreeSet<i64> = pipedrive.persons().iter().map(|person| person.id).collect();
 
     let (pulse, storm) = (Pulse::default(), StormLog::default());
+    let (mishaps, deletions) = (StormLog::default(), Deletions::default());
     let start = shared::clock::now();
     let answers = Answers::new(plan, start);
     let begun = Instant::now();
@@ -129,17 +133,24 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         misbehaviour::begin(&pipedrive, options.seed);
     }
     let work = async {
+        let misfortune = mishap::befall(&pipedrive, &plan.mishaps, begun, &mishaps, &deletions);
         let url = system.webhook_url.clone();
         let (servers, services) = (&mut system.servers, &mut system.services);
         tokio::try_join!(
             senders::send_all(&url, plan, start, begun, &answers),
             storm::strike_services(services, &plan.process_strikes, begun, &storm),
             storm::strike_servers(servers, &system.links, &plan.server_strikes, begun, &storm),
+            async { Ok(misfortune.await) },
         )?;
         pipedrive.clear_faults();
         let stormed = begun.elapsed();
+        let sources = Sources {
+            answers: &answers,
+            known: &known,
+            deletions: &deletions,
+        };
         let (history, verdict, missing) =
-            settle(&mut system, &answers, &known, &storm, options.patience).await?;
+            settle(&mut system, &sources, &storm, options.patience).await?;
         Ok::<_, anyhow::Error>((stormed, history, verdict, missing))
     };
     let (stormed, history, verdict, missing) = tokio::select! {
@@ -159,6 +170,9 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         revived: storm.revived(),
         tries: answers.tries(),
         refusals: answers.refusals(),
+        unavailable: answers.unavailable(),
+        accepted_without_broker: report::accepted_without_broker(&answers.moments(), &strikes),
+        mishaps: mishaps.strikes(),
         misfortunes: report::misfortunes(&pipedrive),
         tokens: pipedrive.tokens_spent(),
         least_tokens: report::least_tokens(&history, &verdict),
@@ -176,8 +190,7 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
 /// what was still missing.
 async fn settle(
     system: &mut System,
-    answers: &Answers,
-    known: &BTreeSet<i64>,
+    sources: &Sources<'_>,
     storm: &StormLog,
     patience: Duration,
 ) -> Result<(History, Verdict, Option<String>)> {
@@ -197,7 +210,7 @@ async fn settle(
         let is_idle = idle_since.is_some_and(|since| since.elapsed() > IDLE_FOR);
         let is_late = begun.elapsed() > patience;
         if is_idle || is_late {
-            let history = truth::gather(answers, &pipedrive, &system.management, known).await?;
+            let history = truth::gather(sources, &pipedrive, &system.management).await?;
             let verdict = history::check(&history);
             let may_heal = verdict.violations.iter().any(history::Violation::may_heal);
             if is_late || !may_heal {
