@@ -97,13 +97,19 @@ impl Deletions {
     }
 }
 
+/// What happened. Clones are the same log.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mishaps {
+    pub(super) log: StormLog,
+    pub(super) deletions: Deletions,
+}
+
 /// Lets mishaps happen as planned.
 pub(super) async fn befall(
     pipedrive: &Control,
     plan: &[Planned],
     begun: Instant,
-    log: &StormLog,
-    deletions: &Deletions,
+    mishaps: &Mishaps,
 ) {
     for Planned { at, mishap } in plan {
         sleep_until(begun + *at).await;
@@ -127,10 +133,10 @@ pub(super) async fn befall(
                 answer_all(pipedrive, Fault::daily_budget_exceeded(time), time).await
             }
             Mishap::Merge(choice) => merge(pipedrive, choice),
-            Mishap::Delete(choice) => delete(pipedrive, choice, deletions),
+            Mishap::Delete(choice) => delete(pipedrive, choice, &mishaps.deletions),
         };
         if befell {
-            log.note(Struck {
+            mishaps.log.note(Struck {
                 name: mishap.name().to_owned(),
                 at: begun,
                 healed: Instant::now(),

@@ -25,10 +25,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use futures_util::FutureExt as _;
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use self::mishap::Deletions;
+use self::mishap::Mishaps;
 use self::plan::{Plan, Size};
 use self::progress::Progress;
 use self::pulse::Pulse;
@@ -96,7 +98,7 @@ pub async fn run(options: &Options) -> Result<bool> {
     Ok(is_kept)
 }
 
-async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outcome> {
+fn announce(options: &Options, plan: &Plan, folder: &Path) {
     eprintln!(
         "Seed {}: {} interactions in {} events, {} faults, {}. Logs in {}. Starting RabbitMQ and Redis.",
         options.seed,
@@ -106,13 +108,16 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         progress::minutes(options.size.duration),
         folder.display(),
     );
+}
+
+async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outcome> {
+    announce(options, plan, folder);
     let mut system = System::start(folder, options.size.workers, plan).await?;
     let machine = machine::Machine::look(&system).await?;
     let pipedrive = system.pipedrive();
     let known: BTreeSet<i64> = pipedrive.persons().iter().map(|person| person.id).collect();
 
-    let (pulse, storm) = (Pulse::default(), StormLog::default());
-    let (mishaps, deletions) = (StormLog::default(), Deletions::default());
+    let (pulse, storm, mishaps) = <(Pulse, StormLog, Mishaps)>::default();
     let start = shared::clock::now();
     let answers = Answers::new(plan, start);
     let begun = Instant::now();
@@ -133,21 +138,12 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         misbehaviour::begin(&pipedrive, options.seed);
     }
     let work = async {
-        let misfortune = mishap::befall(&pipedrive, &plan.mishaps, begun, &mishaps, &deletions);
-        let url = system.webhook_url.clone();
-        let (servers, services) = (&mut system.servers, &mut system.services);
-        tokio::try_join!(
-            senders::send_all(&url, plan, start, begun, &answers),
-            storm::strike_services(services, &plan.process_strikes, begun, &storm),
-            storm::strike_servers(servers, &system.links, &plan.server_strikes, begun, &storm),
-            async { Ok(misfortune.await) },
-        )?;
-        pipedrive.clear_faults();
+        rage(&mut system, plan, &answers, &storm, &mishaps, start, begun).await?;
         let stormed = begun.elapsed();
         let sources = Sources {
             answers: &answers,
             known: &known,
-            deletions: &deletions,
+            deletions: &mishaps.deletions,
         };
         let (history, verdict, missing) =
             settle(&mut system, &sources, &storm, options.patience).await?;
@@ -172,7 +168,7 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         refusals: answers.refusals(),
         unavailable: answers.unavailable(),
         accepted_without_broker: report::accepted_without_broker(&answers.moments(), &strikes),
-        mishaps: mishaps.strikes(),
+        mishaps: mishaps.log.strikes(),
         misfortunes: report::misfortunes(&pipedrive),
         tokens: pipedrive.tokens_spent(),
         least_tokens: report::least_tokens(&history, &verdict),
@@ -184,6 +180,29 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         truth::keep_evidence(folder, &outcome.verdict, &history, &pipedrive)?;
     }
     Ok(outcome)
+}
+
+/// Sends everything while everything is struck; ends when both are done and Pipedrive behaves again.
+async fn rage(
+    system: &mut System,
+    plan: &Plan,
+    answers: &Answers,
+    storm: &StormLog,
+    mishaps: &Mishaps,
+    start: Timestamp,
+    begun: Instant,
+) -> Result<()> {
+    let (pipedrive, url) = (system.pipedrive(), system.webhook_url.clone());
+    let (servers, services) = (&mut system.servers, &mut system.services);
+    let befalling = mishap::befall(&pipedrive, &plan.mishaps, begun, mishaps);
+    tokio::try_join!(
+        senders::send_all(&url, plan, start, begun, answers),
+        storm::strike_services(services, &plan.process_strikes, begun, storm),
+        storm::strike_servers(servers, &system.links, &plan.server_strikes, begun, storm),
+        befalling.map(Ok::<_, anyhow::Error>),
+    )?;
+    pipedrive.clear_faults();
+    Ok(())
 }
 
 /// Waits until nothing moves any more and nothing is missing; then, or when the time is over, judges. The last member is

@@ -58,7 +58,7 @@ async fn c16_the_search_does_not_know_the_person_whom_a_worker_created_before_it
 async fn c17_the_number_comes_in_another_form_between_the_search_and_the_create() {
     let app = TestApp::builder().without_worker().spawn().await;
     let hold = Hold::new();
-    let held = Worker::start(&app, &hold.at("person-searched"));
+    let slow = Worker::start(&app, &hold.at("person-searched"));
     app.post(call("call-1", "(555) 012-3456"))
         .await
         .assert_accepted();
@@ -69,7 +69,7 @@ async fn c17_the_number_comes_in_another_form_between_the_search_and_the_create(
         .await
         .assert_accepted();
     let busy = r#"reason="busy""#;
-    held.wait_for_metric("bridge_worker_retries_total", busy, 1)
+    slow.wait_for_metric("bridge_worker_retries_total", busy, 1)
         .await;
     hold.release();
 

@@ -82,14 +82,11 @@ impl Held {
 }
 
 async fn set_limit(redis: &Redis, limit: &str) {
+    let mut connection = redis.connect().await.expect("Redis answers");
     let mut set = redis::cmd("CONFIG");
-    let () = set
-        .arg("SET")
-        .arg("maxmemory")
-        .arg(limit)
-        .query_async(&mut redis.connect().await.unwrap())
-        .await
-        .unwrap();
+    set.arg("SET").arg("maxmemory").arg(limit);
+    let set = set.exec_async(&mut connection).await;
+    set.expect("Redis takes a limit");
 }
 
 #[tokio::test(flavor = "multi_thread")]

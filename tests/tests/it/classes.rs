@@ -67,8 +67,8 @@ async fn kept_message(app: &TestApp) -> QueuedMessage {
 /// A message that waits because of `reason`, and spent no attempt.
 async fn assert_parked(app: &TestApp, reason: &str) {
     let message = kept_message(app).await;
-    assert_eq!(message.header("x-retry-reason").unwrap(), reason);
-    assert_eq!(message.header("x-attempt").unwrap(), 0);
+    assert_eq!(message.header("x-retry-reason"), Some(&reason.into()));
+    assert_eq!(message.header("x-attempt"), Some(&0.into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
