@@ -10,6 +10,8 @@
 pub enum KillPoint {
     /// A message was delivered, nothing is done yet.
     Delivered,
+    /// It is decided whether nobody can have worked on it before; it is not claimed yet.
+    ClaimWeighed,
     /// The lease is granted, nothing is intended yet.
     Claimed,
     /// Redis told whose the number is; nobody asked Pipedrive yet whether that is still so.
@@ -59,6 +61,7 @@ impl KillPoint {
     pub fn name(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
+            Self::ClaimWeighed => "claim-weighed",
             Self::Claimed => "claimed",
             Self::PersonRecalled => "person-recalled",
             Self::PersonSearched => "person-searched",

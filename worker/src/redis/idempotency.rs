@@ -55,7 +55,9 @@ pub struct ClaimRequest<'c> {
     pub event: &'c EventKey,
     /// What the event tells.
     pub facts: &'c Facts,
-    /// Whether, by the message's own evidence, nobody can have worked on it before.
+    /// In which epoch. By the time of the claim there may be another one, for which the evidence says nothing.
+    pub epoch: &'c Epoch,
+    /// Whether, by the message's own evidence, nobody can have worked on it before in that epoch.
     pub is_surely_new: bool,
     /// A fresh name for each delivery: with one name for a whole process, two deliveries of one event would share a
     /// lease.
@@ -170,7 +172,7 @@ impl Ledger {
             self.store.key(&format!("interaction:{{{key}}}")),
             self.store.key(&format!("lease:{{{key}}}")),
         ];
-        let epoch = self.store.epoch()?;
+        let epoch = request.epoch.clone();
         let settings = self.store.settings();
         let facts = serde_json::to_string(request.facts).expect("facts are JSON");
         let mut call = CLAIM.prepare_invoke();
