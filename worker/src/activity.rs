@@ -216,7 +216,7 @@ impl Recorder {
             }
             Err(error) => {
                 lease.withdraw_activity().await?;
-                Err(error.into())
+                Err(self.unless_gone(error, attachment).await.into())
             }
         }
     }
@@ -259,14 +259,37 @@ impl Recorder {
         lease
             .doubt_update(Some(latest_end(request_timeout)))
             .await?;
+        kill_point::reach(KillPoint::ActivityChangeIntended).await;
         match self.client.update_activity(id, &update).await {
-            Ok(()) => Ok(Recorded::Updated(id)),
+            Ok(()) => {
+                kill_point::reach(KillPoint::ActivityChangeAnswered).await;
+                Ok(Recorded::Updated(id))
+            }
             Err(PipedriveError::NotFound { .. }) => Ok(Recorded::Deleted(id)),
             Err(error) => {
                 let doubted = error.outcome_is_unknown().then(clock::now);
                 lease.doubt_update(doubted).await?;
-                Err(error.into())
+                Err(self.unless_gone(error, attachment).await.into())
             }
+        }
+    }
+
+    /// A refusal says nothing of the record where its person is gone: merged or deleted since they were looked up. The
+    /// next attempt finds who took their place.
+    async fn unless_gone(&self, error: PipedriveError, attachment: &Attachment) -> PipedriveError {
+        let PipedriveError::Rejected { operation, .. } = error else {
+            return error;
+        };
+        let Some(person) = attachment.person() else {
+            return error;
+        };
+        match self.client.person(person).await {
+            Ok(person) if !person.is_deleted => error,
+            Ok(_) => PipedriveError::NotFound {
+                operation,
+                status: 404,
+            },
+            Err(unknown) => unknown,
         }
     }
 

@@ -17,8 +17,9 @@ use shared::telemetry::chain;
 
 /// Between two looks at whether it has healed, where a look costs Pipedrive nothing.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Before Cloudflare is tried again: it blocks those who go on despite limits.
-const BLOCKED_INTERVAL: Duration = Duration::from_secs(60);
+/// After how many of the intervals in which a refused token is tried Cloudflare is tried again: it blocks those who go on
+/// despite limits.
+const BLOCKED_INTERVALS: u32 = 6;
 
 /// Why nothing is consumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +86,7 @@ impl Closure {
                     .to_owned()
             }
             Self::Blocked => {
-                "Cloudflare blocks this address; it is tried again every minute".to_owned()
+                "Cloudflare blocks this address; it is tried again from time to time (pipedrive.probe_interval)".to_owned()
             }
             Self::BudgetSpent { wait } => {
                 format!(
@@ -284,7 +285,9 @@ impl Gatekeeper {
         let elapsed = clock::now().duration_since(since).unsigned_abs();
         match closure {
             // `users/me` may be let through where the rest is not: only time tells.
-            Closure::Blocked if elapsed < BLOCKED_INTERVAL => Healing::Waiting,
+            Closure::Blocked if elapsed < self.probe_interval * BLOCKED_INTERVALS => {
+                Healing::Waiting
+            }
             Closure::Unauthorized { .. }
             | Closure::Denied(_)
             | Closure::NoToken

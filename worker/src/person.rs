@@ -56,12 +56,19 @@ impl PersonFinder {
         loop {
             match self.people.claim(number, owner).await? {
                 PersonClaim::Known(person) => {
+                    kill_point::reach(KillPoint::PersonRecalled).await;
                     if self.still_has(person, number).await? {
                         return Ok(Attachment::Person(person));
                     }
-                    self.people.forget(number, person).await?;
+                    self.people
+                        .forget(number, person, self.unknown_since())
+                        .await?;
                 }
                 PersonClaim::EpochChanged => return Err(Failure::EpochChanged),
+                PersonClaim::Newer(schema) => {
+                    let what = "record in Redis";
+                    return Err(Failure::NewerSchema { what, schema });
+                }
                 PersonClaim::Busy(_) => match pauses.next() {
                     Some(pause) => tokio::time::sleep(pause).await,
                     None => return Err(Failure::Busy),
@@ -92,6 +99,14 @@ impl PersonFinder {
         }
     }
 
+    /// Who took the place of somebody who is gone may be unknown to the search if that was not before. No request of ours
+    /// is under way: there is nothing to wait for.
+    fn unknown_since(&self) -> Timestamp {
+        let now = clock::now();
+        now.checked_sub(self.search_lag.max(self.settle_time))
+            .unwrap_or(now)
+    }
+
     async fn find_or_create(
         &self,
         lease: &PersonLease,
@@ -111,10 +126,11 @@ impl PersonFinder {
                 Ok(Attachment::Person(person))
             }
             PersonMatch::Ambiguous(people) => {
-                lease.release().await?;
+                lease.withdraw().await?;
                 Ok(Attachment::Shared(people))
             }
             PersonMatch::Unknown => {
+                kill_point::reach(KillPoint::PersonSearched).await;
                 if let Some(person) = self.find_forgotten(lease.epoch_began, number).await? {
                     lease.remember(person).await?;
                     return Ok(Attachment::Person(person));
@@ -155,13 +171,13 @@ impl PersonFinder {
         Ok(PersonMatch::Unknown)
     }
 
-    /// Looks for the person whose creation was never answered, in the database's list: the search lags.
+    /// Looks for a person whom the search may not know yet, in the database's list.
     async fn find_created(
         &self,
         number: &E164,
-        intent: Timestamp,
+        since: Timestamp,
     ) -> Result<Option<PersonId>, Failure> {
-        let since = intent.checked_sub(CLOCK_SKEW).unwrap_or(intent);
+        let since = since.checked_sub(CLOCK_SKEW).unwrap_or(since);
         let people = self.client.people_since(since).await?;
         let created = people
             .into_iter()
@@ -195,6 +211,7 @@ impl PersonFinder {
             Ok(id) => {
                 kill_point::reach(KillPoint::PersonAnswered).await;
                 lease.remember(id).await?;
+                kill_point::reach(KillPoint::PersonRemembered).await;
                 metrics::counter!(crate::metrics::PEOPLE_CREATED).increment(1);
                 tracing::info!(person.id = %id, "Created person {id}");
                 Ok(id)

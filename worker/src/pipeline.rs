@@ -192,15 +192,17 @@ impl Pipeline {
         message: &Inbound,
         event: &Decoded,
     ) -> Result<Option<(Lease, Box<Job>)>, Failure> {
-        let is_surely_new = is_surely_new(message, event, &self.ledger.epoch()?);
+        let epoch = self.ledger.epoch()?;
         let owner = Ledger::new_owner();
         let request = ClaimRequest {
             interaction: &event.interaction,
             event: &event.event,
             facts: &event.facts,
-            is_surely_new,
+            epoch: &epoch,
+            is_surely_new: is_surely_new(message, event, &epoch),
             owner: &owner,
         };
+        kill_point::reach_with(KillPoint::ClaimWeighed, event.interaction.as_str()).await;
         // A suspect keeps the others waiting: it does not wait itself.
         let tries = if message.is_suspect() { 0 } else { BUSY_TRIES };
         let mut pauses = backoff::pauses(BUSY_PAUSE, tries);

@@ -1,14 +1,15 @@
 //! The whole bridge for one test: `ingest` and `worker` in this process, a virtual host and a Redis prefix of the test's
 //! own, and the Pipedrive sandbox.
 
+mod keys;
 mod oauth;
+mod waiting;
 mod webhook;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use shared::broker::topology;
 use shared::config::{self, Settings};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -18,13 +19,11 @@ use uuid::Uuid;
 pub use oauth::ENCRYPTION_KEY;
 pub use webhook::{Answer, call, sample};
 
-use crate::pipedrive::{Activity, Control, OAuthConfig, Sandbox, SandboxConfig};
-use crate::services::{Environment, Management, QueuedMessage, Vhost, wait_until};
+use crate::pipedrive::{Control, OAuthConfig, Sandbox, SandboxConfig};
+use crate::services::{Environment, Management, Vhost, wait_until};
 
 /// Longer than anything takes that a test waits for, on a machine that is busy with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// How old the figures of the management API may be, and a little.
-const STATISTICS_AGE: Duration = Duration::from_millis(1500);
 /// The token of webhooks.
 pub const WEBHOOK_TOKEN: &str = "test-webhook-token";
 
@@ -336,21 +335,6 @@ impl TestApp {
         }
     }
 
-    /// Waits until Pipedrive holds `count` activities or more.
-    ///
-    /// # Panics
-    ///
-    /// Panics if it never does.
-    pub async fn wait_for_at_least(&self, count: usize) {
-        let awaited = format!("at least {count} activities");
-        let reached = wait_until(&awaited, PATIENCE, async || {
-            let recorded = self.pipedrive.activities().len();
-            ensure!(recorded >= count, "there are {recorded}");
-            Ok(())
-        });
-        reached.await.unwrap_or_else(|error| panic!("{error:#}"));
-    }
-
     /// Reads a page of one of the services.
     ///
     /// # Panics
@@ -362,98 +346,6 @@ impl TestApp {
             answer.status().as_u16(),
             answer.text().await.expect("an answer has a text"),
         )
-    }
-
-    /// Waits until Pipedrive holds `count` activities, and gives them.
-    ///
-    /// # Panics
-    ///
-    /// Panics if it never does.
-    pub async fn wait_for_activities(&self, count: usize) -> Vec<Activity> {
-        let awaited = format!("{count} activities");
-        let activities = wait_until(&awaited, PATIENCE, async || {
-            let activities = self.pipedrive.activities();
-            ensure!(activities.len() == count, "there are {}", activities.len());
-            Ok(activities)
-        });
-        activities.await.unwrap_or_else(|error| panic!("{error:#}"))
-    }
-
-    /// Waits until the first worker is not ready, and tells `why`.
-    ///
-    /// # Panics
-    ///
-    /// Panics if it never does.
-    pub async fn wait_until_not_ready(&self, why: &str) {
-        let ready = format!("{}/health/ready", self.worker_url());
-        let paused = wait_until("a worker that is not ready", PATIENCE, async || {
-            let (status, body) = self.get(&ready).await;
-            ensure!(status == 503 && body.contains(why), "{status} {body}");
-            Ok(())
-        });
-        paused.await.unwrap_or_else(|error| panic!("{error:#}"));
-    }
-
-    /// Waits until no message waits or is worked on, dead letters apart.
-    ///
-    /// What waits is counted exactly. What is worked on is known from the management API only, whose figures are up to a
-    /// second old on brokers that tests start: they must hold for longer than that.
-    ///
-    /// # Panics
-    ///
-    /// Panics if that never comes.
-    pub async fn wait_until_idle(&self) {
-        let mut idle_since = None;
-        let idle = wait_until("an idle bridge", PATIENCE, async || {
-            if let Err(busy) = self.check_idle().await {
-                idle_since = None;
-                return Err(busy);
-            }
-            let since = *idle_since.get_or_insert_with(Instant::now);
-            ensure!(
-                since.elapsed() > STATISTICS_AGE,
-                "idle for {:?} only",
-                since.elapsed()
-            );
-            Ok(())
-        });
-        idle.await.unwrap_or_else(|error| panic!("{error:#}"));
-    }
-
-    async fn check_idle(&self) -> Result<()> {
-        let mut queues = vec![topology::WORK_QUEUE.to_owned()];
-        queues.extend(self.settings.retry.delays.iter().map(topology::retry_queue));
-        for queue in queues {
-            let waiting = self.vhost.message_count(&queue).await?;
-            ensure!(waiting == 0, "{waiting} messages wait in {queue}");
-        }
-        let depth = self
-            .management
-            .depth(self.vhost.name(), topology::WORK_QUEUE)
-            .await?;
-        ensure!(
-            depth.unacknowledged == 0,
-            "messages are worked on: {depth:?}"
-        );
-        Ok(())
-    }
-
-    /// Waits until there are `count` dead letters, and gives them; they stay where they are.
-    ///
-    /// # Panics
-    ///
-    /// Panics if there never are.
-    pub async fn wait_for_dead_letters(&self, count: usize) -> Vec<QueuedMessage> {
-        let awaited = format!("{count} dead letters");
-        let letters = wait_until(&awaited, PATIENCE, async || {
-            let letters = self
-                .management
-                .get_messages(self.vhost.name(), topology::DEAD_LETTER_QUEUE, 1000)
-                .await?;
-            ensure!(letters.len() == count, "there are {}", letters.len());
-            Ok(letters)
-        });
-        letters.await.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
     /// Where RabbitMQ's management UI is, with user and password.

@@ -7,6 +7,7 @@
 mod event;
 mod machine;
 mod misbehaviour;
+pub mod mishap;
 mod numbers;
 pub mod plan;
 mod program;
@@ -24,9 +25,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use futures_util::FutureExt as _;
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use self::mishap::Mishaps;
 use self::plan::{Plan, Size};
 use self::progress::Progress;
 use self::pulse::Pulse;
@@ -34,6 +38,7 @@ use self::report::Outcome;
 use self::senders::Answers;
 use self::storm::StormLog;
 use self::system::System;
+use self::truth::Sources;
 use crate::history::{self, History, Verdict};
 
 /// How long all must be idle to be called so: longer than the latest effect, and than the counts of the broker are old.
@@ -93,7 +98,7 @@ pub async fn run(options: &Options) -> Result<bool> {
     Ok(is_kept)
 }
 
-async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outcome> {
+fn announce(options: &Options, plan: &Plan, folder: &Path) {
     eprintln!(
         "Seed {}: {} interactions in {} events, {} faults, {}. Logs in {}. Starting RabbitMQ and Redis.",
         options.seed,
@@ -103,12 +108,16 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         progress::minutes(options.size.duration),
         folder.display(),
     );
+}
+
+async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outcome> {
+    announce(options, plan, folder);
     let mut system = System::start(folder, options.size.workers, plan).await?;
     let machine = machine::Machine::look(&system).await?;
     let pipedrive = system.pipedrive();
     let known: BTreeSet<i64> = pipedrive.persons().iter().map(|person| person.id).collect();
 
-    let (pulse, storm) = (Pulse::default(), StormLog::default());
+    let (pulse, storm, mishaps) = <(Pulse, StormLog, Mishaps)>::default();
     let start = shared::clock::now();
     let answers = Answers::new(plan, start);
     let begun = Instant::now();
@@ -129,17 +138,15 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         misbehaviour::begin(&pipedrive, options.seed);
     }
     let work = async {
-        let url = system.webhook_url.clone();
-        let (servers, services) = (&mut system.servers, &mut system.services);
-        tokio::try_join!(
-            senders::send_all(&url, plan, start, begun, &answers),
-            storm::strike_services(services, &plan.process_strikes, begun, &storm),
-            storm::strike_servers(servers, &system.links, &plan.server_strikes, begun, &storm),
-        )?;
-        pipedrive.clear_faults();
+        rage(&mut system, plan, &answers, &storm, &mishaps, start, begun).await?;
         let stormed = begun.elapsed();
+        let sources = Sources {
+            answers: &answers,
+            known: &known,
+            deletions: &mishaps.deletions,
+        };
         let (history, verdict, missing) =
-            settle(&mut system, &answers, &known, &storm, options.patience).await?;
+            settle(&mut system, &sources, &storm, options.patience).await?;
         Ok::<_, anyhow::Error>((stormed, history, verdict, missing))
     };
     let (stormed, history, verdict, missing) = tokio::select! {
@@ -159,6 +166,9 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         revived: storm.revived(),
         tries: answers.tries(),
         refusals: answers.refusals(),
+        unavailable: answers.unavailable(),
+        accepted_without_broker: report::accepted_without_broker(&answers.moments(), &strikes),
+        mishaps: mishaps.log.strikes(),
         misfortunes: report::misfortunes(&pipedrive),
         tokens: pipedrive.tokens_spent(),
         least_tokens: report::least_tokens(&history, &verdict),
@@ -172,12 +182,34 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
     Ok(outcome)
 }
 
+/// Sends everything while everything is struck; ends when both are done and Pipedrive behaves again.
+async fn rage(
+    system: &mut System,
+    plan: &Plan,
+    answers: &Answers,
+    storm: &StormLog,
+    mishaps: &Mishaps,
+    start: Timestamp,
+    begun: Instant,
+) -> Result<()> {
+    let (pipedrive, url) = (system.pipedrive(), system.webhook_url.clone());
+    let (servers, services) = (&mut system.servers, &mut system.services);
+    let befalling = mishap::befall(&pipedrive, &plan.mishaps, begun, mishaps);
+    tokio::try_join!(
+        senders::send_all(&url, plan, start, begun, answers),
+        storm::strike_services(services, &plan.process_strikes, begun, storm),
+        storm::strike_servers(servers, &system.links, &plan.server_strikes, begun, storm),
+        befalling.map(Ok::<_, anyhow::Error>),
+    )?;
+    pipedrive.clear_faults();
+    Ok(())
+}
+
 /// Waits until nothing moves any more and nothing is missing; then, or when the time is over, judges. The last member is
 /// what was still missing.
 async fn settle(
     system: &mut System,
-    answers: &Answers,
-    known: &BTreeSet<i64>,
+    sources: &Sources<'_>,
     storm: &StormLog,
     patience: Duration,
 ) -> Result<(History, Verdict, Option<String>)> {
@@ -197,7 +229,7 @@ async fn settle(
         let is_idle = idle_since.is_some_and(|since| since.elapsed() > IDLE_FOR);
         let is_late = begun.elapsed() > patience;
         if is_idle || is_late {
-            let history = truth::gather(answers, &pipedrive, &system.management, known).await?;
+            let history = truth::gather(sources, &pipedrive, &system.management).await?;
             let verdict = history::check(&history);
             let may_heal = verdict.violations.iter().any(history::Violation::may_heal);
             if is_late || !may_heal {

@@ -7,8 +7,12 @@ use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{Rng as _, SeedableRng as _};
 
 use super::event::{Event, Form};
+use super::mishap::{Mishap, Planned};
 use super::numbers::{Number, Pool};
 use super::strike::{Scheduled, Strike};
+
+/// As many as there are sorts.
+const MISHAPS_MIN: usize = 6;
 
 /// How much is to happen.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +38,8 @@ pub struct Plan {
     pub process_strikes: Vec<Scheduled>,
     /// Strikes against servers and connections, by time. Both lists are worked off side by side.
     pub server_strikes: Vec<Scheduled>,
+    /// What happens to Pipedrive, by time: one for every two strikes, and one of each sort at least.
+    pub mishaps: Vec<Planned>,
     /// Numbers whose people are in the CRM before, with how many people share each.
     pub known: Vec<(Number, usize)>,
 }
@@ -62,6 +68,7 @@ pub fn draw(seed: u64, size: Size) -> Plan {
             posts: Vec::new(),
             process_strikes: Vec::new(),
             server_strikes: Vec::new(),
+            mishaps: Vec::new(),
             known,
         },
     };
@@ -78,6 +85,14 @@ pub fn draw(seed: u64, size: Size) -> Plan {
             &mut plan.server_strikes
         };
         strikes.push(Scheduled { at, strike });
+    }
+    if size.strikes > 0 {
+        for mishap in Mishap::draw(&mut rng, (size.strikes / 2).max(MISHAPS_MIN)) {
+            // Not before there is anybody to merge.
+            let at = size.duration.mul_f64(rng.random_range(0.1..1.0));
+            plan.mishaps.push(Planned { at, mishap });
+        }
+        plan.mishaps.sort_by_key(|planned| planned.at);
     }
     plan.process_strikes.sort_by_key(|strike| strike.at);
     plan.server_strikes.sort_by_key(|strike| strike.at);
@@ -215,6 +230,8 @@ mod tests {
         let strikes = plan.process_strikes.iter().chain(&plan.server_strikes);
         let sorts: BTreeSet<String> = strikes.map(|planned| planned.strike.name()).collect();
         assert_eq!(sorts.len(), 26, "{sorts:#?}");
+        let mishaps = plan.mishaps.iter().map(|planned| planned.mishap.name());
+        assert_eq!(mishaps.collect::<BTreeSet<_>>().len(), MISHAPS_MIN);
         assert!(plan.posts.len() > plan.events.len() * 11 / 10, "duplicates");
         assert!(plan.known.iter().any(|(_, people)| *people == 2));
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::Options;
 use super::machine::Machine;
@@ -19,6 +20,8 @@ const ACTIVITY: u64 = 5;
 const LOOK: u64 = 1 + 10;
 const SEARCH: u64 = 20;
 const PERSON: u64 = 5;
+/// So long without a broker, senders must have got answers from the spool.
+const LONG_AWAY: Duration = Duration::from_secs(10);
 
 /// What came of a campaign.
 pub(super) struct Outcome {
@@ -34,6 +37,11 @@ pub(super) struct Outcome {
     pub(super) revived: usize,
     pub(super) tries: usize,
     pub(super) refusals: Vec<String>,
+    /// Answers 503.
+    pub(super) unavailable: usize,
+    /// Answers 200 while `ingest` could not reach its broker, and for how long it could not.
+    pub(super) accepted_without_broker: (usize, Duration),
+    pub(super) mishaps: Vec<Struck>,
     pub(super) misfortunes: BTreeMap<String, usize>,
     pub(super) tokens: u64,
     pub(super) least_tokens: u64,
@@ -48,8 +56,35 @@ impl Outcome {
         let violations = self.verdict.violations.iter().map(ToString::to_string);
         let refusals = self.refusals.iter().map(|text| format!("refused: {text}"));
         let missing = self.missing.iter().map(|text| format!("not idle: {text}"));
-        violations.chain(refusals).chain(missing).collect()
+        let sent_away = (self.unavailable > 0).then(|| {
+            format!(
+                "sent away: {} times, with room in the spool",
+                self.unavailable
+            )
+        });
+        let (accepted, away) = self.accepted_without_broker;
+        let idle_spool = (accepted == 0 && away > LONG_AWAY)
+            .then(|| format!("not spooled: nothing accepted in {away:?} without a broker"));
+        violations
+            .chain(refusals)
+            .chain(missing)
+            .chain(sent_away)
+            .chain(idle_spool)
+            .collect()
     }
+}
+
+/// How many were accepted while `ingest` could not reach its broker, and for how long it could not.
+pub(super) fn accepted_without_broker(
+    accepted: &[Instant],
+    strikes: &[Struck],
+) -> (usize, Duration) {
+    let outages: Vec<_> = strikes.iter().filter(|it| it.parts_broker).collect();
+    let meanwhile = accepted
+        .iter()
+        .filter(|at| outages.iter().any(|it| (it.at..it.healed).contains(at)));
+    let away = outages.iter().map(|it| it.healed - it.at).sum();
+    (meanwhile.count(), away)
 }
 
 /// What befell requests to the sandbox, by name.
@@ -131,12 +166,11 @@ fn write_all(
     table(text, "What became of it", &results(plan, outcome))?;
     let dead = &outcome.verdict.counts.dead_letters;
     counts(text, "Dead letters by reason", dead)?;
-    let mut struck = BTreeMap::new();
-    for strike in &outcome.strikes {
-        *struck.entry(strike.name.clone()).or_insert(0) += 1;
-    }
+    let struck = by_name(&outcome.strikes);
     counts(text, "Faults of processes, servers and network", &struck)?;
     counts(text, "Misbehaviour of Pipedrive", &outcome.misfortunes)?;
+    let mishaps = by_name(&outcome.mishaps);
+    counts(text, "Pipedrive shut, people merged and deleted", &mishaps)?;
     table(text, "Recovery", &recovery(outcome))?;
     if !problems.is_empty() {
         writeln!(text, "## Violations\n")?;
@@ -145,6 +179,14 @@ fn write_all(
         }
     }
     Ok(())
+}
+
+fn by_name(strikes: &[Struck]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for strike in strikes {
+        *counts.entry(strike.name.clone()).or_default() += 1;
+    }
+    counts
 }
 
 fn results(plan: &Plan, outcome: &Outcome) -> Vec<(&'static str, String)> {
@@ -166,6 +208,11 @@ fn results(plan: &Plan, outcome: &Outcome) -> Vec<(&'static str, String)> {
         (
             "answers other than 200 and 503",
             outcome.refusals.len().to_string(),
+        ),
+        ("answers 503", outcome.unavailable.to_string()),
+        (
+            "events accepted while RabbitMQ was out of reach",
+            outcome.accepted_without_broker.0.to_string(),
         ),
         (
             "interactions with one activity",

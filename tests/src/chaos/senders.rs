@@ -35,6 +35,9 @@ struct Inner {
     sent: usize,
     tries: usize,
     accepted: usize,
+    /// When which 200 `accepted` came.
+    moments: Vec<Instant>,
+    unavailable: usize,
     refusals: Vec<String>,
 }
 
@@ -47,6 +50,8 @@ impl Answers {
                 sent: 0,
                 tries: 0,
                 accepted: 0,
+                moments: Vec::new(),
+                unavailable: 0,
                 refusals: Vec::new(),
             })),
         }
@@ -72,6 +77,16 @@ impl Answers {
         self.with(|inner| inner.accepted)
     }
 
+    /// The moments at which a sender was told `accepted`.
+    pub(super) fn moments(&self) -> Vec<Instant> {
+        self.with(|inner| inner.moments.clone())
+    }
+
+    /// Answers 503. There is a spool: no sender may be told to come back.
+    pub(super) fn unavailable(&self) -> usize {
+        self.with(|inner| inner.unavailable)
+    }
+
     /// Answers that no sender may ever get, whatever breaks: neither a 200 nor a 503.
     pub(super) fn refusals(&self) -> Vec<String> {
         self.with(|inner| inner.refusals.clone())
@@ -79,6 +94,9 @@ impl Answers {
 
     fn keep(&self, event: usize, answer: Answer) {
         self.with(|inner| {
+            if answer == Answer::Accepted {
+                inner.moments.push(Instant::now());
+            }
             let known = &mut inner.posted[event].answer;
             if *known != Answer::Accepted {
                 inner.accepted += usize::from(answer == Answer::Accepted);
@@ -151,6 +169,7 @@ async fn send(
     let status = answer.status().as_u16();
     let text = answer.text().await.ok()?;
     if status == 503 {
+        answers.with(|inner| inner.unavailable += 1);
         return None;
     }
     let told: Value = serde_json::from_str(&text).unwrap_or_default();

@@ -22,6 +22,8 @@ pub struct Struck {
     pub at: Instant,
     /// When what was struck was there again.
     pub healed: Instant,
+    /// Whether `ingest` could not reach its broker meanwhile.
+    pub parts_broker: bool,
 }
 
 /// What was struck so far. Clones are the same log.
@@ -45,7 +47,7 @@ impl StormLog {
         *self.revived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, struck: Struck) {
+    pub(super) fn note(&self, struck: Struck) {
         let strikes = self.strikes.lock();
         strikes.unwrap_or_else(PoisonError::into_inner).push(struck);
     }
@@ -86,6 +88,7 @@ pub(super) async fn strike_services(
             name: strike.name(),
             at: begun,
             healed: Instant::now(),
+            parts_broker: strike.parts_broker(),
         });
         sleep(PAUSE).await;
     }
@@ -163,6 +166,7 @@ pub(super) async fn strike_servers(
             name: strike.name(),
             at: begun,
             healed: Instant::now(),
+            parts_broker: strike.parts_broker(),
         });
         sleep(PAUSE).await;
     }

@@ -114,6 +114,15 @@ impl Strike {
         }
     }
 
+    /// Whether `ingest` cannot reach its broker meanwhile.
+    pub(super) fn parts_broker(self) -> bool {
+        match self {
+            Self::Kill(target, _) | Self::Freeze(target, _) => target == Target::RabbitMq,
+            Self::Stall(link, _) | Self::Refuse(link, _) => link == Link::IngestBroker,
+            Self::Redeploy(_) | Self::EmptyRedis | Self::Cut(_) => false,
+        }
+    }
+
     /// The sort, as reports count it.
     #[must_use]
     pub fn name(self) -> String {

@@ -112,6 +112,8 @@ impl System {
             "BROKER__URL",
             &through(broker, &links.ingest_broker)?,
         ));
+        let spool = folder.join("spool.sqlite");
+        variables.push(variable("INGEST__SPOOL__PATH", &spool.display()));
         let log = folder.join("ingest.log");
         let ingest = Program::start(binaries.ingest, variables, log)?;
 

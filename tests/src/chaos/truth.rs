@@ -8,8 +8,9 @@ use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use shared::broker::topology;
 
+use super::mishap::Deletions;
 use super::senders::Answers;
-use crate::history::{Activity, DeadLetter, History, Person, Verdict};
+use crate::history::{Activity, DeadLetter, Gone, History, Person, Verdict};
 use crate::pipedrive::{Control, Item};
 use crate::services::{Management, QueuedMessage};
 
@@ -18,28 +19,40 @@ pub(super) const VHOST: &str = "/";
 /// More dead letters than any campaign has.
 const DEAD_LETTERS_MAX: u32 = 1_000_000;
 
-/// The history so far. `known` are the persons that were there before.
+/// What only the campaign knows.
+pub(super) struct Sources<'c> {
+    /// What senders were told.
+    pub(super) answers: &'c Answers,
+    /// The persons that were there before.
+    pub(super) known: &'c BTreeSet<i64>,
+    /// Who was deleted, and when.
+    pub(super) deletions: &'c Deletions,
+}
+
+/// The history so far.
 pub(super) async fn gather(
-    answers: &Answers,
+    sources: &Sources<'_>,
     pipedrive: &Control,
     management: &Management,
-    known: &BTreeSet<i64>,
 ) -> Result<History> {
     let letters = management
         .get_messages(VHOST, topology::DEAD_LETTER_QUEUE, DEAD_LETTERS_MAX)
         .await?;
-    let written = written(pipedrive);
+    let times = Times::read(pipedrive);
+    let deleted = sources.deletions.all();
     let activities = pipedrive.activities().into_iter();
-    let persons = pipedrive.persons().into_iter();
+    let persons = pipedrive.all_persons().into_iter();
     Ok(History {
-        posted: answers.posted(),
+        posted: sources.answers.posted(),
         activities: activities
             .map(|activity| Activity {
                 id: activity.id,
                 note: activity.note.unwrap_or_default(),
                 person: activity.person_id,
-                // Pipedrive's own time has whole seconds.
-                written: written
+                // Pipedrive's own times have whole seconds.
+                created: times.created(Item::Activity, activity.id, activity.add_time),
+                written: times
+                    .written
                     .get(&activity.id)
                     .copied()
                     .unwrap_or(activity.update_time),
@@ -49,28 +62,62 @@ pub(super) async fn gather(
             .map(|person| Person {
                 id: person.id,
                 phones: person.phones.into_iter().map(|phone| phone.value).collect(),
-                was_there_before: known.contains(&person.id),
+                was_there_before: sources.known.contains(&person.id),
+                created: times.created(Item::Person, person.id, person.add_time),
+                gone: match (person.merged_into, person.is_deleted) {
+                    (Some(survivor), _) => Some(Gone::MergedInto(survivor)),
+                    (None, true) => Some(Gone::DeletedAt(
+                        deleted
+                            .get(&person.id)
+                            .copied()
+                            .unwrap_or(person.update_time),
+                    )),
+                    (None, false) => None,
+                },
             })
             .collect(),
         dead_letters: letters.iter().map(dead_letter).collect(),
     })
 }
 
-/// When the last request that changed an activity arrived, by activity.
-fn written(pipedrive: &Control) -> BTreeMap<i64, Timestamp> {
-    let mut written = BTreeMap::new();
-    for request in pipedrive.requests() {
-        for effect in request
-            .effects
-            .iter()
-            .filter(|it| it.item == Item::Activity)
-        {
-            if let Ok(id) = effect.id.parse() {
-                written.insert(id, request.at);
+/// When requests arrived, by what they changed.
+#[derive(Default)]
+struct Times {
+    /// The first that changed an activity or a person.
+    activities: BTreeMap<i64, Timestamp>,
+    persons: BTreeMap<i64, Timestamp>,
+    /// The last that changed an activity.
+    written: BTreeMap<i64, Timestamp>,
+}
+
+impl Times {
+    fn read(pipedrive: &Control) -> Self {
+        let mut times = Self::default();
+        for request in pipedrive.requests() {
+            for effect in &request.effects {
+                let Ok(id) = effect.id.parse() else { continue };
+                match effect.item {
+                    Item::Activity => {
+                        times.activities.entry(id).or_insert(request.at);
+                        times.written.insert(id, request.at);
+                    }
+                    Item::Person => {
+                        times.persons.entry(id).or_insert(request.at);
+                    }
+                    _ => {}
+                }
             }
         }
+        times
     }
-    written
+
+    fn created(&self, item: Item, id: i64, told: Timestamp) -> Timestamp {
+        let first = match item {
+            Item::Person => &self.persons,
+            _ => &self.activities,
+        };
+        first.get(&id).copied().unwrap_or(told)
+    }
 }
 
 fn dead_letter(letter: &QueuedMessage) -> DeadLetter {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::verdict::{Counts, Verdict, Violation};
-use super::{Activity, Answer, DeadLetter, History, Person, Posted, comparable};
+use super::{Activity, Answer, DeadLetter, Gone, History, Person, Posted, comparable};
 
 /// What the line in a note begins with that names the interaction.
 const MARKER: &str = "Genesys interaction ";
@@ -28,8 +28,10 @@ struct Index<'h> {
     posted: BTreeMap<&'h str, Vec<&'h Posted>>,
     activities: BTreeMap<&'h str, Vec<&'h Activity>>,
     dead_letters: BTreeMap<(&'h str, &'h str), Vec<&'h DeadLetter>>,
-    /// Everybody who has a number.
+    /// Everybody who has a number at the end.
     persons: BTreeMap<String, Vec<&'h Person>>,
+    /// Everybody who ever had it as their own, not by a merge.
+    owners: BTreeMap<String, Vec<&'h Person>>,
 }
 
 struct Check<'h> {
@@ -49,6 +51,7 @@ impl<'h> Check<'h> {
             activities: BTreeMap::new(),
             dead_letters: BTreeMap::new(),
             persons: BTreeMap::new(),
+            owners: BTreeMap::new(),
         };
         for event in &history.posted {
             let events = index.posted.entry(&event.interaction).or_default();
@@ -68,13 +71,19 @@ impl<'h> Check<'h> {
             index.dead_letters.entry(key).or_default().push(letter);
         }
         for person in &history.persons {
-            let numbers: BTreeSet<_> = person
-                .phones
+            let merged = history
+                .persons
                 .iter()
-                .map(|phone| comparable(phone))
-                .collect();
-            for number in numbers {
-                index.persons.entry(number).or_default().push(person);
+                .filter(|other| other.gone == Some(Gone::MergedInto(person.id)));
+            let inherited: BTreeSet<_> = merged.flat_map(numbers).collect();
+            for number in numbers(person) {
+                if person.gone.is_none() {
+                    let persons = index.persons.entry(number.clone()).or_default();
+                    persons.push(person);
+                }
+                if !inherited.contains(&number) {
+                    index.owners.entry(number).or_default().push(person);
+                }
             }
         }
         Self {
@@ -86,10 +95,10 @@ impl<'h> Check<'h> {
         }
     }
 
-    /// One person for one number: those who were there before, or else one of ours.
+    /// One person for one number: those who were there before, or else one of ours, at any time.
     fn persons(&mut self) {
-        for (number, persons) in &self.index.persons {
-            if persons.len() > 1 && persons.iter().any(|person| !person.was_there_before) {
+        for (number, persons) in &self.index.owners {
+            if has_double(persons) {
                 self.doubled.insert(number.clone());
                 self.violations.push(Violation::DoubledPerson {
                     number: number.clone(),
@@ -255,11 +264,32 @@ impl<'h> Check<'h> {
         self.violations.push(violation);
     }
 
-    /// The activity is on the one person who has the number; where several share it, or nobody told it, on nobody.
+    /// Who a person is by now.
+    fn survivor(&self, id: i64) -> i64 {
+        let merged = self.history.persons.iter().find_map(|person| {
+            let into = match person.gone {
+                Some(Gone::MergedInto(survivor)) => survivor,
+                Some(Gone::DeletedAt(_)) | None => return None,
+            };
+            (person.id == id).then_some(into)
+        });
+        merged.map_or(id, |survivor| self.survivor(survivor))
+    }
+
+    /// The activity is on the one person who has the number; where several share it, or nobody told it, on nobody. One
+    /// who had it and was deleted keeps what was attached before.
     fn attachment(&mut self, interaction: &str, events: &[&Posted], activity: &Activity) {
         let number = events.iter().find_map(|event| event.number.as_deref());
         let number = number.map(comparable).unwrap_or_default();
         if self.doubled.contains(&number) {
+            return;
+        }
+        let attached = activity.person.map(|person| self.survivor(person));
+        let owners = self.index.owners.get(&number).into_iter().flatten();
+        let owner = owners.copied().find(|person| Some(person.id) == attached);
+        if let Some(Gone::DeletedAt(at)) = owner.and_then(|person| person.gone)
+            && activity.created < at
+        {
             return;
         }
         let persons = self.index.persons.get(&number).map(|persons| &persons[..]);
@@ -268,7 +298,7 @@ impl<'h> Check<'h> {
             None | Some(_) => None,
         };
         let should_exist = !number.is_empty() && persons.is_none();
-        if activity.person != expected || should_exist {
+        if attached != expected || should_exist {
             self.violations.push(Violation::WrongPerson {
                 interaction: interaction.to_owned(),
                 attached: activity.person,
@@ -276,6 +306,25 @@ impl<'h> Check<'h> {
             });
         }
     }
+}
+
+/// A person's numbers.
+fn numbers(person: &Person) -> BTreeSet<String> {
+    let phones = person.phones.iter();
+    phones.map(|phone| comparable(phone)).collect()
+}
+
+/// Whether a person of ours was created while another one had the number.
+fn has_double(owners: &[&Person]) -> bool {
+    let had_it = |other: &Person, at| {
+        let was_deleted = matches!(other.gone, Some(Gone::DeletedAt(deleted)) if deleted <= at);
+        (other.was_there_before || other.created <= at) && !was_deleted
+    };
+    let mut ours = owners.iter().filter(|person| !person.was_there_before);
+    ours.any(|person| {
+        let mut others = owners.iter().filter(|other| other.id != person.id);
+        others.any(|other| had_it(other, person.created))
+    })
 }
 
 fn reason(letter: &DeadLetter) -> &str {

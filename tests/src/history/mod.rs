@@ -21,7 +21,7 @@ pub struct History {
     pub posted: Vec<Posted>,
     /// Every activity that Pipedrive holds at the end.
     pub activities: Vec<Activity>,
-    /// Every person that Pipedrive holds at the end.
+    /// Every person that Pipedrive ever held.
     pub persons: Vec<Person>,
     /// Every message in the dead letter queue at the end.
     pub dead_letters: Vec<DeadLetter>,
@@ -64,6 +64,8 @@ pub struct Activity {
     pub note: String,
     /// The person it is attached to.
     pub person: Option<i64>,
+    /// When it was created.
+    pub created: Timestamp,
     /// When it was last written.
     pub written: Timestamp,
 }
@@ -77,6 +79,19 @@ pub struct Person {
     pub phones: Vec<String>,
     /// Whether it was there before the bridge.
     pub was_there_before: bool,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Whether somebody did away with it. Nobody deletes a person into whom others were merged.
+    pub gone: Option<Gone>,
+}
+
+/// How a person went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// It lives on in this one, who has its numbers and activities.
+    MergedInto(i64),
+    /// It was deleted; what was attached to it before stays so.
+    DeletedAt(Timestamp),
 }
 
 /// A message in the dead letter queue.

@@ -10,14 +10,24 @@ use bridge_tests::services::{Redis, RedisOptions, Scratch, wait_until};
 use serde_json::{Value, json};
 use shared::clock;
 
+use crate::hold::Hold;
+use crate::process::Worker;
+
 const UNKNOWN_CALLER: &str = "+15550123456";
 
 async fn app() -> (TestApp, Redis, Scratch) {
+    let (mut app, redis, scratch) = app_without_worker().await;
+    app.start_worker().await;
+    (app, redis, scratch)
+}
+
+async fn app_without_worker() -> (TestApp, Redis, Scratch) {
     let scratch = Scratch::create().expect("a folder");
     let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
         .await
         .expect("a private Redis starts");
     let app = TestApp::builder()
+        .without_worker()
         .set("BRIDGE__REDIS__URL", redis.url().to_string())
         .spawn()
         .await;
@@ -109,4 +119,44 @@ async fn a_person_whom_redis_forgot_before_the_search_knew_them_is_not_created_a
 
     app.wait_for_activities(2).await;
     assert_eq!(app.pipedrive.persons().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evidence_for_an_epoch_that_is_over_by_the_time_of_the_claim_counts_for_nothing() {
+    let (app, redis, _scratch) = app_without_worker().await;
+    let hold = Hold::new();
+    let slow = Worker::start(&app, &hold.at_over("claim-weighed", "call-1"));
+    app.post(call("call-1", UNKNOWN_CALLER))
+        .await
+        .assert_accepted();
+    hold.reached().await;
+    // The sender repeats itself, and somebody else records it. Then Redis forgets.
+    let fast = Worker::start(&app, "");
+    app.post(call("call-1", UNKNOWN_CALLER))
+        .await
+        .assert_accepted();
+    app.wait_for_activities(1).await;
+    fast.terminate().await;
+    redis.flush().await.unwrap();
+
+    // Over another call the slow worker notices, and connects to the new epoch.
+    app.post(call("call-2", "Unknown")).await.assert_accepted();
+    let redis = r#"reason="redis""#;
+    slow.wait_for_metric("bridge_worker_pauses_total", redis, 1)
+        .await;
+    let resumed = wait_until("a worker that goes on", PATIENCE, async || {
+        ensure!(slow.metric("bridge_worker_paused", redis).await? == 0);
+        Ok(())
+    });
+    resumed.await.unwrap();
+    hold.release();
+
+    app.wait_for_activities(2).await;
+    app.wait_until_idle().await;
+    let activities = app.pipedrive.activities();
+    let of_the_first = activities.iter().filter(|activity| {
+        let note = activity.note.as_deref().unwrap_or_default();
+        note.ends_with("call-1")
+    });
+    assert_eq!((activities.len(), of_the_first.count()), (2, 1));
 }

@@ -104,10 +104,12 @@ impl World {
 
     async fn claim(&self) -> At {
         let owner = Ledger::new_owner();
+        let epoch = self.ledger.epoch().expect("Redis is connected");
         let request = ClaimRequest {
             interaction: &self.interaction,
             event: &self.event,
             facts: &self.facts,
+            epoch: &epoch,
             is_surely_new: true,
             owner: &owner,
         };

@@ -2,11 +2,16 @@
 //!
 //! The service under test runs as a process of its own, built with kill points; it dies there, and another takes over.
 
+mod catalogue;
+mod changes;
 mod deploy;
 mod forgotten;
+mod hold;
 mod interleaving;
 mod late;
+mod leases;
 mod oauth;
+mod people;
 mod points;
 mod poison;
 mod process;

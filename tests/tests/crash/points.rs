@@ -34,7 +34,8 @@ async fn crash_in(app: TestApp, point: &str) -> TestApp {
     app
 }
 
-fn assert_recorded_once(app: &TestApp) {
+/// Asserts that there is one activity, of the one person there is.
+pub fn assert_recorded_once(app: &TestApp) {
     let activities = app.pipedrive.activities();
     let persons = app.pipedrive.persons();
     assert_eq!(
@@ -45,7 +46,8 @@ fn assert_recorded_once(app: &TestApp) {
     assert_eq!(activities[0].person_id, Some(persons[0].id));
 }
 
-fn created(app: &TestApp, path: &str) -> usize {
+/// How many creates were sent to `path`.
+pub fn created(app: &TestApp, path: &str) -> usize {
     app.pipedrive
         .requests()
         .iter()

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use bridge_tests::app::{TestApp, WEBHOOK_TOKEN};
 use bridge_tests::services::wait_until;
 use nix::sys::signal::{Signal, kill};
@@ -18,29 +18,72 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const GRACE_PERIOD: Duration = Duration::from_secs(25);
 
 /// A running worker. It dies with the test.
-pub struct Worker(Running);
+pub struct Worker {
+    running: Running,
+    client: Client,
+}
 
 impl Worker {
     /// Starts a worker that dies at `kill_point`, such as `claimed=abort`; an empty one never does.
     pub fn start(app: &TestApp, kill_point: &str) -> Self {
+        let port = free_port();
+        let settings = [("BRIDGE__WORKER__LISTEN", format!("127.0.0.1:{port}"))];
         let program = env!("CARGO_BIN_EXE_worker-with-kill-points");
-        Self(Running::start(program, app, &[], kill_point))
+        Self {
+            running: Running::start(program, app, &settings, kill_point),
+            client: Client::new(port),
+        }
+    }
+
+    /// Waits until it is not ready, and tells `why`.
+    pub async fn wait_until_not_ready(&self, why: &str) {
+        wait_until("a worker that is not ready", PATIENCE, async || {
+            let (status, text) = self.client.read("/health/ready").await?;
+            ensure!(status == 503 && text.contains(why), "{status} {text}");
+            Ok(())
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    /// The sum of a metric over all label sets that contain `labels`, such as `reason="busy"`.
+    pub async fn metric(&self, name: &str, labels: &str) -> Result<u64> {
+        self.client.metric(name, labels).await
+    }
+
+    /// Waits until a metric is at least that high.
+    pub async fn wait_for_metric(&self, name: &str, labels: &str, least: u64) {
+        wait_until(name, PATIENCE, async || {
+            let value = self.metric(name, labels).await?;
+            ensure!(value >= least, "{value}");
+            Ok(())
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error:#}"));
     }
 
     /// Waits until it died by itself.
     pub async fn wait_for_death(self) {
-        self.0.wait_for_death().await;
+        self.running.wait_for_death().await;
     }
 
     /// Ends it with SIGKILL.
     pub async fn kill(self) {
-        self.0.kill().await;
+        self.running.kill().await;
     }
 
     /// Ends it with SIGTERM, and waits until it has drained.
     pub async fn terminate(self) {
-        self.0.terminate().await;
+        self.running.terminate().await;
     }
+}
+
+/// Free a moment ago. Whoever took it since makes the start fail, and the test with it.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .port()
 }
 
 /// A running ingest. It dies with the test.
@@ -57,12 +100,7 @@ impl Ingest {
         settings: &[(&'static str, String)],
         kill_point: &str,
     ) -> Self {
-        // Free a moment ago. Whoever took it since makes the start fail, and the test with it.
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a free port")
-            .port();
-        Self::start_on(port, app, settings, kill_point).await
+        Self::start_on(free_port(), app, settings, kill_point).await
     }
 
     /// [`Self::start`] on a port of the caller's choice.
@@ -77,13 +115,7 @@ impl Ingest {
         let program = env!("CARGO_BIN_EXE_ingest-with-kill-points");
         let ingest = Self {
             running: Running::start(program, app, &settings, kill_point),
-            client: Client {
-                http: reqwest::Client::builder()
-                    .timeout(PATIENCE)
-                    .build()
-                    .expect("a client"),
-                url: format!("http://127.0.0.1:{port}"),
-            },
+            client: Client::new(port),
             port,
         };
         wait_until("a ready ingest", PATIENCE, async || {
@@ -128,11 +160,7 @@ impl Ingest {
     }
 
     async fn metric(&self, name: &str) -> Result<u64> {
-        let text = self.client.get("/metrics").await?;
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(&format!("{name} ")));
-        Ok(line.with_context(|| format!("no {name}"))?.parse()?)
+        self.client.metric(name, "").await
     }
 
     /// Waits until it died by itself.
@@ -151,7 +179,7 @@ impl Ingest {
     }
 }
 
-/// Somebody who sends webhooks.
+/// Somebody who sends webhooks, and reads what a service tells of itself.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -159,6 +187,14 @@ pub struct Client {
 }
 
 impl Client {
+    fn new(port: u16) -> Self {
+        let http = reqwest::Client::builder().timeout(PATIENCE).build();
+        Self {
+            http: http.expect("a client"),
+            url: format!("http://127.0.0.1:{port}"),
+        }
+    }
+
     /// Posts a webhook; nothing where there is no answer.
     pub async fn post(&self, body: String) -> Option<u16> {
         let url = format!("{}/api/v1/genesys/webhook", self.url);
@@ -167,9 +203,27 @@ impl Client {
     }
 
     async fn get(&self, path: &str) -> Result<String> {
+        let (status, text) = self.read(path).await?;
+        ensure!(status == 200, "{status}");
+        Ok(text)
+    }
+
+    async fn read(&self, path: &str) -> Result<(u16, String)> {
         let answer = self.http.get(format!("{}{path}", self.url)).send().await?;
-        ensure!(answer.status().is_success(), "{}", answer.status());
-        Ok(answer.text().await?)
+        Ok((answer.status().as_u16(), answer.text().await?))
+    }
+
+    async fn metric(&self, name: &str, labels: &str) -> Result<u64> {
+        let text = self.get("/metrics").await?;
+        let of_it = text.lines().filter(|line| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(['{', ' '])) && line.contains(labels)
+        });
+        let values: Vec<u64> = of_it
+            .filter_map(|line| line.rsplit(' ').next()?.parse().ok())
+            .collect();
+        ensure!(!values.is_empty(), "no {name}");
+        Ok(values.iter().sum())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The check of histories, on histories that are right and on such as are wrong in each way.
 
 use bridge_tests::history::{
-    Activity, Answer, DeadLetter, History, Person, Posted, Violation, check,
+    Activity, Answer, DeadLetter, Gone, History, Person, Posted, Violation, check,
 };
 use jiff::Timestamp;
 
@@ -27,6 +27,7 @@ fn activity(id: i64, interaction: &str, facts: &str) -> Activity {
         id,
         note: format!("<b>Agent:</b> {facts}<br>Genesys interaction {interaction}"),
         person: Some(1),
+        created: at(9),
         written: at(10),
     }
 }
@@ -36,6 +37,8 @@ fn person(id: i64, phone: &str) -> Person {
         id,
         phones: vec![phone.to_owned()],
         was_there_before: false,
+        created: at(8),
+        gone: None,
     }
 }
 
@@ -262,4 +265,84 @@ fn strays() {
     let mut history = right();
     history.dead_letters.push(dead_letter("one", "one-else", 5));
     assert_eq!(violations(&history), ["stray dead letter"]);
+}
+
+/// Another person, whose number did not call.
+fn bystander(id: i64) -> Person {
+    Person {
+        was_there_before: true,
+        ..person(id, "+12025550199")
+    }
+}
+
+#[test]
+fn what_was_attached_to_a_person_counts_for_whom_they_were_merged_into() {
+    let mut history = right();
+    history.persons[0].gone = Some(Gone::MergedInto(2));
+    let mut survivor = bystander(2);
+    survivor.phones.push(CALLER.to_owned());
+    history.persons.push(survivor);
+    assert_eq!(violations(&history), [""; 0], "attached to the loser");
+    history.activities[0].person = Some(2);
+    assert_eq!(violations(&history), [""; 0], "moved to the survivor");
+    assert_eq!(check(&history).counts.persons_created, 1);
+
+    history.persons.push(bystander(3));
+    history.activities[0].person = Some(3);
+    assert_eq!(violations(&history), ["wrong person"]);
+
+    history.activities[0].person = Some(2);
+    history.persons.push(person(4, CALLER));
+    assert_eq!(
+        violations(&history),
+        ["doubled person"],
+        "the merged one was there"
+    );
+}
+
+#[test]
+fn a_deleted_person_keeps_what_they_had_and_nothing_more() {
+    let deleted = |second| {
+        let mut history = right();
+        history.persons[0].gone = Some(Gone::DeletedAt(at(second)));
+        history
+    };
+    assert_eq!(violations(&deleted(10)), [""; 0]);
+    assert_eq!(violations(&deleted(9)), ["wrong person"], "attached later");
+
+    let successor = |second| Person {
+        created: at(second),
+        ..person(2, CALLER)
+    };
+    let mut history = deleted(10);
+    history.persons.push(successor(10));
+    assert_eq!(violations(&history), [""; 0]);
+    history.activities[0].created = at(11);
+    assert_eq!(violations(&history), ["wrong person"], "not the successor");
+    history.activities[0].person = Some(2);
+    assert_eq!(violations(&history), [""; 0]);
+
+    let mut history = deleted(10);
+    history.persons.push(successor(9));
+    assert_eq!(
+        violations(&history),
+        ["doubled person"],
+        "created while the other one was there"
+    );
+}
+
+#[test]
+fn a_number_that_came_by_a_merge_is_no_double_of_one_who_was_deleted_before() {
+    let mut history = right();
+    history.persons[0].gone = Some(Gone::DeletedAt(at(10)));
+    let second = Person {
+        created: at(11),
+        gone: Some(Gone::MergedInto(3)),
+        ..person(2, CALLER)
+    };
+    let mut survivor = bystander(3);
+    survivor.phones.push(CALLER.to_owned());
+    history.persons.extend([second, survivor]);
+
+    assert_eq!(violations(&history), [""; 0]);
 }

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use bridge_tests::app::{TestApp, call};
-use bridge_tests::pipedrive::{Fault, FaultRule};
+use bridge_tests::app::{PATIENCE, TestApp, call};
+use bridge_tests::pipedrive::{Fault, FaultRule, RequestRecord};
+use bridge_tests::services::{QueuedMessage, wait_until};
+use shared::broker::topology;
 
 const CREATE: (&str, &str) = ("POST", "/api/v2/activities");
 const SEARCH: (&str, &str) = ("GET", "/api/v2/persons/search");
+const DEALS: (&str, &str) = ("GET", "/api/v2/deals");
+const PROBE: (&str, &str) = ("GET", "/v1/users/me");
 
 /// Posts one call of a known person while Pipedrive misbehaves once; it must be recorded once all the same.
 async fn heals(request: (&str, &str), fault: Fault) -> TestApp {
@@ -30,40 +34,117 @@ async fn heals(request: (&str, &str), fault: Fault) -> TestApp {
     app
 }
 
+/// What was asked of Pipedrive, in order.
+fn asked(requests: &[RequestRecord]) -> Vec<(&str, &str)> {
+    let asked = requests
+        .iter()
+        .map(|request| (&*request.method, &*request.path));
+    asked.collect()
+}
+
+/// Asserts that between each of these and the next at least `pause` went by.
+fn assert_apart(requests: &[RequestRecord], pause: Duration) {
+    for pair in requests.windows(2) {
+        let apart = pair[1].at.duration_since(pair[0].at).unsigned_abs();
+        assert!(apart >= pause, "{apart:?}: {pair:#?}");
+    }
+}
+
+/// Waits for the one message, which came back to the work queue, where nobody takes it.
+async fn kept_message(app: &TestApp) -> QueuedMessage {
+    let kept = wait_until("a message in the work queue", PATIENCE, async || {
+        let vhost = app.vhost().name();
+        let mut messages = app
+            .management()
+            .get_messages(vhost, topology::WORK_QUEUE, 2)
+            .await?;
+        anyhow::ensure!(messages.len() == 1, "there are {}", messages.len());
+        Ok(messages.remove(0))
+    });
+    kept.await.unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+/// A message that waits because of `reason`, and spent no attempt.
+async fn assert_parked(app: &TestApp, reason: &str) {
+    let message = kept_message(app).await;
+    assert_eq!(message.header("x-retry-reason"), Some(&reason.into()));
+    assert_eq!(message.header("x-attempt"), Some(&0.into()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_burst_is_waited_out() {
-    heals(CREATE, Fault::burst_limit()).await;
-    heals(SEARCH, Fault::burst_limit()).await;
+async fn a_burst_is_waited_out_within_the_attempt() {
+    // Another attempt would ask for the person again.
+    let app = heals(CREATE, Fault::burst_limit()).await;
+    let requests = app.pipedrive.requests();
+    assert_eq!(asked(&requests), [SEARCH, DEALS, CREATE, CREATE]);
+    assert_apart(&requests[2..], Duration::from_millis(1_900));
+
+    let app = heals(SEARCH, Fault::burst_limit()).await;
+    let requests = app.pipedrive.requests();
+    assert_eq!(asked(&requests), [SEARCH, SEARCH, DEALS, CREATE]);
+    assert_apart(&requests[..2], Duration::from_millis(1_900));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_that_lasts_parks_the_message_and_costs_no_attempt() {
+    let app = TestApp::builder()
+        .set("BRIDGE__RETRY__DELAYS", "3s,1h")
+        .spawn()
+        .await;
+    // Twice three times: had the first round cost an attempt, the second would end on the rung of an hour.
+    let burst = FaultRule::always(CREATE.0, CREATE.1, Fault::burst_limit()).times(6);
+    app.pipedrive.add_fault(burst);
+
+    app.post(call("call-1", "Unknown")).await.assert_accepted();
+
+    app.wait_for_activities(1).await;
+    let requests = app.pipedrive.requests();
+    let creates = asked(&requests);
+    assert_eq!(creates.iter().filter(|it| **it == CREATE).count(), 7);
+    app.wait_for_dead_letters(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_is_not_open_pauses_everything_until_it_is() {
     let app = TestApp::spawn().await;
     app.pipedrive.set_account_closed(true);
-    app.post(call("call-1", "+12025550143"))
-        .await
-        .assert_accepted();
+    app.post(call("call-1", "Unknown")).await.assert_accepted();
     app.wait_until_not_ready("402").await;
+    assert_parked(&app, "pipedrive_unauthorized").await;
+    let refused = wait_until("some probes", PATIENCE, async || {
+        let requests = app.pipedrive.requests();
+        anyhow::ensure!(requests.len() > 4);
+        Ok(requests)
+    });
+    let refused = refused.await.unwrap();
 
     app.pipedrive.set_account_closed(false);
 
     app.wait_for_activities(1).await;
     app.wait_for_dead_letters(0).await;
+    assert_eq!(asked(&refused)[0], CREATE);
+    assert!(asked(&refused)[1..].iter().all(|probe| *probe == PROBE));
+    assert_apart(&refused[1..], app.settings.pipedrive.probe_interval);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cloudflares_page_is_no_refusal_of_the_message() {
+async fn cloudflares_page_is_no_refusal_of_the_message_and_is_tried_again_ever_so_seldom() {
     let app = TestApp::spawn().await;
-    app.pipedrive.add_fault(FaultRule::once(
-        "POST",
-        "/api/v2/activities",
-        Fault::cloudflare_block(),
-    ));
+    let page = Fault::cloudflare_block();
+    app.pipedrive
+        .add_fault(FaultRule::once(CREATE.0, CREATE.1, page.clone()));
+    app.pipedrive
+        .add_fault(FaultRule::always(PROBE.0, PROBE.1, page).times(2));
 
     app.post(call("call-1", "Unknown")).await.assert_accepted();
-
     app.wait_until_not_ready("Cloudflare").await;
+    assert_parked(&app, "pipedrive_blocked").await;
+
+    app.wait_for_activities(1).await;
     app.wait_for_dead_letters(0).await;
+    let requests = app.pipedrive.requests();
+    assert_eq!(asked(&requests)[..4], [CREATE, PROBE, PROBE, PROBE]);
+    assert_apart(&requests[..4], app.settings.pipedrive.probe_interval * 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,4 +203,10 @@ async fn an_activity_that_somebody_deleted_stays_deleted() {
     app.wait_until_idle().await;
     assert_eq!(app.pipedrive.activities().len(), 1);
     app.wait_for_dead_letters(0).await;
+    // The workers of this process count together; nobody else has such an activity.
+    let (_, metrics) = app.get(&format!("{}/metrics", app.worker_url())).await;
+    let counted = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("bridge_worker_messages_total{outcome=\"deleted\"} "));
+    assert_eq!(counted, Some("1"));
 }

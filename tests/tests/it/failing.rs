@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bridge_tests::app::{TestApp, call};
 use bridge_tests::pipedrive::{Fault, FaultRule, Limits, SandboxConfig};
+use shared::broker::topology::WORK_QUEUE;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_activity_whose_answer_was_lost_is_found_and_not_written_again() {
@@ -45,6 +46,35 @@ async fn a_person_whose_creation_was_never_answered_is_found_and_not_created_aga
     let activities = app.wait_for_activities(1).await;
     assert_eq!(app.pipedrive.persons().len(), 1);
     assert_eq!(activities[0].person_id, Some(app.pipedrive.persons()[0].id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_activity_whose_answer_was_lost_is_found_though_its_person_was_merged_meanwhile() {
+    let app = TestApp::spawn().await;
+    let loser = app
+        .pipedrive
+        .add_person("Casey Customer", &["+12025550143"]);
+    let survivor = app.pipedrive.add_person("Casey C.", &["+12025550199"]);
+    app.pipedrive.add_fault(FaultRule::once(
+        "POST",
+        "/api/v2/activities",
+        Fault::CutAfterEffect,
+    ));
+    app.post(call("call-1", "+12025550143"))
+        .await
+        .assert_accepted();
+    app.wait_for_activities(1).await;
+
+    // The effect settles for two seconds before it is looked for.
+    app.pipedrive.merge_persons(loser, survivor);
+
+    app.wait_until_idle().await;
+    let activities = app.wait_for_activities(1).await;
+    assert_eq!(activities[0].person_id, Some(survivor));
+    app.wait_for_dead_letters(0).await;
+    let requests = app.pipedrive.requests();
+    let writes = requests.iter().filter(|request| request.method != "GET");
+    assert_eq!(writes.count(), 1, "{requests:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,6 +139,14 @@ async fn an_expired_token_pauses_consumption_and_a_good_one_resumes_it() {
             .assert_accepted();
     }
     app.wait_until_not_ready("API token").await;
+    app.wait_until_queued(20).await;
+    let vhost = app.vhost().name();
+    let waiting = app.management().get_messages(vhost, WORK_QUEUE, 20).await;
+    for message in waiting.unwrap() {
+        // Some were never taken.
+        let attempts = message.header("x-attempt").cloned();
+        assert_eq!(attempts.unwrap_or_else(|| 0.into()), 0, "{message:?}");
+    }
     app.pipedrive.set_api_token(&token);
 
     app.wait_for_activities(20).await;

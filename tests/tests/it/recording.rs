@@ -136,7 +136,8 @@ async fn what_a_person_wrote_into_the_note_stays_when_another_event_comes() {
     // Pipedrive's editor writes other HTML than we do.
     let by_us = created.note.unwrap().replace("<br>", "<br />");
     let address = app.sandbox().base_url();
-    let edit = reqwest::Client::new()
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let edit = client
         .patch(format!("{address}/api/v2/activities/{}", created.id))
         .header("x-api-token", app.pipedrive.api_token())
         .json(&json!({ "note": format!("<p>Wants a quote by Friday</p>{by_us}") }));

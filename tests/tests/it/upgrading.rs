@@ -1,7 +1,8 @@
 //! What an older version left in queues and in Redis is processed by today's; what a newer one left is not misread.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::ensure;
 use bridge_tests::app::{PATIENCE, TestApp, call, sample};
@@ -9,7 +10,8 @@ use bridge_tests::services::{Publication, wait_until};
 use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 use shared::broker::{message, topology};
-use shared::domain::ids::InteractionId;
+use shared::domain::ids::{InteractionId, sha256_hex};
+use worker::replay;
 
 /// The interaction of most samples, and the number that called.
 const INTERACTION: &str = "e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c";
@@ -50,21 +52,21 @@ async fn publish(app: &TestApp, message: &Publication) {
     published.expect("RabbitMQ takes the message");
 }
 
-async fn redis(app: &TestApp) -> redis::aio::MultiplexedConnection {
-    let address = app
-        .variables
-        .iter()
-        .rfind(|(key, _)| key == "BRIDGE__REDIS__URL");
-    let client = redis::Client::open(address.expect("an address").1.as_str());
-    let client = client.expect("a usable address");
-    let connection = client.get_multiplexed_async_connection().await;
-    connection.expect("Redis answers")
-}
-
 /// Puts a record of the fixtures in place of the interaction's own.
 async fn restore_record(app: &TestApp, name: &str, changes: &[(&str, &str)]) {
-    let text =
-        std::fs::read_to_string(fixtures("records").join(name)).expect("the fixture is there");
+    let id = InteractionId::parse(INTERACTION).expect("an id");
+    let key = format!("interaction:{{{}}}", id.idempotency_key());
+    restore(app, &key, &fixtures("records").join(name), changes).await;
+}
+
+/// Puts a record of the fixtures in place of the caller's own.
+async fn restore_number(app: &TestApp, name: &str, changes: &[(&str, &str)]) {
+    let key = format!("person:{{{}}}", sha256_hex(CALLER));
+    restore(app, &key, &fixtures("numbers").join(name), changes).await;
+}
+
+async fn restore(app: &TestApp, key: &str, path: &Path, changes: &[(&str, &str)]) {
+    let text = std::fs::read_to_string(path).expect("the fixture is there");
     let mut record: BTreeMap<String, String> =
         serde_json::from_str(&text).expect("a fixture is JSON");
     for value in record.values_mut() {
@@ -75,17 +77,11 @@ async fn restore_record(app: &TestApp, name: &str, changes: &[(&str, &str)]) {
     if let Some((_, schema)) = changes.iter().find(|(name, _)| *name == "$schema") {
         record.insert("schema".to_owned(), (*schema).to_owned());
     }
-    let id = InteractionId::parse(INTERACTION).expect("an id");
-    let key = format!(
-        "{}:interaction:{{{}}}",
-        app.settings.redis.prefix,
-        id.idempotency_key()
-    );
-    let mut connection = redis(app).await;
+    let key = format!("{}:{key}", app.settings.redis.prefix);
     let restored: redis::RedisResult<()> = redis::pipe()
         .del(&key)
         .hset_multiple(&key, &record.into_iter().collect::<Vec<_>>())
-        .query_async(&mut connection)
+        .query_async(&mut app.redis().await)
         .await;
     restored.expect("Redis takes the record");
 }
@@ -274,4 +270,74 @@ async fn a_record_of_a_newer_schema_is_left_alone() {
     let reason = letters[0].header("x-failure-reason");
     assert_eq!(reason.unwrap(), "newer_schema");
     assert!(app.pipedrive.activities().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_of_each_schema_leads_to_the_person_who_is_remembered_for_it() {
+    for name in ["v0/remembered.json", "v1/remembered.json"] {
+        let app = TestApp::spawn().await;
+        let person = app.pipedrive.add_person("Casey Customer", &[CALLER]);
+        restore_number(&app, name, &[("$person", &person.to_string())]).await;
+
+        app.post(call("call-1", CALLER)).await.assert_accepted();
+
+        let activities = app.wait_for_activities(1).await;
+        assert_eq!(activities[0].person_id, Some(person));
+        let requests = app.pipedrive.requests();
+        let searches = requests
+            .iter()
+            .filter(|request| request.path.ends_with("/search"));
+        assert_eq!(searches.count(), 0, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_intent_to_create_a_person_of_each_schema_is_looked_for_before_one_is_created() {
+    for name in ["v0/intended.json", "v1/intended.json"] {
+        let app = TestApp::spawn().await;
+        app.pipedrive.set_search_lag(Duration::from_secs(600));
+        let person = app.pipedrive.add_person("Casey Customer", &[CALLER]);
+        restore_number(&app, name, &[]).await;
+
+        app.post(call("call-1", CALLER)).await.assert_accepted();
+
+        let activities = app.wait_for_activities(1).await;
+        assert_eq!(activities[0].person_id, Some(person), "{name}");
+        assert_eq!(app.pipedrive.persons().len(), 1, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_of_a_newer_schema_is_left_alone() {
+    let app = TestApp::builder()
+        .set("BRIDGE__RETRY__MAX_AGE", "4s")
+        .spawn()
+        .await;
+    restore_number(&app, "v1/remembered.json", &[("$schema", "2")]).await;
+
+    app.post(call("call-1", CALLER)).await.assert_accepted();
+
+    let letters = app.wait_for_dead_letters(1).await;
+    let reason = letters[0].header("x-failure-reason");
+    assert_eq!(reason.unwrap(), "newer_schema");
+    assert!(app.pipedrive.persons().is_empty());
+    assert!(app.pipedrive.activities().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_of_schema_1_that_is_replayed_is_recorded() {
+    let app = TestApp::spawn().await;
+    app.pipedrive.add_person("Casey Customer", &[CALLER]);
+    let mut letter = messages().remove(&fixtures("messages/v1/dead-letter.json"));
+    let letter = letter.as_mut().expect("the fixture is there");
+    letter.exchange = topology::DEAD_LETTER_EXCHANGE.to_owned();
+    letter.routing_key = topology::DEAD_KEY.to_owned();
+    publish(&app, letter).await;
+    app.wait_for_dead_letters(1).await;
+
+    let moved = replay::replay(&app.settings, &replay::Filter::default()).await;
+
+    assert_eq!(moved.unwrap().moved, 1);
+    app.wait_for_activities(1).await;
+    app.wait_for_dead_letters(0).await;
 }

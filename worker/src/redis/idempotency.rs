@@ -55,7 +55,9 @@ pub struct ClaimRequest<'c> {
     pub event: &'c EventKey,
     /// What the event tells.
     pub facts: &'c Facts,
-    /// Whether, by the message's own evidence, nobody can have worked on it before.
+    /// In which epoch. By the time of the claim there may be another one, for which the evidence says nothing.
+    pub epoch: &'c Epoch,
+    /// Whether, by the message's own evidence, nobody can have worked on it before in that epoch.
     pub is_surely_new: bool,
     /// A fresh name for each delivery: with one name for a whole process, two deliveries of one event would share a
     /// lease.
@@ -170,7 +172,7 @@ impl Ledger {
             self.store.key(&format!("interaction:{{{key}}}")),
             self.store.key(&format!("lease:{{{key}}}")),
         ];
-        let epoch = self.store.epoch()?;
+        let epoch = request.epoch.clone();
         let settings = self.store.settings();
         let facts = serde_json::to_string(request.facts).expect("facts are JSON");
         let mut call = CLAIM.prepare_invoke();
@@ -285,18 +287,16 @@ impl Lease {
             .await
     }
 
-    /// Takes an intent back: the activity was surely not created.
+    /// Takes an intent back: the activity was surely not created. Whom it was to be attached to goes with it: they may be
+    /// the reason.
     ///
     /// # Errors
     ///
     /// When the lease is lost, or Redis does not answer.
     pub async fn withdraw_activity(&self) -> Result<(), LeaseError> {
-        self.step(
-            &[("activity", "")],
-            self.duration,
-            self.store.settings().open_ttl,
-        )
-        .await
+        let fields = ["activity", "person", "number", "written"].map(|field| (field, ""));
+        self.step(&fields, self.duration, self.store.settings().open_ttl)
+            .await
     }
 
     /// Writes down until when an update is under way whose effect may come late, or that none is.

@@ -18,6 +18,9 @@ static CLAIM_PERSON: LazyLock<Script> =
 static FORGET_PERSON: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/forget_person.lua")));
 
+/// Version of the record. One without a version is of the same form.
+const SCHEMA: &str = "1";
+
 /// Remembers people by number.
 #[derive(Clone, Debug)]
 pub struct People {
@@ -36,6 +39,8 @@ pub enum PersonClaim {
     Granted(PersonLease),
     /// Redis is not the one that was connected to: it lost data.
     EpochChanged,
+    /// The record has this schema, which a newer version wrote.
+    Newer(i64),
 }
 
 /// The right to find out, or to create, the person of one number.
@@ -47,7 +52,8 @@ pub struct PersonLease {
     owner: String,
     fence: String,
     duration: Duration,
-    /// When somebody was about to create the person, and nobody knows whether it happened.
+    /// Since when there may be a person whom neither this record nor the search knows: somebody was about to create them,
+    /// or the one who was remembered turned out to be gone.
     pub intent: Option<Timestamp>,
     /// Since when Redis is known to remember everybody.
     pub epoch_began: Timestamp,
@@ -75,7 +81,8 @@ impl People {
             .arg(owner)
             .arg(ms(self.lease))
             .arg(ms(self.store.settings().person_ttl))
-            .arg(&epoch.id);
+            .arg(&epoch.id)
+            .arg(SCHEMA);
         let answer: Vec<String> = call.invoke_async(&mut self.store.connection()?).await?;
         let number = |at: usize| {
             answer
@@ -95,20 +102,29 @@ impl People {
                 epoch_began: epoch.since,
             }),
             Some("epoch") => PersonClaim::EpochChanged,
+            Some("newer") => PersonClaim::Newer(answer[1].parse().unwrap_or(i64::MAX)),
             _ => PersonClaim::Busy(Duration::from_millis(number(1))),
         })
     }
 
-    /// Forgets `person`, who turned out not to have the number, or not to exist. Whom another worker found meanwhile is
-    /// kept.
+    /// Forgets `person`, who turned out not to have the number, or not to exist. Somebody may have taken their place
+    /// whom the search does not know yet, if not before `since`: that is remembered instead. Whom another worker found
+    /// meanwhile is kept.
     ///
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn forget(&self, number: &E164, person: PersonId) -> Result<(), RedisError> {
+    pub async fn forget(
+        &self,
+        number: &E164,
+        person: PersonId,
+        since: Timestamp,
+    ) -> Result<(), RedisError> {
         let [key, _] = self.keys(number);
         let mut call = FORGET_PERSON.prepare_invoke();
-        call.key(key).arg(person.0);
+        call.key(key)
+            .arg(person.0)
+            .arg(format!("intent:gone:{}", since.as_millisecond()));
         call.invoke_async(&mut self.store.connection()?).await
     }
 
@@ -145,7 +161,7 @@ impl PersonLease {
         .await
     }
 
-    /// Takes an intent back: the person was surely not created. Gives the lease back.
+    /// Takes an intent back: the person was surely not created, or is not to be. Gives the lease back.
     ///
     /// # Errors
     ///

@@ -1,7 +1,9 @@
 -- Claims the right to find out, or to create, the person of one number.
 -- KEYS person, lock, epoch
--- ARGV owner, lease ms, ttl ms, epoch id
+-- ARGV owner, lease ms, ttl ms, epoch id, schema
 if redis.call('HGET', KEYS[3], 'id') ~= ARGV[4] then return {'epoch'} end
+local schema = redis.call('HGET', KEYS[1], 'schema')
+if schema and tonumber(schema) > tonumber(ARGV[5]) then return {'newer', schema} end
 local id = redis.call('HGET', KEYS[1], 'id')
 if id then return {'known', id} end
 
@@ -13,5 +15,6 @@ elseif redis.call('GET', KEYS[2]) == ARGV[1] then
 else
   return {'busy', tostring(redis.call('PTTL', KEYS[2]))}
 end
+redis.call('HSET', KEYS[1], 'schema', ARGV[5])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return {'granted', tostring(fence), redis.call('HGET', KEYS[1], 'intent') or ''}

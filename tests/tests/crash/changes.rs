@@ -1,0 +1,77 @@
+//! A worker dies around the change of an activity that is there already: U1 and U2 of `docs/RELIABILITY.md`.
+
+use anyhow::ensure;
+use bridge_tests::app::{PATIENCE, TestApp, sample};
+use bridge_tests::services::wait_until;
+
+use crate::process::Worker;
+
+/// A call is recorded; a worker dies at `point` over what its agent adds, and another takes over. Gives the number of
+/// changes sent.
+async fn die_changing(point: &str) -> usize {
+    let app = TestApp::builder().without_worker().spawn().await;
+    app.pipedrive
+        .add_person("Casey Customer", &["+12025550143"]);
+    let first = Worker::start(&app, "");
+    app.post(sample("eventbridge-customer-end-voice-inbound"))
+        .await
+        .assert_accepted();
+    app.wait_for_activities(1).await;
+    app.wait_until_idle().await;
+    first.terminate().await;
+
+    let doomed = Worker::start(&app, &format!("{point}=abort"));
+    app.post(sample("eventbridge-acw-voice-inbound"))
+        .await
+        .assert_accepted();
+    doomed.wait_for_death().await;
+    let _heir = Worker::start(&app, "");
+
+    wait_until_both_are_marked(&app).await;
+    app.wait_until_idle().await;
+    let whole = wait_until("a record of both events", PATIENCE, async || {
+        let activities = app.pipedrive.activities();
+        ensure!(activities.len() == 1, "{} activities", activities.len());
+        let note = activities[0].note.clone().unwrap_or_default();
+        ensure!(note.contains("(442 seconds)"), "of the first: {note}");
+        ensure!(
+            note.contains("call back on Friday"),
+            "of the second: {note}"
+        );
+        Ok(())
+    });
+    whole.await.unwrap_or_else(|error| panic!("{error:#}"));
+    app.wait_for_dead_letters(0).await;
+    let requests = app.pipedrive.requests();
+    requests
+        .iter()
+        .filter(|request| request.method == "PATCH")
+        .count()
+}
+
+/// Waits until two events of the one interaction are marked as recorded.
+async fn wait_until_both_are_marked(app: &TestApp) {
+    let marked = wait_until("two recorded events", PATIENCE, async || {
+        let keys = app.redis_keys("interaction:").await;
+        let fields: Vec<String> = redis::cmd("HKEYS")
+            .arg(&keys[0])
+            .query_async(&mut app.redis().await)
+            .await?;
+        let marks = fields.iter().filter(|field| field.starts_with("e:"));
+        ensure!(marks.count() == 2, "{fields:?}");
+        Ok(())
+    });
+    marked.await.unwrap_or_else(|error| panic!("{error:#}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u1_after_the_intent_to_change_the_activity() {
+    let sent = die_changing("activity-change-intended").await;
+    assert_eq!(sent, 1, "nothing had been sent before the crash");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u2_after_the_activity_was_changed() {
+    let sent = die_changing("activity-change-answered").await;
+    assert_eq!(sent, 2, "the same change, a second time");
+}
