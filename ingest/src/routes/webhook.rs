@@ -1,4 +1,5 @@
-//! The webhook, in this order: client certificate, where one is required → size → authentication of the raw bytes → JSON → recognition → publish → confirm → 200.
+//! The webhook, in this order: client certificate, where one is required → size → authentication of the raw bytes → JSON
+//! → recognition → publish → confirm → 200.
 //! Where the broker does not confirm: → spool → sync of the disk → 200.
 
 use std::borrow::Cow;
