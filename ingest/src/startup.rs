@@ -58,8 +58,9 @@ impl Application {
     ///
     /// # Errors
     ///
-    /// When nobody or anybody could post, secrets would cross the network readable, a certificate or the spool cannot be used, the port is taken, the broker's address is unusable,
-    /// or an existing exchange or queue is not what it should be.
+    /// When nobody or anybody could post, secrets would cross the network readable, a certificate or the spool cannot be
+    /// used, the port is taken, the broker's address is unusable, or an existing exchange or queue is not what it should
+    /// be.
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
         let recorder = web::Data::new(telemetry::start_metrics()?);
         let tls = Tls::new(&settings.ingest)?;

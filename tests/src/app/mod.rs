@@ -3,6 +3,7 @@
 
 mod keys;
 mod oauth;
+mod settings;
 mod waiting;
 mod webhook;
 
@@ -21,6 +22,7 @@ pub use webhook::{Answer, call, sample};
 
 use crate::pipedrive::{Control, OAuthConfig, Sandbox, SandboxConfig};
 use crate::services::{Environment, Management, Vhost, wait_until};
+use settings::variable;
 
 /// Longer than anything takes that a test waits for, on a machine that is busy with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -103,57 +105,13 @@ impl Builder {
             ..self.sandbox
         });
         let pipedrive = sandbox.control();
-        let mut variables = vec![
-            (
-                "BRIDGE__INGEST__LISTEN".to_owned(),
-                "127.0.0.1:0".to_owned(),
-            ),
-            ("BRIDGE__INGEST__DRAIN".to_owned(), "0s".to_owned()),
-            (
-                "BRIDGE__WORKER__LISTEN".to_owned(),
-                "127.0.0.1:0".to_owned(),
-            ),
-            (
-                "BRIDGE__INGEST__AUTH__TOKENS".to_owned(),
-                WEBHOOK_TOKEN.to_owned(),
-            ),
-            (
-                "BRIDGE__BROKER__URL".to_owned(),
-                vhost.amqp_url().to_string(),
-            ),
-            (
-                "BRIDGE__REDIS__URL".to_owned(),
-                environment.redis_url().to_string(),
-            ),
-            (
-                "BRIDGE__REDIS__PREFIX".to_owned(),
-                format!("test-{}", Uuid::new_v4().simple()),
-            ),
-            ("BRIDGE__PIPEDRIVE__BASE_URL".to_owned(), sandbox.base_url()),
-            (
-                "BRIDGE__PIPEDRIVE__API_TOKEN".to_owned(),
-                pipedrive.api_token(),
-            ),
-            (
-                "BRIDGE__PIPEDRIVE__REQUESTS_PER_2S".to_owned(),
-                "1000".to_owned(),
-            ),
-            (
-                "BRIDGE__PIPEDRIVE__SEARCHES_PER_2S".to_owned(),
-                "1000".to_owned(),
-            ),
-            (
-                "BRIDGE__PIPEDRIVE__REQUEST_TIMEOUT".to_owned(),
-                "2s".to_owned(),
-            ),
-            ("BRIDGE__PIPEDRIVE__SETTLE_TIME".to_owned(), "2s".to_owned()),
-            (
-                "BRIDGE__PIPEDRIVE__PROBE_INTERVAL".to_owned(),
-                "200ms".to_owned(),
-            ),
-            ("BRIDGE__WORKER__LEASE".to_owned(), "26s".to_owned()),
-            ("BRIDGE__RETRY__DELAYS".to_owned(), "500ms,1s,2s".to_owned()),
-        ];
+        let mut variables = settings::for_tests();
+        variables.extend([
+            variable("BROKER__URL", vhost.amqp_url().as_str()),
+            variable("REDIS__URL", environment.redis_url().as_str()),
+            variable("PIPEDRIVE__BASE_URL", &sandbox.base_url()),
+            variable("PIPEDRIVE__API_TOKEN", &pipedrive.api_token()),
+        ]);
         if is_app {
             variables.retain(|(variable, _)| variable != "BRIDGE__PIPEDRIVE__API_TOKEN");
             variables.extend(oauth::variables(&pipedrive, &sandbox.base_url()));

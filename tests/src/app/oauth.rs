@@ -1,5 +1,6 @@
 //! The bridge as an app of Pipedrive's.
 
+use super::settings::variable;
 use crate::pipedrive::Control;
 
 /// What encrypts the tokens in tests.
@@ -8,24 +9,17 @@ pub const ENCRYPTION_KEY: &str = "000102030405060708090a0b0c0d0e0f10111213141516
 /// The variables with which the bridge is the app that is installed in the sandbox at `base_url`.
 pub(super) fn variables(pipedrive: &Control, base_url: &str) -> Vec<(String, String)> {
     let app = pipedrive.app();
+    let token_url = format!("{base_url}/oauth/token");
+    let refresh_token = app.refresh_token.unwrap_or_default();
     [
-        ("PIPEDRIVE__OAUTH__CLIENT_ID", app.client_id),
-        ("PIPEDRIVE__OAUTH__CLIENT_SECRET", app.client_secret),
-        (
-            "PIPEDRIVE__OAUTH__REFRESH_TOKEN",
-            app.refresh_token.unwrap_or_default(),
-        ),
-        (
-            "PIPEDRIVE__OAUTH__ENCRYPTION_KEY",
-            ENCRYPTION_KEY.to_owned(),
-        ),
-        (
-            "PIPEDRIVE__OAUTH__TOKEN_URL",
-            format!("{base_url}/oauth/token"),
-        ),
+        ("PIPEDRIVE__OAUTH__CLIENT_ID", &*app.client_id),
+        ("PIPEDRIVE__OAUTH__CLIENT_SECRET", &app.client_secret),
+        ("PIPEDRIVE__OAUTH__REFRESH_TOKEN", &refresh_token),
+        ("PIPEDRIVE__OAUTH__ENCRYPTION_KEY", ENCRYPTION_KEY),
+        ("PIPEDRIVE__OAUTH__TOKEN_URL", &token_url),
         // Room for a refresh.
-        ("WORKER__LEASE", "28s".to_owned()),
+        ("WORKER__LEASE", "28s"),
     ]
-    .map(|(key, value)| (format!("BRIDGE__{key}"), value))
+    .map(|(key, value)| variable(key, value))
     .to_vec()
 }

@@ -1,0 +1,31 @@
+//! The settings of a bridge under test: what it shares with no other, and times that suit somebody who waits.
+
+use uuid::Uuid;
+
+use super::WEBHOOK_TOKEN;
+
+/// `BRIDGE__<key>` with its value.
+pub(super) fn variable(key: &str, value: &str) -> (String, String) {
+    (format!("BRIDGE__{key}"), value.to_owned())
+}
+
+/// All but the addresses of the services around it.
+pub(super) fn for_tests() -> Vec<(String, String)> {
+    let prefix = format!("test-{}", Uuid::new_v4().simple());
+    [
+        ("INGEST__LISTEN", "127.0.0.1:0"),
+        ("INGEST__DRAIN", "0s"),
+        ("INGEST__AUTH__TOKENS", WEBHOOK_TOKEN),
+        ("WORKER__LISTEN", "127.0.0.1:0"),
+        ("WORKER__LEASE", "26s"),
+        ("REDIS__PREFIX", &*prefix),
+        ("RETRY__DELAYS", "500ms,1s,2s"),
+        ("PIPEDRIVE__REQUESTS_PER_2S", "1000"),
+        ("PIPEDRIVE__SEARCHES_PER_2S", "1000"),
+        ("PIPEDRIVE__REQUEST_TIMEOUT", "2s"),
+        ("PIPEDRIVE__SETTLE_TIME", "2s"),
+        ("PIPEDRIVE__PROBE_INTERVAL", "200ms"),
+    ]
+    .map(|(key, value)| variable(key, value))
+    .to_vec()
+}
