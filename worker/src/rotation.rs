@@ -32,43 +32,35 @@ impl Rotation {
     }
 
     async fn take_up(&mut self, Rotated { key, value }: Rotated) {
-        match key.as_str() {
-            "broker.url" => self.broker.url.replace(value),
-            "redis.url" => self.redis.url.replace(value),
-            "pipedrive.api_token" => {
-                if !self.adopt(&key, NewSecret::ApiToken(value)).await {
-                    return;
-                }
+        let client = &self.client;
+        let adopted = match key.as_str() {
+            "broker.url" => {
+                self.broker.url.replace(value);
+                Ok(())
             }
-            "pipedrive.oauth.refresh_token" => {
-                if !self.adopt(&key, NewSecret::RefreshToken(value)).await {
-                    return;
-                }
+            "redis.url" => {
+                self.redis.url.replace(value);
+                Ok(())
             }
-            "pipedrive.oauth.client_secret" => {
-                if !self.adopt(&key, NewSecret::ClientSecret(value)).await {
-                    return;
-                }
-            }
+            "pipedrive.api_token" => client.adopt(NewSecret::ApiToken(value)).await,
+            "pipedrive.oauth.refresh_token" => client.adopt(NewSecret::RefreshToken(value)).await,
+            "pipedrive.oauth.client_secret" => client.adopt(NewSecret::ClientSecret(value)).await,
             "pipedrive.oauth.encryption_key" => {
                 tracing::warn!(setting = key, "The new {key} is used after a restart");
                 return;
             }
             _ => return,
+        };
+        match adopted {
+            Ok(()) => tracing::info!(setting = key, "Took up a new secret for {key}"),
+            Err(error) => {
+                tracing::warn!(
+                    setting = key,
+                    error = chain(&error),
+                    "The new {key} is not taken up yet"
+                );
+                self.files.ask_again(&key);
+            }
         }
-        tracing::info!(setting = key, "Took up a new secret for {key}");
-    }
-    /// Whether Pipedrive lets us in with it. If not it is tried again at the next look.
-    async fn adopt(&mut self, key: &str, secret: NewSecret) -> bool {
-        let adopted = self.client.adopt(secret).await;
-        if let Err(error) = &adopted {
-            tracing::warn!(
-                setting = key,
-                error = chain(error),
-                "The new {key} is not taken up yet"
-            );
-            self.files.ask_again(key);
-        }
-        adopted.is_ok()
     }
 }

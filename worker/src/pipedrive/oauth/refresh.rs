@@ -61,8 +61,11 @@ impl Wanted {
     ) -> Option<Candidate> {
         match &self.installed_with {
             None => next_candidate(kept, held, configured, denied),
-            Some(token) if denied.is_empty() => next_candidate(None, None, token, denied),
-            Some(_) => None,
+            Some(token) => {
+                // Another worker may have come first, and its installation's first refresh token be spent.
+                let kept = kept.filter(|kept| is_same(&kept.installed_with, token));
+                next_candidate(kept, None, token, denied)
+            }
         }
     }
 }
@@ -72,7 +75,7 @@ impl Inner {
     pub(super) async fn refresh(&self, wanted: Wanted) -> Outcome {
         let _turn = self.turn.lock().await;
         let owner = Uuid::new_v4().to_string();
-        let outcome = self.search(&wanted, &owner).await;
+        let outcome = self.obtain(&wanted, &owner).await;
         match &outcome {
             Ok(tokens) => self.hold(Arc::clone(tokens)),
             Err(error) => {
@@ -81,15 +84,13 @@ impl Inner {
                     _ => "failed",
                 };
                 metrics::counter!(names::REFRESHES, "outcome" => outcome).increment(1);
-                if let Err(error) = self.vault.release(&owner).await {
-                    tracing::debug!(%error, "The right to refresh expires by itself");
-                }
+                self.release(&owner).await;
             }
         }
         outcome
     }
 
-    async fn search(&self, wanted: &Wanted, owner: &str) -> Outcome {
+    async fn obtain(&self, wanted: &Wanted, owner: &str) -> Outcome {
         let (configured, held) = (self.configured.current(), self.held());
         let expiry = self.expiry();
         // Another worker tries three refresh tokens at most, and its right may have to expire before it is ours.
@@ -102,7 +103,9 @@ impl Inner {
             if let Some(tokens) = &kept
                 && wanted.is_met_by(tokens, held.as_deref(), &configured)
             {
-                self.vault.release(owner).await.map_err(NoToken::Redis)?;
+                if found.is_ours {
+                    self.release(owner).await;
+                }
                 return Ok(Arc::new(tokens.clone()));
             }
             if !found.is_ours {
@@ -127,6 +130,12 @@ impl Inner {
                 Err(NoToken::Denied(Denial::Grant)) => denied.push(candidate.refresh_token),
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    async fn release(&self, owner: &str) {
+        if let Err(error) = self.vault.release(owner).await {
+            tracing::debug!(%error, "The right to refresh expires by itself");
         }
     }
 
