@@ -15,7 +15,6 @@ use shared::config::{self, Settings};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
-use uuid::Uuid;
 
 pub use oauth::ENCRYPTION_KEY;
 pub use webhook::{Answer, call, sample};
@@ -88,7 +87,8 @@ impl Builder {
     ///
     /// Panics if it does not become ready: no test could go on.
     pub async fn spawn(self) -> TestApp {
-        self.try_spawn()
+        // On the heap: it is large, and so would be every test that holds it.
+        Box::pin(self.try_spawn())
             .await
             .unwrap_or_else(|error| panic!("the test app does not start: {error:#}"))
     }
