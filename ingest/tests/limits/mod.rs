@@ -324,7 +324,11 @@ async fn a_flood_of_failures_is_refused_at_once_with_the_time_to_come_back() {
 #[tokio::test]
 async fn operators_learn_what_is_missing_and_others_that_it_is() {
     let separate = TestApp::spawn(&[("BRIDGE__INGEST__ADMIN_LISTEN", "127.0.0.1:0")]).await;
-    let outside = TestApp::spawn(&[("BRIDGE__INGEST__LISTEN", "0.0.0.0:0")]).await;
+    let outside = TestApp::spawn(&[
+        ("BRIDGE__INGEST__LISTEN", "0.0.0.0:0"),
+        ("BRIDGE__INGEST__PLAIN_HTTP", "true"),
+    ])
+    .await;
     let proxied = TestApp::spawn(&[("BRIDGE__INGEST__TRUSTED_PROXIES", "127.0.0.1")]).await;
     let alone = TestApp::spawn(&[]).await;
 

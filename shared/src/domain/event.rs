@@ -83,9 +83,12 @@ impl<'a> Node<'a> {
         detail.event_body.0.as_deref().unwrap_or(detail)
     }
 
-    /// Reads a body that is known to be JSON.
+    /// Reads a body that is known to be JSON; nothing where it is nested too deep to be read.
     pub(super) fn read(body: &'a [u8]) -> Option<Box<Self>> {
         let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+        if nesting::is_too_deep(body) {
+            return None;
+        }
         serde_json::from_slice::<Object<'a>>(body).ok()?.0
     }
 }
