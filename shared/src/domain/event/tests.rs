@@ -36,7 +36,7 @@ fn facts(body: &[u8]) -> Facts {
 
 macro_rules! sample {
     ($name:literal) => {
-        include_bytes!(concat!("../../fixtures/events/", $name, ".json"))
+        include_bytes!(concat!("../../../fixtures/events/", $name, ".json"))
     };
 }
 

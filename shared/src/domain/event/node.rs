@@ -1,0 +1,80 @@
+//! The members of all forms, by their names.
+
+use serde::Deserialize;
+
+use super::super::lenient::{First, Number, Object, Text};
+use super::super::nesting;
+
+/// What some editors and systems put before UTF-8. It is no JSON, but does no harm.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A JSON object of any level of any form. All members are optional.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(in crate::domain) struct Node<'a> {
+    // Wrappers: EventBridge, detail, trigger template, the guide.
+    #[serde(borrow)]
+    pub detail: Object<'a>,
+    pub event_body: Object<'a>,
+    pub data: Object<'a>,
+    #[serde(rename = "detail-type")]
+    pub detail_type: Text<'a>,
+    pub account: Text<'a>,
+    pub source: Text<'a>,
+    pub time: Text<'a>,
+    pub topic_name: Text<'a>,
+    pub event_type: Text<'a>,
+    pub status: Text<'a>,
+    // Analytics detail event.
+    pub conversation_id: Text<'a>,
+    pub participant_id: Text<'a>,
+    pub session_id: Text<'a>,
+    pub event_time: Number,
+    pub media_type: Text<'a>,
+    pub message_type: Text<'a>,
+    pub direction: Text<'a>,
+    pub disconnect_type: Text<'a>,
+    pub ani: Text<'a>,
+    pub dnis: Text<'a>,
+    pub address_from: Text<'a>,
+    pub address_to: Text<'a>,
+    pub callback_numbers: First<'a>,
+    pub callback_user_name: Text<'a>,
+    pub user_id: Text<'a>,
+    pub queue_id: Text<'a>,
+    pub interacting_duration_ms: Number,
+    pub held_duration_ms: Number,
+    pub wrapup_code: Text<'a>,
+    pub wrapup_notes: Text<'a>,
+    pub wrapup_duration_ms: Number,
+    // The guide's `data`; the last ones are what its text promises and its snippet leaves out.
+    pub id: Text<'a>,
+    pub channel_type: Text<'a>,
+    pub phone_number: Text<'a>,
+    pub participant_name: Text<'a>,
+    pub duration: Number,
+    pub recording_url: Text<'a>,
+    pub agent_name: Text<'a>,
+    pub queue_name: Text<'a>,
+    pub start_time: Text<'a>,
+    pub end_time: Text<'a>,
+    pub transcript_summary: Text<'a>,
+    pub summary: Text<'a>,
+}
+
+impl<'a> Node<'a> {
+    /// The analytics detail event, in whatever it is wrapped.
+    pub(in crate::domain) fn event_body(&self) -> &Self {
+        let detail = self.detail.0.as_deref().unwrap_or(self);
+        detail.event_body.0.as_deref().unwrap_or(detail)
+    }
+
+    /// Reads a body that is known to be JSON; nothing where it is nested too deep to be read.
+    pub(in crate::domain) fn read(body: &'a [u8]) -> Option<Box<Self>> {
+        let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+        if nesting::is_too_deep(body) {
+            return None;
+        }
+        serde_json::from_slice::<Object<'a>>(body).ok()?.0
+    }
+}
