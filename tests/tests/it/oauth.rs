@@ -195,20 +195,26 @@ async fn another_secret_of_the_app_is_taken_up() {
     assert_all_recorded(&app, count).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_was_emptied_gets_the_tokens_back_from_a_worker_that_has_them() {
-    let scratch = Scratch::create().unwrap();
+/// The bridge as an app, on a Redis that may be emptied; both end with what is given beside it.
+async fn with_own_redis(refresh_tokens: RefreshTokens) -> (Scratch, Redis, TestApp) {
+    let scratch = Scratch::create().expect("a folder");
     let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
         .await
-        .unwrap();
-    let mut app = TestApp::builder()
+        .expect("a Redis");
+    let app = TestApp::builder()
         .oauth(OAuthConfig {
-            refresh_tokens: RefreshTokens::Spend,
+            refresh_tokens,
             ..OAuthConfig::default()
         })
         .set("BRIDGE__REDIS__URL", redis.url().to_string())
         .spawn()
         .await;
+    (scratch, redis, app)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_was_emptied_gets_the_tokens_back_from_a_worker_that_has_them() {
+    let (_scratch, redis, mut app) = with_own_redis(RefreshTokens::Spend).await;
     app.post(call("call-1", CALLER)).await.assert_accepted();
     app.wait_for_activities(1).await;
 
@@ -235,18 +241,7 @@ async fn a_redis_that_was_emptied_gets_the_tokens_back_from_a_worker_that_has_th
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_was_emptied_while_no_worker_ran_leads_back_to_the_configured_token() {
-    let scratch = Scratch::create().unwrap();
-    let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
-        .await
-        .unwrap();
-    let mut app = TestApp::builder()
-        .oauth(OAuthConfig {
-            refresh_tokens: RefreshTokens::Change,
-            ..OAuthConfig::default()
-        })
-        .set("BRIDGE__REDIS__URL", redis.url().to_string())
-        .spawn()
-        .await;
+    let (_scratch, redis, mut app) = with_own_redis(RefreshTokens::Change).await;
     wait_for_refreshes(&app, 1).await;
     app.stop_worker().await;
 
