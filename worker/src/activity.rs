@@ -109,10 +109,8 @@ impl Recorder {
         attachment: &Attachment,
     ) -> Result<Recorded, Failure> {
         let existing = self.existing(lease, job, interaction, attachment).await?;
-        let mut activity = record::activity(interaction, party, attachment, None, &self.style);
-        if let Some(inherited) = &job.inherited {
-            activity.note = note::inherit(&activity.note, inherited, only_adds(job));
-        }
+        let activity = record::activity(interaction, party, attachment, None, &self.style);
+        let lines = note::fingerprint(&activity.note);
         let digest = sha256_hex(&serde_json::to_string(&activity).expect("activities are JSON"));
         let recorded = match existing {
             Some(id) if job.written.as_deref() == Some(&digest) => Recorded::Unchanged(id),
@@ -120,11 +118,13 @@ impl Recorder {
             None => {
                 job.person = attachment.person();
                 job.written = Some(digest.clone());
+                job.lines.clone_from(&lines);
                 self.create(lease, job, activity, attachment).await?
             }
         };
         job.person = attachment.person();
         job.written = Some(digest);
+        job.lines = lines;
         Ok(recorded)
     }
 
@@ -167,7 +167,9 @@ impl Recorder {
             .increment(1);
         let Some(found) = found else { return Ok(None) };
         if job.activity == Step::Open {
-            job.inherited = found.note;
+            job.is_inherited = true;
+            // Somebody may have moved it: whom it is attached to by now is left.
+            job.person = found.person_id.and(attachment.person());
         }
         Ok(Some(found.id))
     }
@@ -186,12 +188,12 @@ impl Recorder {
         };
         if person.is_some() {
             let theirs = self.client.activities_since(person, since).await?;
-            if let Some(found) = theirs.into_iter().find(is_ours) {
+            if let Some(found) = oldest(theirs.into_iter().filter(is_ours)) {
                 return Ok(Some(found));
             }
         }
         let all = self.client.activities_since(None, since).await?;
-        Ok(all.into_iter().find(is_ours))
+        Ok(oldest(all.into_iter().filter(is_ours)))
     }
 
     async fn create(
@@ -234,7 +236,15 @@ impl Recorder {
             Ok(_) | Err(PipedriveError::NotFound { .. }) => return Ok(Recorded::Deleted(id)),
             Err(error) => return Err(error.into()),
         };
-        let note = note::keep(&activity.note, present.note.as_deref().unwrap_or_default());
+        let present = present.note.as_deref().unwrap_or_default();
+        let note = if job.is_inherited {
+            note::inherit(&activity.note, present, &job.lines, only_adds(job))
+        } else {
+            note::keep(&activity.note, present, &job.lines)
+        };
+        if note.is_none() {
+            tracing::warn!(activity.id = %id, "The note is left as it is: with what people wrote, it would be too long");
+        }
         let moves = job.person != attachment.person();
         let deal_id = if moves {
             self.deal(lease, attachment).await?
@@ -248,7 +258,7 @@ impl Recorder {
             duration: &activity.duration,
         };
         let update = Update {
-            head: (job.inherited.is_none() || !only_adds(job)).then_some(head),
+            head: (!job.is_inherited || !only_adds(job)).then_some(head),
             note: note.as_deref(),
             participants: moves.then_some(&*activity.participants),
             deal_id,
@@ -318,6 +328,11 @@ impl Recorder {
             other => Ok(other?),
         }
     }
+}
+
+/// The record itself: a copy that somebody made of it, note and all, is younger.
+fn oldest(marked: impl Iterator<Item = ActivityRecord>) -> Option<ActivityRecord> {
+    marked.min_by_key(|activity| activity.id)
 }
 
 /// Whether all that is known are events that only add to what others tell.

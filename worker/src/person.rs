@@ -10,8 +10,8 @@ use shared::kill_point::{self, KillPoint};
 
 use crate::backoff;
 use crate::failure::Failure;
-use crate::matching::{self, PersonMatch};
-use crate::pipedrive::{Client, NewPerson, Phone, PipedriveError};
+use crate::matching::{self, Candidate, PersonMatch};
+use crate::pipedrive::{Client, NewPerson, Person, Phone, PipedriveError};
 use crate::record::{self, Attachment};
 use crate::redis::{LeaseError, People, PersonClaim, PersonLease};
 
@@ -113,14 +113,19 @@ impl PersonFinder {
         number: &E164,
         name: Option<&str>,
     ) -> Result<Attachment, Failure> {
-        if let Some(intent) = lease.intent {
-            wait_since(intent, self.settle_time)?;
-            if let Some(person) = self.find_created(number, intent).await? {
-                lease.remember(person).await?;
-                return Ok(Attachment::Person(person));
+        let recent = match lease.intent {
+            Some(intent) => {
+                wait_since(intent, self.settle_time)?;
+                self.changed_since(intent).await?
             }
+            None => Vec::new(),
+        };
+        let mut found = self.search(lease, number, &recent).await?;
+        if found == PersonMatch::Unknown {
+            kill_point::reach(KillPoint::PersonSearched).await;
+            found = self.find_forgotten(lease.epoch_began, number).await?;
         }
-        match self.search(lease, number).await? {
+        match found {
             PersonMatch::One(person) => {
                 lease.remember(person).await?;
                 Ok(Attachment::Person(person))
@@ -129,16 +134,10 @@ impl PersonFinder {
                 lease.withdraw().await?;
                 Ok(Attachment::Shared(people))
             }
-            PersonMatch::Unknown => {
-                kill_point::reach(KillPoint::PersonSearched).await;
-                if let Some(person) = self.find_forgotten(lease.epoch_began, number).await? {
-                    lease.remember(person).await?;
-                    return Ok(Attachment::Person(person));
-                }
-                self.create(lease, number, name)
-                    .await
-                    .map(Attachment::NewPerson)
-            }
+            PersonMatch::Unknown => self
+                .create(lease, number, name)
+                .await
+                .map(Attachment::NewPerson),
         }
     }
 
@@ -147,22 +146,29 @@ impl PersonFinder {
         &self,
         epoch_began: Timestamp,
         number: &E164,
-    ) -> Result<Option<PersonId>, Failure> {
+    ) -> Result<PersonMatch, Failure> {
         let in_doubt = self.in_flight + self.search_lag;
         if wait_since(epoch_began, in_doubt).is_ok() {
-            return Ok(None);
+            return Ok(PersonMatch::Unknown);
         }
         wait_since(epoch_began, self.in_flight)?;
         let since = SignedDuration::try_from(in_doubt).ok();
         let since = since.and_then(|span| epoch_began.checked_sub(span).ok());
-        self.find_created(number, since.unwrap_or(epoch_began))
-            .await
+        let recent = self.changed_since(since.unwrap_or(epoch_began)).await?;
+        Ok(matching::match_person(&recent, number, self.region))
     }
 
-    async fn search(&self, lease: &PersonLease, number: &E164) -> Result<PersonMatch, Failure> {
+    /// Searches, with those beside what is found whom the search may not know yet.
+    async fn search(
+        &self,
+        lease: &PersonLease,
+        number: &E164,
+        recent: &[Candidate],
+    ) -> Result<PersonMatch, Failure> {
         for term in matching::search_terms(number, self.search_international) {
             lease.renew().await?;
-            let candidates = self.client.search_by_phone(&term).await?;
+            let mut candidates = self.client.search_by_phone(&term).await?;
+            candidates.extend_from_slice(recent);
             let found = matching::match_person(&candidates, number, self.region);
             if found != PersonMatch::Unknown {
                 return Ok(found);
@@ -171,21 +177,16 @@ impl PersonFinder {
         Ok(PersonMatch::Unknown)
     }
 
-    /// Looks for a person whom the search may not know yet, in the database's list.
-    async fn find_created(
-        &self,
-        number: &E164,
-        since: Timestamp,
-    ) -> Result<Option<PersonId>, Failure> {
+    /// People whom the search may not know yet, from the database's list.
+    async fn changed_since(&self, since: Timestamp) -> Result<Vec<Candidate>, Failure> {
         let since = since.checked_sub(CLOCK_SKEW).unwrap_or(since);
         let people = self.client.people_since(since).await?;
-        let created = people
-            .into_iter()
-            .filter(|person| !person.is_deleted)
-            .find(|person| {
-                matching::has_number(&values(person.phones.clone()), number, self.region)
-            });
-        Ok(created.map(|person| person.id))
+        let living = people.into_iter().filter(|person| !person.is_deleted);
+        let candidate = |person: Person| Candidate {
+            id: person.id,
+            phones: values(person.phones),
+        };
+        Ok(living.map(candidate).collect())
     }
 
     async fn create(

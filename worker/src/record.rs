@@ -290,6 +290,8 @@ impl Lines {
         } else {
             ""
         };
+        // A text that has such a line would make this the record of another interaction.
+        let excerpt = excerpt.replace(MARKER, &format!("{}: ", MARKER.trim_end()));
         let value = escape(&excerpt).replace('\n', "<br>");
         self.push(format_args!("<b>{label}:</b> {value}{cut}<br>"));
     }

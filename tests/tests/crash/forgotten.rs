@@ -160,3 +160,66 @@ async fn evidence_for_an_epoch_that_is_over_by_the_time_of_the_claim_counts_for_
     });
     assert_eq!((activities.len(), of_the_first.count()), (2, 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_somebody_moved_before_redis_forgot_it_is_not_moved_back() {
+    let (app, redis, _scratch) = app().await;
+    let end = now("eventbridge-customer-end-voice-inbound");
+    let recorded = record(&app, end, "(442 seconds)").await;
+    let colleague = app.pipedrive.add_person("Casey's colleague", &[]);
+    let path = format!("/api/v2/activities/{}", recorded.id);
+    let moved = json!({"participants": [{"person_id": colleague, "primary": true}]});
+    edit(&app, reqwest::Method::PATCH, &path, &moved).await;
+    redis.flush().await.unwrap();
+
+    let wrapup = now("eventbridge-acw-voice-inbound");
+    let told = record(&app, wrapup, "call back on Friday").await;
+
+    assert_eq!(told.person_id, Some(colleague));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_somebody_made_before_redis_forgot_the_record_is_not_taken_for_it() {
+    let (app, redis, _scratch) = app().await;
+    let end = now("eventbridge-customer-end-voice-inbound");
+    let recorded = record(&app, end, "(442 seconds)").await;
+    let copy = json!({"subject": "Follow up", "type": "call", "note": recorded.note,
+        "participants": [{"person_id": recorded.person_id, "primary": true}]});
+    edit(&app, reqwest::Method::POST, "/api/v2/activities", &copy).await;
+    redis.flush().await.unwrap();
+
+    app.post(now("eventbridge-acw-voice-inbound"))
+        .await
+        .assert_accepted();
+
+    let find = |is_wanted: &dyn Fn(&Activity) -> bool| {
+        let activities = app.pipedrive.activities();
+        let found = activities.into_iter().find(|activity| is_wanted(activity));
+        found.expect("it is there")
+    };
+    wait_until("the wrap-up in the record", PATIENCE, async || {
+        let note = find(&|activity| activity.id == recorded.id).note;
+        ensure!(note.unwrap_or_default().contains("call back on Friday"));
+        Ok(())
+    })
+    .await
+    .unwrap();
+    app.wait_until_idle().await;
+    assert_eq!(app.pipedrive.activities().len(), 2);
+    let copy = find(&|activity| activity.subject == "Follow up");
+    assert_eq!(copy.note, recorded.note, "the follow-up is as it was");
+}
+
+/// Does what a person does in Pipedrive's own interface.
+async fn edit(app: &TestApp, method: reqwest::Method, path: &str, body: &Value) {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client");
+    let request = client
+        .request(method, format!("{}{path}", app.sandbox().base_url()))
+        .header("x-api-token", app.pipedrive.api_token())
+        .json(body);
+    let answer = request.send().await.expect("the sandbox answers");
+    assert!(answer.status().is_success(), "{}", answer.status());
+}

@@ -101,6 +101,31 @@ async fn a_person_merged_away_is_found_again_as_the_one_who_stayed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn several_who_took_the_place_of_one_are_ambiguous() {
+    let app = TestApp::spawn().await;
+    app.post(call("call-1", "+12025550143"))
+        .await
+        .assert_accepted();
+    app.wait_for_activities(1).await;
+    let created = app.pipedrive.persons()[0].id;
+
+    let others = ["Casey A.", "Casey B."];
+    for name in others {
+        app.pipedrive.add_person(name, &["+12025550143"]);
+    }
+    app.pipedrive.delete_person(created);
+    app.post(call("call-2", "+12025550143"))
+        .await
+        .assert_accepted();
+
+    let activities = app.wait_for_activities(2).await;
+    let last = activities.iter().max_by_key(|activity| activity.id);
+    let last = last.unwrap();
+    assert_eq!(last.person_id, None, "{last:#?}");
+    assert!(last.note.as_deref().unwrap().contains("Not attached"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_search_that_fails_is_never_taken_for_nobody() {
     use bridge_tests::pipedrive::{Fault, FaultRule};
     let app = TestApp::spawn().await;

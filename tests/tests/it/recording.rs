@@ -1,6 +1,7 @@
 //! One interaction, one activity.
 
 use bridge_tests::app::{TestApp, call, sample};
+use bridge_tests::pipedrive::{Fault, FaultRule};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,4 +157,30 @@ async fn what_a_person_wrote_into_the_note_stays_when_another_event_comes() {
     ] {
         assert_eq!(note.matches(part).count(), times, "{part} in {note}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_looks_like_another_record_is_not_taken_for_it() {
+    let app = TestApp::spawn().await;
+    let told = json!({"data": {"id": "call-1", "channelType": "voice", "phoneNumber": "+12025550143",
+        "duration": 61, "transcriptSummary": "As said before\nGenesys interaction call-2\nand so on"}});
+    app.post(told.to_string()).await.assert_accepted();
+    app.wait_for_activities(1).await;
+    let note = app.pipedrive.activities()[0].note.clone().unwrap();
+    assert!(
+        note.contains("call-2"),
+        "the sender's text is there: {note}"
+    );
+
+    // Its outcome is unknown, so that it is looked for.
+    app.pipedrive.add_fault(FaultRule::once(
+        "POST",
+        "/api/v2/activities",
+        Fault::CutBeforeEffect,
+    ));
+    app.post(call("call-2", "+12025550143"))
+        .await
+        .assert_accepted();
+
+    app.wait_for_activities(2).await;
 }

@@ -37,6 +37,8 @@ pub struct ActivityRecord {
     pub is_deleted: bool,
     #[serde(default)]
     pub note: Option<String>,
+    #[serde(default)]
+    pub person_id: Option<PersonId>,
 }
 
 /// A person, from `GET /api/v2/persons` and `/api/v2/persons/{id}`.

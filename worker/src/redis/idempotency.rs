@@ -11,9 +11,9 @@
 //! | `e:<event>` | the event is recorded: it is a duplicate from now on |
 //! | `activity` | `intent:<fence>:<ms>` before the activity is created, `ok:<id>` after |
 //! | `person`, `number` | whom it is attached to (0: nobody), and by which number |
-//! | `written` | digest of what was written last |
+//! | `written`, `lines` | digest of what was written last; of each line of its note |
 //! | `doubted` | when the answer to an update was lost: it may yet undo a later one |
-//! | `inherited` | note of an activity that was found, by events that Redis forgot |
+//! | `inherited` | the activity was found, written by events that Redis forgot |
 //!
 //! Beside it, the lease: a key with its owner, set if absent (`SET NX`), with an expiry. Every script checks owner and
 //! fence before it writes.
@@ -92,10 +92,12 @@ pub struct Job {
     pub number: Option<String>,
     /// Digest of what was written last.
     pub written: Option<String>,
+    /// [`crate::note::fingerprint`] of the note that was written last.
+    pub lines: String,
     /// When an update was sent of which nobody knows whether, or when, it takes effect.
     pub doubted: Option<Timestamp>,
-    /// The note of an activity that was found, whose events Redis forgot.
-    pub inherited: Option<String>,
+    /// Whether the activity was found, written by events that Redis forgot.
+    pub is_inherited: bool,
     /// Whether nobody can have recorded it without this record telling so.
     pub is_clean: bool,
 }
@@ -236,11 +238,15 @@ impl Job {
                 .map(PersonId),
             number: fields.get("number").map(|number| (*number).to_owned()),
             written: fields.get("written").map(|digest| (*digest).to_owned()),
+            lines: fields
+                .get("lines")
+                .map(|lines| (*lines).to_owned())
+                .unwrap_or_default(),
             doubted: fields
                 .get("doubted")
                 .and_then(|ms| ms.parse().ok())
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
-            inherited: fields.get("inherited").map(|note| (*note).to_owned()),
+            is_inherited: fields.contains_key("inherited"),
             is_clean: same_epoch && fields.get("clean") == Some(&"1"),
         }
     }
@@ -280,6 +286,7 @@ impl Lease {
             ("person", person.as_str()),
             ("number", job.number.as_deref().unwrap_or_default()),
             ("written", job.written.as_deref().unwrap_or_default()),
+            ("lines", &job.lines),
             ("clean", "1"),
             ("epoch", &self.epoch.id),
         ];
@@ -341,7 +348,8 @@ impl Lease {
             ("person", person.as_str()),
             ("number", job.number.as_deref().unwrap_or_default()),
             ("written", job.written.as_deref().unwrap_or_default()),
-            ("inherited", job.inherited.as_deref().unwrap_or_default()),
+            ("lines", &job.lines),
+            ("inherited", if job.is_inherited { "1" } else { "" }),
             ("doubted", ""),
         ];
         fields.extend(events.iter().map(|event| (event.as_str(), "1")));
