@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::Serialize;
 use shared::clock;
 use shared::domain::facts::Facts;
-use shared::domain::ids::{ActivityId, DealId, PersonId, sha256_hex};
+use shared::domain::ids::{ActivityId, DealId, sha256_hex};
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
 use shared::kill_point::{self, KillPoint};
 
 use crate::failure::Failure;
+use crate::marks::Marks;
 use crate::metrics as names;
 use crate::note;
 use crate::person::{CLOCK_SKEW, latest_end, wait_since};
-use crate::pipedrive::{ActivityRecord, Client, PipedriveError};
+use crate::pipedrive::{Client, PipedriveError};
 use crate::record::{self, Activity, Attachment, Participant, Style};
 use crate::redis::{Job, Lease, Step};
 
@@ -24,6 +24,8 @@ use crate::redis::{Job, Lease, Step};
 pub struct Recorder {
     /// Where to.
     pub client: Client,
+    /// Which are there, where Redis does not know.
+    pub marks: Marks,
     /// How they look.
     pub style: Style,
     /// Whether a person's only open deal is linked.
@@ -137,7 +139,7 @@ impl Recorder {
         interaction: &Interaction,
         attachment: &Attachment,
     ) -> Result<Option<ActivityId>, Failure> {
-        let (person, since) = match job.activity {
+        let since = match job.activity {
             Step::Done(id) => {
                 if let Some(doubted) = job.doubted {
                     wait_since(doubted, self.settle_time)?;
@@ -149,51 +151,25 @@ impl Recorder {
                 // Somebody whom Redis forgot may be about to write.
                 wait_since(lease.epoch_began(), self.in_flight)?;
                 let earliest = job.facts.values().map(Facts::earliest).min();
-                let known = match attachment {
-                    Attachment::Person(person) => Some(*person),
-                    Attachment::NewPerson(_) | Attachment::Nobody | Attachment::Shared(_) => None,
-                };
-                (known, earliest.unwrap_or(interaction.started))
+                earliest.unwrap_or(interaction.started)
             }
             Step::Intent(at) => {
                 wait_since(at, self.settle_time)?;
-                // The person may have been merged since: what was written in these moments is looked through whole.
-                (None, at)
+                at
             }
         };
         let since = since.checked_sub(CLOCK_SKEW).unwrap_or(since);
-        let found = self.find(interaction, person, since).await?;
+        let looking = self.marks.find(&self.client, &interaction.id, since);
+        let found = looking.await?;
         metrics::counter!(names::RECONCILIATIONS, "found" => found.is_some().to_string())
             .increment(1);
         let Some(found) = found else { return Ok(None) };
         if job.activity == Step::Open {
             job.is_inherited = true;
             // Somebody may have moved it: whom it is attached to by now is left.
-            job.person = found.person_id.and(attachment.person());
+            job.person = attachment.person().filter(|_| found.has_person);
         }
         Ok(Some(found.id))
-    }
-
-    /// Looks for the activity of an interaction: with the person first, which is a short list, then with everybody, for
-    /// it may be with somebody else, or with nobody.
-    async fn find(
-        &self,
-        interaction: &Interaction,
-        person: Option<PersonId>,
-        since: Timestamp,
-    ) -> Result<Option<ActivityRecord>, Failure> {
-        let is_ours = |activity: &ActivityRecord| {
-            let note = activity.note.as_deref();
-            note.is_some_and(|note| record::is_marked(note, &interaction.id))
-        };
-        if person.is_some() {
-            let theirs = self.client.activities_since(person, since).await?;
-            if let Some(found) = oldest(theirs.into_iter().filter(is_ours)) {
-                return Ok(Some(found));
-            }
-        }
-        let all = self.client.activities_since(None, since).await?;
-        Ok(oldest(all.into_iter().filter(is_ours)))
     }
 
     async fn create(
@@ -328,11 +304,6 @@ impl Recorder {
             other => Ok(other?),
         }
     }
-}
-
-/// The record itself: a copy that somebody made of it, note and all, is younger.
-fn oldest(marked: impl Iterator<Item = ActivityRecord>) -> Option<ActivityRecord> {
-    marked.min_by_key(|activity| activity.id)
 }
 
 /// Whether all that is known are events that only add to what others tell.

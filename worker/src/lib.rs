@@ -15,6 +15,7 @@ pub mod gate;
 pub mod inbound;
 pub mod installation;
 pub mod keeper;
+pub mod marks;
 pub mod matching;
 pub mod metrics;
 pub mod note;

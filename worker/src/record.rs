@@ -144,14 +144,10 @@ pub fn marker(interaction: &InteractionId) -> String {
     format!("{MARKER}{interaction}")
 }
 
-/// Whether `note`, as Pipedrive gives it back, is that of `interaction`: the whole id must be there, not its beginning.
-#[must_use]
-pub fn is_marked(note: &str, interaction: &InteractionId) -> bool {
-    let wanted = marker(interaction);
-    note.split(['\n', '<', '>']).any(|piece| {
-        let piece = piece.trim();
-        piece == wanted || piece == escape(&wanted)
-    })
+/// The marks in a note as Pipedrive gives it back, whole lines each: an id must not be taken for a longer one.
+pub fn marks(note: &str) -> impl Iterator<Item = &str> {
+    let pieces = note.split(['\n', '<', '>']).map(str::trim);
+    pieces.filter(|piece| piece.starts_with(MARKER))
 }
 
 fn subject(interaction: &Interaction, party: &Party) -> String {
@@ -383,7 +379,8 @@ pub fn one_line(text: &str) -> String {
     words.chars().take(NAME_LINE_MAX_CHARS).collect()
 }
 
-fn escape(text: &str) -> String {
+/// A text in HTML.
+pub(crate) fn escape(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -20,6 +20,7 @@ use crate::consumer::Consumer;
 use crate::gate::{Gate, Gatekeeper};
 use crate::installation::Installation;
 use crate::keeper::Keeper;
+use crate::marks::Marks;
 use crate::person::PersonFinder;
 use crate::pipedrive::{self, OAuth};
 use crate::pipeline::Pipeline;
@@ -263,6 +264,7 @@ fn pipeline(
         },
         recorder: Recorder {
             client,
+            marks: Marks::default(),
             style: Style {
                 call_type: pipedrive.call_type.clone(),
                 chat_type: pipedrive.chat_type.clone(),

@@ -151,27 +151,22 @@ impl Client {
         }
     }
 
-    /// Activities changed since `since`, newest first, of a person where one is given. 10 tokens a page. A database list.
+    /// Activities changed since `since`, newest first. 10 tokens a page. A database list.
     ///
     /// # Errors
     ///
     /// When Pipedrive does not answer with a list.
     pub async fn activities_since(
         &self,
-        person: Option<PersonId>,
         since: Timestamp,
     ) -> Result<Vec<ActivityRecord>, PipedriveError> {
         let since = whole_seconds(since);
-        let person = person.map(|id| id.to_string());
-        let mut query = vec![
+        let query = [
             ("updated_since", &*since),
             ("sort_by", "add_time"),
             ("sort_direction", "desc"),
             ("limit", PAGE),
         ];
-        if let Some(person) = &person {
-            query.push(("person_id", person));
-        }
         self.list(get("list activities", "/api/v2/activities", &query, 10))
             .await
     }
