@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use bridge_tests::app::{TestApp, call};
-use bridge_tests::services::wait_until;
+use bridge_tests::services::{Publication, wait_until};
+use serde_json::{Map, json};
+use shared::broker::topology;
+use worker::redis::{Store, Suspects};
 
+use crate::hold::Hold;
 use crate::process::Worker;
+use crate::redis::app_with_redis;
 
 /// What a worker needs to start and to get at the messages, on a machine that is busy with other tests.
 const RESTART: Duration = Duration::from_secs(5);
@@ -76,4 +81,83 @@ async fn a_panic_over_one_message_dead_letters_that_one_and_the_worker_lives_on(
     let letters = app.wait_for_dead_letters(1).await;
     assert_eq!(letters[0].property("message_id").unwrap(), "call-1");
     assert_eq!(letters[0].header("x-failure-reason").unwrap(), "panicked");
+}
+
+/// Puts a call into the work queue that was in a worker's hands twice when that worker died.
+async fn publish_suspect(app: &TestApp, id: &str) {
+    let headers = json!({"x-failed-deliveries": 2});
+    let suspect = Publication {
+        exchange: topology::EXCHANGE.to_owned(),
+        routing_key: topology::WORK_KEY.to_owned(),
+        properties: Map::from_iter([("headers".to_owned(), headers)]),
+        payload: call(id, "+15550123456"),
+    };
+    let published = app.management().publish(app.vhost().name(), &suspect).await;
+    published.expect("RabbitMQ takes the message");
+}
+
+async fn assert_no_notes(app: &TestApp) {
+    assert_eq!(app.redis_keys("suspect").await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_suspect_by_other_processes_that_never_ended_with_it() {
+    let app = TestApp::builder().without_worker().spawn().await;
+    let store = Store::new(app.settings.redis.clone()).unwrap();
+    store.connect(async || Ok(true)).await.unwrap();
+    let [first, second, third] = [(); 3].map(|()| Suspects::new(store.clone()));
+
+    // A process that comes to it again lives.
+    assert_eq!(first.begin("message").await.unwrap(), 0);
+    assert_eq!(first.begin("message").await.unwrap(), 0);
+    assert_eq!(second.begin("message").await.unwrap(), 1);
+    assert_eq!(third.begin("message").await.unwrap(), 2);
+    assert_eq!(third.begin("another message").await.unwrap(), 0);
+
+    // Who takes a note back takes the own one.
+    let both = ["message".to_owned(), "another message".to_owned()];
+    third.withdraw(&both).await.unwrap();
+    assert_eq!(first.begin("message").await.unwrap(), 1);
+    second.acquit("message").await.unwrap();
+    assert_no_notes(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_over_which_a_worker_died_and_redis_stalled_is_recorded() {
+    let (app, mut redis, _scratch) = app_with_redis().await;
+    publish_suspect(&app, "call-1").await;
+    Worker::start(&app, "delivered=abort")
+        .wait_for_death()
+        .await;
+    let hold = Hold::new();
+    let worker = Worker::start(&app, &hold.at("delivered"));
+    hold.reached().await;
+
+    redis.pause().unwrap();
+    hold.release();
+    worker.wait_until_not_ready("Redis").await;
+    app.wait_until_queued(1).await;
+    redis.resume().unwrap();
+
+    app.wait_for_activities(1).await;
+    app.wait_until_idle().await;
+    app.wait_for_dead_letters(0).await;
+    assert_no_notes(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_ends_while_it_works_on_a_suspect_leaves_no_note() {
+    let app = TestApp::builder()
+        .without_worker()
+        .set("BRIDGE__WORKER__GRACE_PERIOD", "1s")
+        .spawn()
+        .await;
+    publish_suspect(&app, "call-1").await;
+    let hold = Hold::new();
+    let worker = Worker::start(&app, &hold.at("delivered"));
+    hold.reached().await;
+
+    worker.terminate().await;
+
+    assert_no_notes(&app).await;
 }
