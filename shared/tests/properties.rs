@@ -170,6 +170,27 @@ fn number_like() -> impl Strategy<Value = String> {
     ]
 }
 
+/// North American numbers as people write them.
+fn written() -> impl Strategy<Value = String> {
+    prop_oneof![
+        r"\+1202555[0-9]{4}",
+        r"\+1 202 555 [0-9]{4}",
+        r"\(202\) 555-[0-9]{4}",
+        r"202-555-[0-9]{4}",
+        r"1 202\.555\.[0-9]{4}",
+    ]
+}
+
+/// What people write around numbers.
+fn words() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(String::new()),
+        r"[A-Za-zäöüßé]{1,8}[.:]?",
+        r"\([A-Za-zäöü ]{1,8}\)",
+        r"- [A-Z]{1,8} [a-z]{1,5}",
+    ]
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_recognised_or_refused(body in prop::collection::vec(any::<u8>(), 0..300)) {
@@ -221,6 +242,46 @@ proptest! {
         // Whatever it says of the text, it does not panic.
         let _is_same = is_same(&stored, &wanted, region);
         prop_assert!(is_same(wanted.as_str(), &wanted, region) || !is_number(&wanted, region));
+    }
+
+    #[test]
+    fn words_around_a_number_make_it_nobody_elses_and_no_other_number(
+        number in written(),
+        other in written(),
+        (before, behind) in (words(), words()),
+        separator in prop::sample::select(vec![" / ", "/", "; ", ", ", " | ", "\n"]),
+        is_first in any::<bool>(),
+    ) {
+        let region = Region::parse("US").ok();
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        let wanted = |text: &str| {
+            let digits = digits(text);
+            let national = &digits[digits.len() - 10..];
+            E164::try_from(format!("+1{national}")).expect("it has the form")
+        };
+        let named = format!("{before} {number} {behind}");
+        let list = if is_first {
+            format!("{named}{separator}{other}")
+        } else {
+            format!("{other}{separator}{named}")
+        };
+        prop_assert!(is_same(&named, &wanted(&number), region), "{named}");
+        prop_assert!(is_same(&list, &wanted(&number), region), "{list}");
+        prop_assert!(is_same(&list, &wanted(&other), region), "{list}");
+        if wanted(&number) != wanted(&other) {
+            prop_assert!(!is_same(&named, &wanted(&other), region), "{named}");
+        }
+    }
+
+    /// Whatever stands in the text, the digits of the number are there in one piece.
+    #[test]
+    fn a_stored_text_matches_no_number_whose_digits_are_not_in_it(
+        stored in r"(Tel\. |[a-z]{1,6} )?[+0-9 ().x/;,a-z-]{0,30}",
+        digits in "[2-9][0-9]{9}",
+    ) {
+        let wanted = E164::try_from(format!("+1{digits}")).expect("it has the form");
+        let kept: String = stored.chars().filter(char::is_ascii_digit).collect();
+        prop_assert!(kept.contains(&digits) || !is_same(&stored, &wanted, Region::parse("US").ok()));
     }
 }
 

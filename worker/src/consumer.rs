@@ -66,6 +66,8 @@ impl Consumer {
                 () = shutdown.cancelled() => break,
                 () = self.gate.opened() => {}
             }
+            // The gate closes when Redis does not answer: what could not be struck out then can be now.
+            self.pipeline.quarantine.settle().await;
             match self.session(&shutdown).await {
                 Ok(()) => backoff.reset(),
                 Err(error) => {
@@ -82,6 +84,8 @@ impl Consumer {
                 }
             }
         }
+        // What is still in progress comes again elsewhere, and did not kill us.
+        self.pipeline.quarantine.close().await;
     }
 
     /// Consumes over one connection, until shutdown or until the gate closes.

@@ -99,14 +99,7 @@ impl Pipeline {
         if !message.was_seen_before() {
             self.tally.begun(message.received_at());
         }
-        // A panic over one message must not end the others, nor leave this one unsettled.
-        let running = AssertUnwindSafe(self.run_in_quarantine(&message))
-            .catch_unwind()
-            .await;
-        let outcome = running.unwrap_or(Err(Failed {
-            at: At::Record,
-            failure: Failure::Panicked,
-        }));
+        let outcome = self.run_in_quarantine(&message).await;
         let received = message.received_at();
         let settled = match outcome {
             Ok(outcome) => self.complete(message, outcome, received).await,
@@ -123,7 +116,12 @@ impl Pipeline {
 
     async fn run_in_quarantine(&self, message: &Inbound) -> Result<Outcome, Failed> {
         let pass = self.quarantine.enter(message).await.during(At::Decode)?;
-        let outcome = self.run(message).await;
+        // A panic over one message must not end the others, nor leave this one unsettled, nor in quarantine.
+        let running = AssertUnwindSafe(self.run(message)).catch_unwind().await;
+        let outcome = running.unwrap_or(Err(Failed {
+            at: At::Record,
+            failure: Failure::Panicked,
+        }));
         let was_tried = !matches!(&outcome, Err(failed) if matches!(failed.failure, Failure::Busy));
         self.quarantine
             .leave(pass, was_tried)

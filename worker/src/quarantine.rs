@@ -2,16 +2,21 @@
 //!
 //! A crash gives back every message that was held, and the broker counts a failed delivery for each: the count does not
 //! tell which one did it. A message that failed often is therefore worked on alone, and that is written down before and
-//! struck out after. A note that was never struck out is proof.
+//! struck out after. A note that was never struck out is proof, once the process that made it is gone: one that lives on
+//! takes back what it could not strike out while Redis did not answer.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use shared::domain::ids::sha256_hex_of;
+use shared::telemetry::chain;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::failure::Failure;
 use crate::inbound::Inbound;
 use crate::redis::Suspects;
 
-/// Crashes while a message was worked on alone that prove it to be poison. One may have been bad luck.
+/// Processes that died while they worked alone on a message, which prove it to be poison. One may have been bad luck.
 const PROOF: u32 = 2;
 
 /// Lets messages in: most side by side, a suspect alone.
@@ -19,11 +24,13 @@ const PROOF: u32 = 2;
 pub struct Quarantine {
     suspects: Suspects,
     alone: RwLock<()>,
+    /// Messages of which a note of ours may be in Redis.
+    noted: Mutex<BTreeSet<String>>,
 }
 
 /// The right to work on a message. To be given back by [`Quarantine::leave`].
 #[derive(Debug)]
-#[must_use = "a suspect that does not leave counts as a crash"]
+#[must_use = "a suspect that does not leave counts as a crash, if the process dies"]
 pub enum Pass<'q> {
     /// Beside others.
     Shared(RwLockReadGuard<'q, ()>),
@@ -38,6 +45,7 @@ impl Quarantine {
         Self {
             suspects,
             alone: RwLock::new(()),
+            noted: Mutex::default(),
         }
     }
 
@@ -52,8 +60,12 @@ impl Quarantine {
         }
         let key = sha256_hex_of(message.body());
         let alone = self.alone.write().await;
+        // Before it is sent: an answer that does not come leaves the note in Redis, now or later.
+        self.change_noted(|noted| noted.insert(key.clone()));
         let crashes = self.suspects.begin(&key).await?;
         if crashes >= PROOF {
+            // It is not worked on: the notes of those who died are what proves it.
+            self.take_back(vec![key]).await;
             return Err(Failure::Poison { crashes });
         }
         tracing::warn!(
@@ -68,12 +80,52 @@ impl Quarantine {
     ///
     /// # Errors
     ///
-    /// When Redis does not answer.
+    /// When Redis does not answer. The note is taken back later then.
     pub async fn leave(&self, pass: Pass<'_>, was_tried: bool) -> Result<(), Failure> {
-        match pass {
-            Pass::Shared(_) => Ok(()),
-            Pass::Alone(_, key) if was_tried => Ok(self.suspects.acquit(&key).await?),
-            Pass::Alone(_, key) => Ok(self.suspects.withdraw(&key).await?),
+        // The guard is held until the note is struck out.
+        let Pass::Alone(_alone, key) = pass else {
+            return Ok(());
+        };
+        if was_tried {
+            self.suspects.acquit(&key).await?;
+        } else {
+            self.suspects.withdraw(std::slice::from_ref(&key)).await?;
         }
+        self.change_noted(|noted| noted.remove(&key));
+        Ok(())
+    }
+
+    /// Takes back what could not be struck out: this process is alive. Of a suspect that is worked on, the note stays.
+    pub async fn settle(&self) {
+        if let Ok(_nobody_is_alone) = self.alone.try_read() {
+            self.take_all_back().await;
+        }
+    }
+
+    /// Takes every note back: the process ends, and no message killed it.
+    pub async fn close(&self) {
+        self.take_all_back().await;
+    }
+
+    async fn take_all_back(&self) {
+        let left: Vec<String> = self.change_noted(|noted| noted.iter().cloned().collect());
+        if !left.is_empty() {
+            self.take_back(left).await;
+        }
+    }
+
+    async fn take_back(&self, keys: Vec<String>) {
+        match self.suspects.withdraw(&keys).await {
+            Ok(()) => self.change_noted(|noted| noted.retain(|key| !keys.contains(key))),
+            Err(error) => tracing::debug!(
+                error = chain(&error),
+                notes = keys.len(),
+                "Notes on suspects are taken back later"
+            ),
+        }
+    }
+
+    fn change_noted<T>(&self, change: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {
+        change(&mut self.noted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -3,11 +3,14 @@
 //! Numbers are not refused for being unassigned: the guide's own `+15550123456` parses to E.164 and is "invalid" to every
 //! library. What parses is a key; whether it is assigned is nobody's business here.
 
+mod stored;
+
 use std::fmt;
 
 use phonenumber::country;
-use phonenumber::metadata::DATABASE;
 use serde::{Deserialize, Serialize};
+
+pub use stored::is_same;
 
 /// Digits below which a number without country code is an extension or a short code.
 const SHORTEST_NATIONAL: usize = 7;
@@ -162,57 +165,9 @@ pub fn read_party(raw: Option<&str>, region: Option<Region>) -> Party {
     }
 }
 
-/// Whether a number stored in the CRM, in whatever form, is `wanted`.
-///
-/// A stored number without country code is read in the default region. Only where no number there has such a length are
-/// its digits compared with the national number of `wanted`: `07700 900123` is nobody in the US, but somebody in Britain.
-#[must_use]
-pub fn is_same(stored: &str, wanted: &E164, region: Option<Region>) -> bool {
-    let stored = to_ascii_digits(strip_scheme(stored.trim()).0);
-    let stored = without_extension(&stored);
-    if stored.chars().any(char::is_alphabetic) {
-        return false;
-    }
-    if parse(stored, region).as_ref() == Some(wanted) {
-        return true;
-    }
-    let has_country_code =
-        stored.trim_start().starts_with('+') || stored.trim_start().starts_with("00");
-    !has_country_code
-        && !region.is_some_and(|region| is_possible(stored, region))
-        && without_trunk_prefix(stored) == without_trunk_prefix(&wanted.national())
-}
-
-/// Whether a number of such a length exists in a region. That it is assigned is not asked.
-fn is_possible(text: &str, region: Region) -> bool {
-    let Some(number) = parse(text, Some(region)) else {
-        return false;
-    };
-    let Some(metadata) = DATABASE.by_id(region.0.as_ref()) else {
-        return false;
-    };
-    let country_code = metadata.country_code().to_string();
-    let national = number.0[1..].strip_prefix(&country_code);
-    let descriptors = metadata.descriptors();
-    let kinds = [descriptors.fixed_line(), descriptors.mobile()];
-    let mut lengths = kinds
-        .into_iter()
-        .flatten()
-        .flat_map(phonenumber::metadata::Descriptor::possible_length);
-    national.is_some_and(|national| lengths.any(|length| usize::from(*length) == national.len()))
-}
-
 /// Loads the library's metadata, which takes tens of milliseconds, before the first call needs it.
 pub fn warm_up() {
     let _loaded = phonenumber::parse(None, "+12025550100");
-}
-
-/// The digits without the `0` that is dialled before a national number.
-fn without_trunk_prefix(text: &str) -> String {
-    text.chars()
-        .filter(char::is_ascii_digit)
-        .skip_while(|digit| *digit == '0')
-        .collect()
 }
 
 fn parse(text: &str, region: Option<Region>) -> Option<E164> {
@@ -386,45 +341,6 @@ mod tests {
         ] {
             assert_eq!(class(Some(raw)), Party::Address, "{raw}");
         }
-    }
-
-    #[test]
-    fn stored_numbers_are_compared_by_what_they_mean() {
-        let caller = E164::try_from("+12025550143".to_owned()).unwrap();
-        for stored in [
-            "+12025550143",
-            "(202) 555-0143",
-            "202-555-0143 x9",
-            "1-202-555-0143",
-        ] {
-            assert!(is_same(stored, &caller, us()), "{stored}");
-        }
-        for stored in [
-            "(202) 555-0144",
-            "+442025550143",
-            "555-0143",
-            "",
-            "front desk",
-        ] {
-            assert!(!is_same(stored, &caller, us()), "{stored}");
-        }
-    }
-
-    #[test]
-    fn a_national_number_of_the_callers_country_matches_only_where_it_is_none_at_home() {
-        let briton = E164::try_from("+447700900123".to_owned()).unwrap();
-        assert!(is_same("07700 900123", &briton, us()));
-
-        let german = E164::try_from("+492025550143".to_owned()).unwrap();
-        assert!(
-            !is_same("(202) 555-0143", &german, us()),
-            "a number of the default region stays there"
-        );
-        let other_german = E164::try_from("+495552000822".to_owned()).unwrap();
-        assert!(
-            !is_same("(555) 200-0822", &other_german, us()),
-            "whether it is assigned or not"
-        );
     }
 
     #[test]

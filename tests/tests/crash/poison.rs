@@ -3,9 +3,15 @@
 use std::time::Duration;
 
 use bridge_tests::app::{TestApp, call};
-use bridge_tests::services::wait_until;
+use bridge_tests::services::{Publication, wait_until};
+use serde_json::{Map, json};
+use shared::broker::topology;
+use shared::domain::ids::sha256_hex;
+use worker::redis::{Store, Suspects};
 
+use crate::hold::Hold;
 use crate::process::Worker;
+use crate::redis::app_with_redis;
 
 /// What a worker needs to start and to get at the messages, on a machine that is busy with other tests.
 const RESTART: Duration = Duration::from_secs(5);
@@ -76,4 +82,101 @@ async fn a_panic_over_one_message_dead_letters_that_one_and_the_worker_lives_on(
     let letters = app.wait_for_dead_letters(1).await;
     assert_eq!(letters[0].property("message_id").unwrap(), "call-1");
     assert_eq!(letters[0].header("x-failure-reason").unwrap(), "panicked");
+}
+
+/// Puts a message into the work queue that was in a worker's hands so often when that worker died.
+async fn publish(app: &TestApp, body: &str, failed_deliveries: u32) {
+    let headers = json!({"x-failed-deliveries": failed_deliveries});
+    let message = Publication {
+        exchange: topology::EXCHANGE.to_owned(),
+        routing_key: topology::WORK_KEY.to_owned(),
+        properties: Map::from_iter([("headers".to_owned(), headers)]),
+        payload: body.to_owned(),
+    };
+    let published = app.management().publish(app.vhost().name(), &message).await;
+    published.expect("RabbitMQ takes the message");
+}
+
+/// The notes of a worker that is not there.
+async fn suspects(app: &TestApp) -> Suspects {
+    let store = Store::new(app.settings.redis.clone()).expect("an address");
+    let connected = store.connect(async || Ok(true)).await;
+    connected.expect("Redis answers");
+    Suspects::new(store)
+}
+
+async fn assert_no_notes(app: &TestApp) {
+    assert_eq!(app.redis_keys("suspect").await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_suspect_by_other_processes_that_never_ended_with_it() {
+    let app = TestApp::builder().without_worker().spawn().await;
+    let (first, second, third) = (
+        suspects(&app).await,
+        suspects(&app).await,
+        suspects(&app).await,
+    );
+
+    // A process that comes to it again lives.
+    assert_eq!(first.begin("message").await.unwrap(), 0);
+    assert_eq!(first.begin("message").await.unwrap(), 0);
+    assert_eq!(second.begin("message").await.unwrap(), 1);
+    assert_eq!(third.begin("message").await.unwrap(), 2);
+    assert_eq!(third.begin("another message").await.unwrap(), 0);
+
+    // Who takes a note back takes the own one.
+    let both = ["message".to_owned(), "another message".to_owned()];
+    third.withdraw(&both).await.unwrap();
+    assert_eq!(first.begin("message").await.unwrap(), 1);
+    second.acquit("message").await.unwrap();
+    assert_no_notes(&app).await;
+}
+
+/// What Redis is asked while it stalls it does afterwards: the note is made, though nobody waits for the answer any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_over_which_one_worker_died_and_redis_stalled_is_recorded() {
+    let (app, mut redis, _scratch) = app_with_redis().await;
+    let suspect = call("call-1", "+15550123456");
+    let died = suspects(&app).await;
+    died.begin(&sha256_hex(&suspect)).await.unwrap();
+    // The suspect waits for the other message, which needs no Redis itself.
+    let hold = Hold::new();
+    let worker = Worker::start(&app, &hold.at("delivered"));
+    publish(&app, "no event", 0).await;
+    hold.reached().await;
+    publish(&app, &suspect, 2).await;
+    app.wait_until_queued(0).await;
+
+    redis.pause().unwrap();
+    hold.release();
+    worker.wait_until_not_ready("Redis").await;
+    app.wait_until_queued(1).await;
+    redis.resume().unwrap();
+
+    app.wait_for_activities(1).await;
+    app.wait_until_idle().await;
+    let letters = app.wait_for_dead_letters(1).await;
+    assert_eq!(
+        letters[0].header("x-failure-reason").unwrap(),
+        "unrecognised"
+    );
+    assert_no_notes(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_ends_while_it_works_on_a_suspect_leaves_no_note() {
+    let app = TestApp::builder()
+        .without_worker()
+        .set("BRIDGE__WORKER__GRACE_PERIOD", "1s")
+        .spawn()
+        .await;
+    publish(&app, &call("call-1", "+15550123456"), 2).await;
+    let hold = Hold::new();
+    let worker = Worker::start(&app, &hold.at("delivered"));
+    hold.reached().await;
+
+    worker.terminate().await;
+
+    assert_no_notes(&app).await;
 }

@@ -14,7 +14,7 @@ use crate::process::Worker;
 const UNKNOWN_CALLER: &str = "+15550123456";
 
 /// A bridge with a Redis of its own, and that Redis.
-async fn app_with_redis() -> (TestApp, Redis, Scratch) {
+pub async fn app_with_redis() -> (TestApp, Redis, Scratch) {
     let scratch = Scratch::create().expect("a folder");
     let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
         .await
