@@ -271,6 +271,11 @@ impl Control {
         self.world(|world| world.oauth.install())
     }
 
+    /// Installs the app once more, and returns that installation's refresh token. The first one's serve on.
+    pub fn install_app_beside(&self) -> String {
+        self.world(|world| world.oauth.install_beside())
+    }
+
     /// The app, and how its tokens live.
     pub fn app(&self) -> OAuthConfig {
         self.lock().world.oauth.config.clone()

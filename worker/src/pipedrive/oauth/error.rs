@@ -52,7 +52,7 @@ impl fmt::Display for Denial {
                  (pipedrive.oauth.refresh_token)"
             }
             Self::Grant => {
-                "Pipedrive takes the refresh token no more (invalid_grant): install the app again, and set the new one \
+                "Pipedrive does not take the refresh token (invalid_grant): install the app again, and set the new one \
                  (pipedrive.oauth.refresh_token)"
             }
             Self::Client => {
@@ -61,8 +61,8 @@ impl fmt::Display for Denial {
             }
             Self::Sealed => {
                 "the tokens in Redis cannot be opened: set the key that they were encrypted with \
-                 (pipedrive.oauth.encryption_key), or delete them to begin with pipedrive.oauth.refresh_token (DEL \
-                 <redis.prefix>:{oauth}:tokens)"
+                 (pipedrive.oauth.encryption_key), or delete them to begin with pipedrive.oauth.refresh_token (keys \
+                 <redis.prefix>:{oauth}:tokens:*)"
             }
         })
     }
