@@ -291,6 +291,11 @@ impl Control {
         self.lock().world.oauth.config.api_domain = Some(api_domain.to_owned());
     }
 
+    /// Changes how long access tokens live that are handed out from now on.
+    pub fn set_access_token_life(&self, life: Duration) {
+        self.lock().world.oauth.config.life = life;
+    }
+
     /// Ends every access token before its time.
     pub fn end_access_tokens(&self) {
         self.world(|world| world.oauth.end_access_tokens());
