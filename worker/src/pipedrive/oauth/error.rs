@@ -12,16 +12,23 @@ pub enum NoToken {
     #[error("{0}")]
     Denied(Denial),
     /// No whole answer came, or nothing could be sent.
-    #[error("the token endpoint does not answer")]
-    NoAnswer(#[source] Arc<reqwest::Error>),
+    #[error(
+        "the token endpoint on {host} does not answer; is pipedrive.oauth.token_url right, and does the worker reach it?"
+    )]
+    NoAnswer {
+        /// Where it was looked for.
+        host: String,
+        /// What came instead.
+        source: Arc<reqwest::Error>,
+    },
     /// It fails, or has no time for us.
-    #[error("the token endpoint answers {status}")]
+    #[error("the token endpoint (pipedrive.oauth.token_url) answers {status}")]
     Failed {
         /// HTTP status.
         status: u16,
     },
     /// It says that it succeeded, but not with what.
-    #[error("the token endpoint's answer cannot be read")]
+    #[error("the answer of the token endpoint (pipedrive.oauth.token_url) cannot be read")]
     Unreadable,
     /// It takes longer than a request may wait for it, or another worker has not ended.
     #[error("the access token is still being refreshed")]
