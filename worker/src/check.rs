@@ -129,9 +129,9 @@ async fn pipedrive(settings: &Settings) -> Result<String, String> {
         None => "limits not told".to_owned(),
     };
     Ok(format!(
-        "let in by {} as user {} of company {company}; {limits}",
-        client.credential(),
-        probe.user.id
+        "let in as user {} of company {company}; {limits}; by {}",
+        probe.user.id,
+        client.credential()
     ))
 }
 

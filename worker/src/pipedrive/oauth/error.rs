@@ -12,9 +12,7 @@ pub enum NoToken {
     #[error("{0}")]
     Denied(Denial),
     /// No whole answer came, or nothing could be sent.
-    #[error(
-        "the token endpoint on {host} does not answer; is pipedrive.oauth.token_url right, and does the worker reach it?"
-    )]
+    #[error("the token endpoint on {host} (pipedrive.oauth.token_url) does not answer")]
     NoAnswer {
         /// Where it was looked for.
         host: String,

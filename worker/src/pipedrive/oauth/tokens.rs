@@ -48,7 +48,7 @@ impl fmt::Display for Whence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Redis => {
-                "found in Redis; not refreshed, so that client_id and client_secret were not tried"
+                "found in Redis (client_id and client_secret were not tried, which only a refresh does)"
             }
             Self::Refreshed => "refreshed just now, and kept in Redis for the workers",
             Self::NotKept => {
