@@ -3,9 +3,13 @@
 use shared::broker::{self, topology};
 use shared::config::Settings;
 
+use crate::pipedrive::PipedriveError;
 use crate::redis::Store;
 use crate::startup;
 use shared::telemetry::chain;
+
+/// What was looked at, and what was found or is wrong.
+pub type Finding = (&'static str, Result<String, String>);
 
 /// Looks at everything the worker needs, prints a line for each, and tells whether all is well.
 ///
@@ -15,14 +19,7 @@ use shared::telemetry::chain;
 #[expect(clippy::print_stdout, reason = "the answer to a command")]
 pub async fn check(settings: &Settings) -> anyhow::Result<bool> {
     let mut is_well = true;
-    let checks = [
-        ("settings", Ok("valid".to_owned())),
-        ("phone", Ok(phone(settings))),
-        ("RabbitMQ", rabbitmq(settings).await),
-        ("Redis", redis(settings).await),
-        ("Pipedrive", pipedrive(settings).await),
-    ];
-    for (what, found) in checks {
+    for (what, found) in inspect(settings).await {
         match found {
             Ok(text) => println!("ok    {what}: {text}"),
             Err(problem) => {
@@ -32,6 +29,24 @@ pub async fn check(settings: &Settings) -> anyhow::Result<bool> {
         }
     }
     Ok(is_well)
+}
+
+/// Looks at everything the worker needs. Nothing is changed that a worker would not change: an app's access token that
+/// is valid serves, and one that is refreshed is kept in Redis, since its refresh token may be the only good one.
+pub async fn inspect(settings: &Settings) -> [Finding; 5] {
+    let credential = settings.credential();
+    let pipedrive = match &credential {
+        Ok(_) => pipedrive(settings).await,
+        Err(_) => Err("not asked, for want of valid settings".to_owned()),
+    };
+    let valid = credential.map(|_| "valid".to_owned());
+    [
+        ("settings", valid.map_err(|error| error.to_string())),
+        ("phone", Ok(phone(settings))),
+        ("RabbitMQ", rabbitmq(settings).await),
+        ("Redis", redis(settings).await),
+        ("Pipedrive", pipedrive),
+    ]
 }
 
 fn phone(settings: &Settings) -> String {
@@ -90,11 +105,9 @@ async fn redis(settings: &Settings) -> Result<String, String> {
 async fn pipedrive(settings: &Settings) -> Result<String, String> {
     let store = Store::new(settings.redis.clone()).map_err(|error| error.to_string())?;
     let client = startup::client(settings, &store).map_err(|error| error.to_string())?;
-    let probe = client.probe().await.map_err(|error| chain(&error))?;
-    let types = client
-        .activity_types()
-        .await
-        .map_err(|error| chain(&error))?;
+    let probe = client.probe().await.map_err(|error| told(&error))?;
+    let types = client.activity_types().await;
+    let types = types.map_err(|error| told(&error))?;
     for (key, wanted) in [
         ("call_type", &settings.pipedrive.call_type),
         ("chat_type", &settings.pipedrive.chat_type),
@@ -116,8 +129,18 @@ async fn pipedrive(settings: &Settings) -> Result<String, String> {
         None => "limits not told".to_owned(),
     };
     Ok(format!(
-        "let in by {} as user {} of company {company}; {limits}",
-        client.credential(),
-        probe.user.id
+        "let in as user {} of company {company}; {limits}; by {}",
+        probe.user.id,
+        client.credential()
     ))
+}
+
+fn told(error: &PipedriveError) -> String {
+    match error {
+        PipedriveError::Redis(_) => {
+            "not asked, for want of the app's tokens, which are in Redis: mend Redis first (redis.url, BRIDGE__REDIS__URL)"
+                .to_owned()
+        }
+        error => chain(error),
+    }
 }

@@ -27,7 +27,7 @@ use crate::pipeline::Pipeline;
 use crate::quarantine::Quarantine;
 use crate::record::Style;
 use crate::redis::{
-    Ledger, People, Store, StoreError, Suspects, TokenBucket, TokenBucketSettings, Vault,
+    Ledger, People, Store, StoreError, Suspects, TokenBucket, TokenBucketSettings, Vaults,
 };
 use crate::retry::RetrySchedule;
 use crate::rotation::Rotation;
@@ -204,8 +204,8 @@ pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<pipe
     let credential = match credential {
         Credential::ApiToken(token) => pipedrive::Credential::ApiToken(token),
         Credential::OAuth(app) => {
-            let vault = Vault::new(store.clone(), &app.encryption_key);
-            let oauth = OAuth::new(app, http.clone(), vault, pipedrive.request_timeout);
+            let vaults = Vaults::new(store.clone(), &app.encryption_key);
+            let oauth = OAuth::new(app, http.clone(), vaults, pipedrive.request_timeout);
             pipedrive::Credential::OAuth(oauth)
         }
     };

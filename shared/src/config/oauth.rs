@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 
 use super::{ConfigError, Pipedrive, Secret, Settings};
 
@@ -118,10 +118,7 @@ fn app(oauth: &OAuth, base_url: &Url) -> Result<OAuthApp, ConfigError> {
     }
     let in_hub = "Pipedrive > Developer Hub > the app > OAuth & access scopes";
     let url = &oauth.token_url;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        let problem = "must be an address that begins with https://";
-        return Err(ConfigError::value("pipedrive.oauth.token_url", problem));
-    }
+    check_token_url(url)?;
     let installed = "install the app (docs/SETUP.md)";
     let drawn = "openssl rand -hex 32";
     let encryption_key = required("encryption_key", oauth.encryption_key.as_ref(), drawn)?;
@@ -133,6 +130,25 @@ fn app(oauth: &OAuth, base_url: &Url) -> Result<OAuthApp, ConfigError> {
         token_url: url.clone(),
         takes_api_domain: base_url.as_str() == ANY_COMPANY,
     })
+}
+
+/// The app's secret and the refresh token go there: in plain text no farther than this machine.
+fn check_token_url(url: &Url) -> Result<(), ConfigError> {
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    match url.scheme() {
+        "https" if url.has_host() => Ok(()),
+        "http" if is_loopback => Ok(()),
+        _ => {
+            let problem = "must be an address that begins with https://, for the app's secret and the refresh token go \
+                           there; http:// is taken with a loopback address alone (127.0.0.1, ::1, localhost)";
+            Err(ConfigError::value("pipedrive.oauth.token_url", problem))
+        }
+    }
 }
 
 /// The key itself is a secret, and is not told.
@@ -246,6 +262,33 @@ mod tests {
             "PIPEDRIVE__BASE_URL",
             "https://x.example"
         )]));
+    }
+
+    #[test]
+    fn secrets_leave_the_machine_encrypted_alone() {
+        let with_token_url =
+            |url| credential(&[app_with(HEX), vec![("PIPEDRIVE__OAUTH__TOKEN_URL", url)]].concat());
+
+        for url in [
+            "https://oauth.pipedrive.com/oauth/token",
+            "http://127.0.0.1:8090/oauth/token",
+            "http://[::1]:8090/oauth/token",
+            "http://localhost/oauth/token",
+        ] {
+            assert!(with_token_url(url).is_ok(), "{url}");
+        }
+        for url in [
+            "http://oauth.pipedrive.com/oauth/token",
+            "http://192.0.2.1/oauth/token",
+            "http://localhost.example/oauth/token",
+            "ftp://127.0.0.1/oauth/token",
+        ] {
+            let error = with_token_url(url).unwrap_err();
+            assert!(
+                error.contains("pipedrive.oauth.token_url") && error.contains("https://"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use bridge_tests::pipedrive::{Behaviour, Limits, Plan, Sandbox, SandboxConfig};
+use bridge_tests::pipedrive::{Behaviour, Limits, OAuthConfig, Plan, Sandbox, SandboxConfig};
 use clap::Parser;
 
 /// A Pipedrive to try things on, with a page that shows what landed.
@@ -39,6 +39,10 @@ struct Options {
     #[arg(long, value_name = "MS", default_value_t = 0)]
     search_lag: u64,
 
+    /// How long an access token of the OAuth app lives, such as `5s`; whole seconds, as Pipedrive tells them.
+    #[arg(long, value_name = "DURATION", default_value = "3599s", value_parser = humantime::parse_duration)]
+    access_token_life: Duration,
+
     /// Begin with some people, deals and users.
     #[arg(long)]
     seed_demo_data: bool,
@@ -53,6 +57,10 @@ async fn main() -> anyhow::Result<()> {
         behaviour: Behaviour {
             search_lag: Duration::from_millis(options.search_lag),
             ..Behaviour::default()
+        },
+        oauth: OAuthConfig {
+            life: options.access_token_life,
+            ..OAuthConfig::default()
         },
         // A demonstration may run for days; the latest requests are what anyone looks at.
         log_capacity: 100_000,

@@ -271,6 +271,11 @@ impl Control {
         self.world(|world| world.oauth.install())
     }
 
+    /// Installs the app once more, and returns that installation's refresh token. The first one's serve on.
+    pub fn install_app_beside(&self) -> String {
+        self.world(|world| world.oauth.install_beside())
+    }
+
     /// The app, and how its tokens live.
     pub fn app(&self) -> OAuthConfig {
         self.lock().world.oauth.config.clone()
@@ -284,6 +289,11 @@ impl Control {
     /// Lets answers tell this `api_domain`.
     pub fn set_api_domain(&self, api_domain: &str) {
         self.lock().world.oauth.config.api_domain = Some(api_domain.to_owned());
+    }
+
+    /// Changes how long access tokens live that are handed out from now on.
+    pub fn set_access_token_life(&self, life: Duration) {
+        self.lock().world.oauth.config.life = life;
     }
 
     /// Ends every access token before its time.

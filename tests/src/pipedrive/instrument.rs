@@ -39,6 +39,7 @@ PUT    /_sandbox/search-lag             {\"ms\": n}
 PUT    /_sandbox/account                {\"closed\": true}: 402 for all
 POST   /_sandbox/token                  {} or {\"api_token\": \"…\"}: replaces the API token, the old one gets 401
 POST   /_sandbox/app                    installs the OAuth app anew, and answers its id, secret and refresh token
+PUT    /_sandbox/access-token-life      {\"seconds\": n}: of access tokens that the app gets from now on
 POST   /_sandbox/reset                  forgets everything that happened
 ";
 
@@ -64,6 +65,7 @@ pub(super) fn routes(service: &mut ServiceConfig) {
         .route("/account", put().to(set_account))
         .route("/token", post().to(replace_token))
         .route("/app", post().to(install_app))
+        .route("/access-token-life", put().to(set_access_token_life))
         .route("/reset", post().to(reset));
 }
 
@@ -248,6 +250,17 @@ async fn install_app(control: Data<Control>) -> impl Responder {
         "client_secret": app.client_secret,
         "refresh_token": refresh_token,
     }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Life {
+    seconds: u64,
+}
+
+async fn set_access_token_life(control: Data<Control>, life: Json<Life>) -> impl Responder {
+    control.set_access_token_life(Duration::from_secs(life.seconds));
+    done_or_missing(true)
 }
 
 async fn reset(control: Data<Control>) -> impl Responder {

@@ -116,6 +116,11 @@ impl OAuthServer {
     pub(super) fn install(&mut self) -> String {
         self.access_tokens.clear();
         self.refresh_tokens.clear();
+        self.install_beside()
+    }
+
+    /// Installs the app once more, as in another company: both have tokens of their own. Returns the refresh token.
+    pub(super) fn install_beside(&mut self) -> String {
         let token = self.issue("refresh");
         self.refresh_tokens.push(token.clone());
         token

@@ -1,10 +1,12 @@
 //! What an operator meets at start, and by hand in RabbitMQ's page.
 
 use bridge_tests::app::{TestApp, call};
-use bridge_tests::pipedrive::{Fault, FaultRule};
+use bridge_tests::pipedrive::{Fault, FaultRule, OAuthConfig};
 use bridge_tests::services::Publication;
 use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
+use secrecy::SecretString;
+use shared::config::Settings;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_check_of_a_healthy_worker_is_well_every_time_and_names_what_is_wrong() {
@@ -18,6 +20,48 @@ async fn the_check_of_a_healthy_worker_is_well_every_time_and_names_what_is_wron
     }
     app.pipedrive.set_api_token("another");
     assert!(!worker::check::check(&app.settings).await.unwrap());
+}
+
+/// What `worker check` says is wrong.
+async fn problems(settings: &Settings) -> Vec<(&'static str, String)> {
+    let findings = worker::check::inspect(settings).await;
+    let problem = |(what, found): (_, Result<_, String>)| Some((what, found.err()?));
+    findings.into_iter().filter_map(problem).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_check_tells_what_is_wrong_where_it_is_wrong_and_what_to_do() {
+    let app = TestApp::builder()
+        .oauth(OAuthConfig::default())
+        .without_worker()
+        .spawn()
+        .await;
+
+    let mut short_key = app.settings.clone();
+    short_key.pipedrive.oauth.encryption_key = Some("short".into());
+    let found = problems(&short_key).await;
+    assert_eq!(found[0].0, "settings");
+    assert!(found[0].1.contains("encryption_key"), "{found:?}");
+    assert!(!found[1].1.contains("encryption_key"), "{found:?}");
+
+    let mut no_redis = app.settings.clone();
+    no_redis.redis.url = SecretString::from("redis://127.0.0.1:1").into();
+    let found = problems(&no_redis).await;
+    assert_eq!((found[0].0, found[1].0), ("Redis", "Pipedrive"));
+    assert!(found[1].1.contains("mend Redis first"), "{found:?}");
+
+    let mut no_endpoint = app.settings.clone();
+    no_endpoint.pipedrive.oauth.token_url = "http://127.0.0.1:1/token".parse().unwrap();
+    let found = problems(&no_endpoint).await;
+    assert_eq!(found[0].0, "Pipedrive");
+    for part in ["127.0.0.1:1", "pipedrive.oauth.token_url"] {
+        assert!(found[0].1.contains(part), "{found:?}");
+    }
+
+    let mut refused = app.settings.clone();
+    refused.pipedrive.oauth.refresh_token = Some(SecretString::from("nope").into());
+    let found = problems(&refused).await;
+    assert!(!found[0].1.contains("nobody"), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,8 @@ use bridge_tests::app::{Builder, PATIENCE, TestApp, call};
 use bridge_tests::pipedrive::{Answer, Fault, FaultRule, OAuthConfig, RefreshTokens};
 use bridge_tests::services::{Redis, RedisOptions, Scratch, wait_until};
 use redis::AsyncCommands;
+use secrecy::SecretString;
+use shared::config::Settings;
 
 use crate::rotating::{SecretFile, assert_all_recorded, load_until};
 
@@ -219,11 +221,14 @@ async fn a_redis_that_was_emptied_gets_the_tokens_back_from_a_worker_that_has_th
     app.wait_for_activities(1).await;
 
     redis.flush().await.unwrap();
-    let key = format!("{}:{{oauth}}:tokens", app.settings.redis.prefix);
+    let pattern = format!("{}:{{oauth}}:tokens:*", app.settings.redis.prefix);
     let mut connection = redis.connect().await.unwrap();
     wait_until("the tokens back in Redis", PATIENCE, async || {
-        let is_back: bool = connection.exists(&key).await?;
-        ensure!(is_back);
+        let keys: Vec<String> = connection.keys(&pattern).await?;
+        ensure!(keys.len() == 1, "{keys:?}");
+        // Nobody's business for ever: an installation may be over.
+        let left: i64 = connection.ttl(&keys[0]).await?;
+        ensure!(left > 59 * 24 * 3600, "{left} s");
         Ok(())
     })
     .await
@@ -275,6 +280,71 @@ async fn a_worker_that_starts_with_another_installation_is_let_in_by_it() {
         assert_eq!(request.answer, Answer::Status(200), "{request:?}");
     }
     assert_eq!(app.pipedrive.token_exchanges(), [1, 1]);
+}
+
+/// The settings of another bridge, which differ in its installation alone.
+fn with_installation(app: &TestApp, refresh_token: &str) -> Settings {
+    let mut settings = app.settings.clone();
+    let refresh_token = SecretString::from(refresh_token);
+    settings.pipedrive.oauth.refresh_token = Some(refresh_token.into());
+    settings
+}
+
+/// What `worker check` says of Pipedrive.
+async fn checked(settings: &Settings) -> Result<String, String> {
+    let findings = worker::check::inspect(settings).await;
+    let found = findings.into_iter().find(|(what, _)| *what == "Pipedrive");
+    found.expect("Pipedrive is looked at").1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_of_another_installation_leaves_workers_with_their_own() {
+    let app = TestApp::builder()
+        .oauth(OAuthConfig {
+            // Before the other one's in `token_exchanges`, which begins with a digit.
+            refresh_token: Some("!first".to_owned()),
+            ..living(Duration::from_secs(2))
+        })
+        .spawn()
+        .await;
+    wait_for_refreshes(&app, 1).await;
+
+    let other = with_installation(&app, &app.pipedrive.install_app_beside());
+    let first = checked(&other).await.unwrap();
+    wait_for_refreshes(&app, app.pipedrive.token_exchanges()[0] + 3).await;
+
+    assert!(first.contains("kept in Redis for the workers"), "{first}");
+    let exchanges = app.pipedrive.token_exchanges();
+    assert!(exchanges[0] > 2 && exchanges[1..] == [1], "{exchanges:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_with_wrong_secrets_does_not_take_the_tokens_in_redis_for_a_proof() {
+    let mut app = TestApp::builder()
+        .oauth(OAuthConfig::default())
+        .spawn()
+        .await;
+    wait_for_refreshes(&app, 1).await;
+    app.stop_worker().await;
+
+    let wrong = checked(&with_installation(&app, "nope")).await.unwrap_err();
+    assert!(
+        wrong.contains("install the app again") && wrong.contains("pipedrive.oauth.refresh_token"),
+        "{wrong}"
+    );
+    let mut settings = app.settings.clone();
+    let secret = SecretString::from("nope");
+    settings.pipedrive.oauth.client_secret = Some(secret.into());
+    let untried = checked(&settings).await.unwrap();
+    assert!(
+        untried.contains("valid until") && untried.contains("client_secret were not tried"),
+        "{untried}"
+    );
+    assert_eq!(
+        app.pipedrive.token_exchanges(),
+        [1],
+        "nothing was refreshed"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -331,7 +401,7 @@ async fn nothing_in_redis_shows_a_token() {
     }
 
     assert!(
-        keys.iter().any(|key| key.ends_with(":{oauth}:tokens")),
+        keys.iter().any(|key| key.contains(":{oauth}:tokens:")),
         "{keys:?}"
     );
     for token in app.pipedrive.issued_tokens() {

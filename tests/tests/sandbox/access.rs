@@ -165,6 +165,29 @@ async fn an_app_refreshes_its_tokens_and_they_let_it_in_until_they_end() {
 }
 
 #[tokio::test]
+async fn how_long_access_tokens_live_can_be_changed_from_outside() {
+    let sandbox = Sandbox::spawn(SandboxConfig::default());
+    let (app, api) = (sandbox.app(), Api::of(&sandbox));
+    let token = app.refresh_token.unwrap();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &*token)];
+    let change = api
+        .anonymous(Method::PUT, "/_sandbox/access-token-life")
+        .json(&json!({"seconds": 0}));
+
+    let changed = send(change).await.unwrap();
+    let answer = refresh(&sandbox, &app.client_secret, &form).await;
+    let access = answer.body["access_token"].as_str().unwrap();
+    let me = api.anonymous(Method::GET, "/v1/users/me");
+    let ended = send(me.bearer_auth(access)).await.unwrap();
+
+    assert_eq!(
+        (changed.status, answer.status, ended.status),
+        (204, 200, 401)
+    );
+    assert_eq!(answer.body["expires_in"], 0);
+}
+
+#[tokio::test]
 async fn a_refresh_token_may_change_and_be_spent() {
     let config = SandboxConfig {
         oauth: OAuthConfig {

@@ -95,7 +95,7 @@ pub enum PipedriveError {
         message: String,
     },
     /// The app is not let in, and an operator has to mend it.
-    #[error("Pipedrive lets nobody in: {0}")]
+    #[error("{0}")]
     Denied(Denial),
     /// There is no access token at present.
     #[error("there is no access token")]
@@ -134,9 +134,10 @@ impl From<NoToken> for PipedriveError {
         match error {
             NoToken::Denied(denial) => Self::Denied(denial),
             NoToken::Redis(error) => Self::Redis(error),
-            NoToken::NoAnswer(_) | NoToken::Failed { .. } | NoToken::Unreadable | NoToken::Late => {
-                Self::NoToken(error)
-            }
+            NoToken::NoAnswer { .. }
+            | NoToken::Failed { .. }
+            | NoToken::Unreadable
+            | NoToken::Late => Self::NoToken(error),
         }
     }
 }

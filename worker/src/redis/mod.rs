@@ -20,4 +20,4 @@ pub use people::{People, PersonClaim, PersonLease};
 pub use store::{Facts as StoreFacts, Store, StoreError};
 pub use suspects::Suspects;
 pub use token_bucket::{TokenBucket, TokenBucketSettings};
-pub use vault::{Found, Vault, VaultError};
+pub use vault::{Found, Vault, VaultError, Vaults};

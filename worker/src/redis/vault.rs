@@ -1,14 +1,16 @@
 //! The OAuth tokens that all workers share, encrypted; and the right to refresh them, which one worker has at a time.
 //!
-//! A hash with the tokens' `generation` and `sealed`; beside it a lock with an owner and an expiry. The lock keeps a second
-//! worker from refreshing; that older tokens never replace newer ones is the generation's part.
+//! For each installation of the app a hash with the tokens' `generation` and `sealed`; beside it a lock with an owner and an
+//! expiry. The lock keeps a second worker from refreshing; that older tokens never replace newer ones is the generation's
+//! part. The keys carry a digest of the refresh token that the installation gave: who does not have that one finds nothing.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands, RedisError, RedisResult, Script};
-use secrecy::{ExposeSecret, SecretBox};
+use secrecy::{ExposeSecret, SecretBox, SecretString};
+use shared::domain::ids::sha256_hex;
 
 use super::idempotency::ms;
 use super::seal::Seal;
@@ -25,11 +27,24 @@ static KEEP: LazyLock<Script> =
 static RELEASE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/release_tokens.lua")));
 
-/// Keeps the tokens.
+/// How long tokens are kept that nobody refreshes: Pipedrive takes their refresh token no more then.
+const KEPT: Duration = Duration::from_secs(60 * 24 * 3600);
+/// Hexadecimal digits of a refresh token's digest that name its installation.
+const DIGITS: usize = 16;
+
+/// Has a vault for each installation.
 #[derive(Clone, Debug)]
+pub struct Vaults {
+    store: Store,
+    seal: Arc<Seal>,
+}
+
+/// Keeps the tokens of one installation.
+#[derive(Debug)]
 pub struct Vault {
     store: Store,
     seal: Arc<Seal>,
+    installation: String,
 }
 
 /// What is found in the vault.
@@ -52,8 +67,8 @@ pub enum VaultError {
     Sealed,
 }
 
-impl Vault {
-    /// A vault in `store`, encrypted with `key`.
+impl Vaults {
+    /// Vaults in `store`, encrypted with `key`.
     #[must_use]
     pub fn new(store: Store, key: &SecretBox<[u8; 32]>) -> Self {
         Self {
@@ -62,6 +77,20 @@ impl Vault {
         }
     }
 
+    /// That of the installation which gave this refresh token.
+    #[must_use]
+    pub fn of(&self, refresh_token: &SecretString) -> Vault {
+        let mut installation = sha256_hex(refresh_token.expose_secret());
+        installation.truncate(DIGITS);
+        Vault {
+            store: self.store.clone(),
+            seal: Arc::clone(&self.seal),
+            installation,
+        }
+    }
+}
+
+impl Vault {
     /// Asks for the right to refresh, which ends after `expiry`, and looks at what is kept.
     ///
     /// # Errors
@@ -133,6 +162,7 @@ impl Vault {
                     let mut call = KEEP.prepare_invoke();
                     call.key(self.lock_key()).key(self.tokens_key());
                     call.arg(owner).arg(tokens.generation).arg(&sealed);
+                    call.arg(ms(KEPT));
                     call.invoke_async::<String>(connection).await
                 }
                 Err(error) => Err(error.clone()),
@@ -182,10 +212,12 @@ impl Vault {
 
     /// The keys lie in one slot of a cluster: one script touches both.
     fn lock_key(&self) -> String {
-        self.store.key("{oauth}:lock")
+        self.store
+            .key(&format!("{{oauth}}:lock:{}", self.installation))
     }
 
     fn tokens_key(&self) -> String {
-        self.store.key("{oauth}:tokens")
+        self.store
+            .key(&format!("{{oauth}}:tokens:{}", self.installation))
     }
 }

@@ -70,7 +70,10 @@ impl TokenEndpoint {
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form)
             .send();
-        let no_answer = |error: reqwest::Error| NoToken::NoAnswer(Arc::new(error.without_url()));
+        let no_answer = |error: reqwest::Error| NoToken::NoAnswer {
+            host: self.url.authority().to_owned(),
+            source: Arc::new(error.without_url()),
+        };
         let answer = sending.await.map_err(no_answer)?;
         let status = answer.status();
         let body = answer.bytes().await.map_err(no_answer)?;

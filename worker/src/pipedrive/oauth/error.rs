@@ -12,16 +12,21 @@ pub enum NoToken {
     #[error("{0}")]
     Denied(Denial),
     /// No whole answer came, or nothing could be sent.
-    #[error("the token endpoint does not answer")]
-    NoAnswer(#[source] Arc<reqwest::Error>),
+    #[error("the token endpoint on {host} (pipedrive.oauth.token_url) does not answer")]
+    NoAnswer {
+        /// Where it was looked for.
+        host: String,
+        /// What came instead.
+        source: Arc<reqwest::Error>,
+    },
     /// It fails, or has no time for us.
-    #[error("the token endpoint answers {status}")]
+    #[error("the token endpoint (pipedrive.oauth.token_url) answers {status}")]
     Failed {
         /// HTTP status.
         status: u16,
     },
     /// It says that it succeeded, but not with what.
-    #[error("the token endpoint's answer cannot be read")]
+    #[error("the answer of the token endpoint (pipedrive.oauth.token_url) cannot be read")]
     Unreadable,
     /// It takes longer than a request may wait for it, or another worker has not ended.
     #[error("the access token is still being refreshed")]
@@ -52,7 +57,7 @@ impl fmt::Display for Denial {
                  (pipedrive.oauth.refresh_token)"
             }
             Self::Grant => {
-                "Pipedrive takes the refresh token no more (invalid_grant): install the app again, and set the new one \
+                "Pipedrive does not take the refresh token (invalid_grant): install the app again, and set the new one \
                  (pipedrive.oauth.refresh_token)"
             }
             Self::Client => {
@@ -61,8 +66,8 @@ impl fmt::Display for Denial {
             }
             Self::Sealed => {
                 "the tokens in Redis cannot be opened: set the key that they were encrypted with \
-                 (pipedrive.oauth.encryption_key), or delete them to begin with pipedrive.oauth.refresh_token (DEL \
-                 <redis.prefix>:{oauth}:tokens)"
+                 (pipedrive.oauth.encryption_key), or delete them to begin with pipedrive.oauth.refresh_token (keys \
+                 <redis.prefix>:{oauth}:tokens:*)"
             }
         })
     }

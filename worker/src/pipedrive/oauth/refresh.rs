@@ -10,10 +10,11 @@ use shared::kill_point::{self, KillPoint};
 use shared::telemetry::chain;
 use uuid::Uuid;
 
+use super::chain::Chain;
 use super::endpoint::Grant;
 use super::error::{Denial, NoToken};
-use super::tokens::{Candidate, Tokens, is_same, next_candidate, next_generation};
-use super::{Inner, Outcome};
+use super::tokens::{Tokens, Whence, next_candidate, next_generation};
+use super::{App, Outcome};
 use crate::backoff;
 use crate::metrics as names;
 use crate::redis::VaultError;
@@ -31,49 +32,23 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Wanted {
     /// Any that are newer than these.
     pub newer_than: Option<u64>,
-    /// Those of an installation with this refresh token, and no others.
-    pub installed_with: Option<SecretString>,
     /// Those that are got with this secret of the app, and no others.
     pub client_secret: Option<SecretString>,
 }
 
 impl Wanted {
     /// Whether tokens that another worker brought will do.
-    fn is_met_by(&self, kept: &Tokens, held: Option<&Tokens>, configured: &SecretString) -> bool {
-        if self.client_secret.is_some() || !kept.is_valid(clock::now()) {
-            return false;
-        }
-        if let Some(installed_with) = &self.installed_with {
-            return is_same(&kept.installed_with, installed_with);
-        }
-        // A worker that starts with another installation than the others does not take theirs.
-        let is_ours = held.is_some() || is_same(&kept.installed_with, configured);
-        is_ours && Some(kept.generation) > self.newer_than
-    }
-
-    /// The next refresh token to try.
-    fn candidate(
-        &self,
-        kept: Option<&Tokens>,
-        held: Option<&Tokens>,
-        configured: &SecretString,
-        denied: &[SecretString],
-    ) -> Option<Candidate> {
-        match &self.installed_with {
-            None => next_candidate(kept, held, configured, denied),
-            Some(token) => {
-                // Another worker may have come first, and its installation's first refresh token be spent.
-                let kept = kept.filter(|kept| is_same(&kept.installed_with, token));
-                next_candidate(kept, None, token, denied)
-            }
-        }
+    fn is_met_by(&self, kept: &Tokens) -> bool {
+        self.client_secret.is_none()
+            && kept.is_valid(clock::now())
+            && Some(kept.generation) > self.newer_than
     }
 }
 
-impl Inner {
+impl Chain {
     /// Gets the tokens that are wanted, from another worker or from Pipedrive, and holds them.
-    pub(super) async fn refresh(&self, wanted: Wanted) -> Outcome {
-        let _turn = self.turn.lock().await;
+    pub async fn refresh(&self, wanted: Wanted) -> Outcome {
+        let _turn = self.app.turn.lock().await;
         let owner = Uuid::new_v4().to_string();
         let outcome = self.obtain(&wanted, &owner).await;
         match &outcome {
@@ -91,8 +66,8 @@ impl Inner {
     }
 
     async fn obtain(&self, wanted: &Wanted, owner: &str) -> Outcome {
-        let (configured, held) = (self.configured.current(), self.held());
-        let expiry = self.expiry();
+        let held = self.held();
+        let expiry = self.app.expiry();
         // Another worker tries three refresh tokens at most, and its right may have to expire before it is ours.
         let give_up = Instant::now() + 4 * expiry;
         let mut denied = Vec::new();
@@ -101,7 +76,7 @@ impl Inner {
             let found = self.vault.take(owner, expiry).await.map_err(of_vault)?;
             let kept = found.tokens;
             if let Some(tokens) = &kept
-                && wanted.is_met_by(tokens, held.as_deref(), &configured)
+                && wanted.is_met_by(tokens)
             {
                 if found.is_ours {
                     self.release(owner).await;
@@ -116,18 +91,23 @@ impl Inner {
                 tokio::time::sleep(look).await;
                 continue;
             }
-            let next = wanted.candidate(kept.as_ref(), held.as_deref(), &configured, &denied);
-            let candidate = next.ok_or(NoToken::Denied(Denial::Grant))?;
-            match self.exchange(wanted, &candidate).await {
+            let known = || kept.as_ref().into_iter().chain(held.as_deref());
+            let next = next_candidate(known(), &self.first, &denied);
+            let refresh_token = next.ok_or(NoToken::Denied(Denial::Grant))?;
+            match self.exchange(wanted, &refresh_token).await {
                 Ok(grant) => {
-                    let known = kept.as_ref().into_iter().chain(held.as_deref());
-                    let tokens = issue(grant, candidate, known);
+                    let mut tokens = issue(grant, refresh_token, known());
                     kill_point::reach(KillPoint::TokenAnswered).await;
-                    if self.keep(owner, &tokens).await {
+                    if self.keep(owner, &mut tokens).await {
                         return Ok(Arc::new(tokens));
                     }
                 }
-                Err(NoToken::Denied(Denial::Grant)) => denied.push(candidate.refresh_token),
+                Err(NoToken::Denied(Denial::Grant)) => {
+                    tracing::debug!(
+                        "Pipedrive takes a refresh token no more; one before it is next"
+                    );
+                    denied.push(refresh_token);
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -139,24 +119,22 @@ impl Inner {
         }
     }
 
-    /// How long the right to refresh lasts: for one exchange, and its answer into Redis.
-    pub(super) fn expiry(&self) -> Duration {
-        self.timeout + AFTER_EXCHANGE
-    }
-
-    async fn exchange(&self, wanted: &Wanted, candidate: &Candidate) -> Result<Grant, NoToken> {
+    async fn exchange(
+        &self,
+        wanted: &Wanted,
+        refresh_token: &SecretString,
+    ) -> Result<Grant, NoToken> {
         let client_secret = match &wanted.client_secret {
             Some(secret) => secret.clone(),
-            None => self.client_secret.current(),
+            None => self.app.client_secret.current(),
         };
-        self.endpoint
-            .refresh(&candidate.refresh_token, &client_secret)
-            .await
+        let endpoint = &self.app.endpoint;
+        endpoint.refresh(refresh_token, &client_secret).await
     }
 
     /// Puts tokens into Redis. Where it does not take them this worker uses them all the same, and its keeper tries on.
     /// `false` when there are newer ones.
-    async fn keep(&self, owner: &str, tokens: &Tokens) -> bool {
+    async fn keep(&self, owner: &str, tokens: &mut Tokens) -> bool {
         let pauses = backoff::pauses(FIRST_PAUSE, KEEP_REPEATS);
         let (is_best, outcome) = match self.vault.keep(owner, tokens, pauses).await {
             Ok(is_best) => (is_best, "refreshed"),
@@ -165,6 +143,7 @@ impl Inner {
                     error = chain(&error),
                     "Redis did not take the refreshed tokens; this worker holds them until it does"
                 );
+                tokens.whence = Whence::NotKept;
                 (true, "not_kept")
             }
         };
@@ -176,16 +155,27 @@ impl Inner {
     }
 }
 
+impl App {
+    /// How long the right to refresh lasts: for one exchange, and its answer into Redis.
+    pub fn expiry(&self) -> Duration {
+        self.timeout + AFTER_EXCHANGE
+    }
+}
+
 /// The answer as tokens. Their life counts from before the question, so that they never end before we think so.
-fn issue<'t>(grant: Grant, used: Candidate, known: impl IntoIterator<Item = &'t Tokens>) -> Tokens {
+fn issue<'t>(
+    grant: Grant,
+    used: SecretString,
+    known: impl IntoIterator<Item = &'t Tokens>,
+) -> Tokens {
     Tokens {
         generation: next_generation(grant.asked_at, known),
         access_token: grant.access_token,
-        refresh_token: grant.refresh_token.unwrap_or(used.refresh_token),
-        installed_with: used.installed_with,
+        refresh_token: grant.refresh_token.unwrap_or(used),
         issued_at: grant.asked_at,
         expires_at: grant.asked_at + grant.life,
         api_domain: grant.api_domain,
+        whence: Whence::Refreshed,
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use shared::clock;
 
+use super::chain::Chain;
 use super::{NoToken, OAuth};
 use crate::metrics as names;
 
@@ -14,13 +15,13 @@ impl OAuth {
     ///
     /// When the tokens could not be refreshed, or be put back into Redis.
     pub async fn tend(&self) -> Result<Duration, NoToken> {
-        let held = self.0.held();
-        let tokens = match held {
+        let chain = self.chain();
+        let tokens = match chain.held() {
             Some(tokens) if !tokens.until_due(clock::now()).is_zero() => {
-                self.put_back().await?;
+                chain.put_back().await?;
                 tokens
             }
-            held => self.newer(held.map(|tokens| tokens.generation)).await?,
+            held => chain.newer(held.map(|tokens| tokens.generation)).await?,
         };
         Ok(tokens.until_due(clock::now()))
     }
@@ -28,26 +29,27 @@ impl OAuth {
     /// Whether there is an access token that serves.
     #[must_use]
     pub fn is_let_in(&self) -> bool {
-        let held = self.0.held();
+        let held = self.chain().held();
         held.is_some_and(|tokens| tokens.is_valid(clock::now()))
     }
 
     /// Waits until no refresh is under way, whose answer would be lost with the process; for as long as one exchange
     /// takes at most.
     pub async fn landed(&self) {
-        let landing = tokio::time::timeout(self.0.expiry(), self.0.turn.lock()).await;
+        let landing = tokio::time::timeout(self.app.expiry(), self.app.turn.lock()).await;
         drop(landing);
     }
+}
 
+impl Chain {
     /// Puts the tokens back where Redis does not have them any more, or never got them: a worker that starts now would
     /// know but the configured refresh token, which may be spent.
     async fn put_back(&self) -> Result<(), NoToken> {
-        let inner = &self.0;
-        let kept = inner.vault.generation().await.map_err(NoToken::Redis)?;
-        let Some(tokens) = inner.held().filter(|held| Some(held.generation) > kept) else {
+        let kept = self.vault.generation().await.map_err(NoToken::Redis)?;
+        let Some(tokens) = self.held().filter(|held| Some(held.generation) > kept) else {
             return Ok(());
         };
-        let is_best = inner.vault.keep("", &tokens, []).await;
+        let is_best = self.vault.keep("", &tokens, []).await;
         if is_best.map_err(NoToken::Redis)? {
             metrics::counter!(names::REFRESHES, "outcome" => "put_back").increment(1);
             tracing::info!("Put the tokens back into Redis");

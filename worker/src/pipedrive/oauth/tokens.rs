@@ -1,5 +1,6 @@
 //! One generation of tokens: how long it serves, what refreshes it, how it is written down.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -22,14 +23,39 @@ pub struct Tokens {
     pub access_token: SecretString,
     /// For the next refresh.
     pub refresh_token: SecretString,
-    /// The configured refresh token that they descend from: another one in the settings is of a new installation.
-    pub installed_with: SecretString,
     /// When they were asked for.
     pub issued_at: Timestamp,
     /// When the access token ends.
     pub expires_at: Timestamp,
     /// The company's host.
     pub api_domain: Option<Url>,
+    /// Where this process has them from.
+    pub whence: Whence,
+}
+
+/// Where tokens come from; told by `worker check`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whence {
+    /// Another process refreshed them, with whatever secret it had.
+    Redis,
+    /// A refresh of ours, and they are in Redis.
+    Refreshed,
+    /// A refresh of ours, whose answer Redis did not take.
+    NotKept,
+}
+
+impl fmt::Display for Whence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Redis => {
+                "found in Redis (client_id and client_secret were not tried, which only a refresh does)"
+            }
+            Self::Refreshed => "refreshed just now, and kept in Redis for the workers",
+            Self::NotKept => {
+                "refreshed just now, but Redis did not take it: if no worker is let in, install the app again"
+            }
+        })
+    }
 }
 
 impl Tokens {
@@ -60,53 +86,24 @@ pub(super) fn next_generation<'t>(
     last.map_or(clock, |last| clock.max(last + 1))
 }
 
-/// A refresh token to try.
-#[derive(Clone, Debug)]
-pub(super) struct Candidate {
-    pub refresh_token: SecretString,
-    pub installed_with: SecretString,
-}
-
-/// The refresh token to try next. The newest first: older ones may be spent. Before all of them a configured one of which
-/// these do not descend, unless this worker has long worked with them: then its settings are the ones that are old.
-pub(super) fn next_candidate(
-    stored: Option<&Tokens>,
-    held: Option<&Tokens>,
-    configured: &SecretString,
+/// The refresh token to try next. The newest that is known goes first, for older ones may be spent, and the first of
+/// the installation last.
+pub(super) fn next_candidate<'t>(
+    known: impl IntoIterator<Item = &'t Tokens>,
+    first: &SecretString,
     denied: &[SecretString],
-) -> Option<Candidate> {
-    let mut known: Vec<&Tokens> = stored.into_iter().chain(held).collect();
+) -> Option<SecretString> {
+    let mut known: Vec<&Tokens> = known.into_iter().collect();
     known.sort_by_key(|tokens| std::cmp::Reverse(tokens.generation));
-    let is_new_installation = held.is_none()
-        && known
-            .first()
-            .is_some_and(|tokens| !is_same(&tokens.installed_with, configured));
-    let mut candidates: Vec<Candidate> = known
-        .into_iter()
-        .map(|tokens| Candidate {
-            refresh_token: tokens.refresh_token.clone(),
-            installed_with: tokens.installed_with.clone(),
-        })
-        .collect();
-    let place = if is_new_installation {
-        0
-    } else {
-        candidates.len()
-    };
-    let of_settings = Candidate {
-        refresh_token: configured.clone(),
-        installed_with: configured.clone(),
-    };
-    candidates.insert(place, of_settings);
-    let is_untried = |candidate: &Candidate| {
-        !denied
-            .iter()
-            .any(|denied| is_same(denied, &candidate.refresh_token))
-    };
-    candidates.into_iter().find(is_untried)
+    let known = known.into_iter().map(|tokens| &tokens.refresh_token);
+    let is_denied = |token: &SecretString| denied.iter().any(|denied| is_same(denied, token));
+    known
+        .chain([first])
+        .find(|token| !is_denied(token))
+        .cloned()
 }
 
-pub(super) fn is_same(one: &SecretString, other: &SecretString) -> bool {
+fn is_same(one: &SecretString, other: &SecretString) -> bool {
     one.expose_secret() == other.expose_secret()
 }
 
@@ -115,7 +112,6 @@ pub(super) fn is_same(one: &SecretString, other: &SecretString) -> bool {
 struct Written {
     access_token: String,
     refresh_token: String,
-    installed_with: String,
     issued_at: Timestamp,
     expires_at: Timestamp,
     api_domain: Option<Url>,
@@ -127,7 +123,6 @@ impl Tokens {
         let written = Written {
             access_token: self.access_token.expose_secret().to_owned(),
             refresh_token: self.refresh_token.expose_secret().to_owned(),
-            installed_with: self.installed_with.expose_secret().to_owned(),
             issued_at: self.issued_at,
             expires_at: self.expires_at,
             api_domain: self.api_domain.clone(),
@@ -142,10 +137,10 @@ impl Tokens {
             generation,
             access_token: written.access_token.into(),
             refresh_token: written.refresh_token.into(),
-            installed_with: written.installed_with.into(),
             issued_at: written.issued_at,
             expires_at: written.expires_at,
             api_domain: written.api_domain,
+            whence: Whence::Redis,
         })
     }
 }
@@ -154,16 +149,16 @@ impl Tokens {
 mod tests {
     use super::*;
 
-    fn tokens(generation: u64, refresh_token: &str, installed_with: &str) -> Tokens {
+    fn tokens(generation: u64, refresh_token: &str) -> Tokens {
         let issued_at = Timestamp::UNIX_EPOCH;
         Tokens {
             generation,
             access_token: "access".into(),
             refresh_token: refresh_token.into(),
-            installed_with: installed_with.into(),
             issued_at,
             expires_at: issued_at + Duration::from_secs(3600),
             api_domain: None,
+            whence: Whence::Refreshed,
         }
     }
 
@@ -172,19 +167,19 @@ mod tests {
     }
 
     /// All that are tried when each is denied, in order.
-    fn order(stored: Option<&Tokens>, held: Option<&Tokens>, configured: &str) -> Vec<String> {
-        let configured = SecretString::from(configured);
+    fn order(known: &[&Tokens]) -> Vec<String> {
+        let first = SecretString::from("first");
         let (mut denied, mut names) = (Vec::new(), Vec::new());
-        while let Some(next) = next_candidate(stored, held, &configured, &denied) {
-            names.push(next.refresh_token.expose_secret().to_owned());
-            denied.push(next.refresh_token);
+        while let Some(next) = next_candidate(known.iter().copied(), &first, &denied) {
+            names.push(next.expose_secret().to_owned());
+            denied.push(next);
         }
         names
     }
 
     #[test]
     fn a_token_is_refreshed_well_before_its_end() {
-        let mut token = tokens(1, "r", "r");
+        let mut token = tokens(1, "r");
         assert_eq!(token.until_due(after(0)), Duration::from_secs(3300));
         assert_eq!(token.until_due(after(3400)), Duration::ZERO);
         assert!(token.is_valid(after(3599)) && !token.is_valid(after(3600)));
@@ -196,7 +191,7 @@ mod tests {
 
     #[test]
     fn generations_grow_whatever_redis_and_the_clock_forget() {
-        let known = tokens(5_000, "r", "r");
+        let known = tokens(5_000, "r");
 
         assert_eq!(next_generation(after(9), []), 9_000);
         assert_eq!(next_generation(after(9), [&known]), 9_000);
@@ -205,47 +200,23 @@ mod tests {
 
     #[test]
     fn the_newest_refresh_token_is_tried_first_and_the_configured_one_last() {
-        let (old, new) = (tokens(1, "old", "first"), tokens(2, "new", "first"));
+        let (old, new) = (tokens(1, "old"), tokens(2, "new"));
 
-        assert_eq!(order(None, None, "first"), ["first"]);
-        assert_eq!(order(Some(&new), None, "first"), ["new", "first"]);
-        assert_eq!(
-            order(Some(&new), Some(&old), "first"),
-            ["new", "old", "first"]
-        );
-        assert_eq!(
-            order(Some(&old), Some(&new), "first"),
-            ["new", "old", "first"]
-        );
-        assert_eq!(
-            order(None, Some(&new), "first"),
-            ["new", "first"],
-            "Redis lost its data"
-        );
-    }
-
-    #[test]
-    fn a_new_installation_goes_first_when_a_worker_starts_with_it() {
-        let (old, mine) = (tokens(1, "old", "first"), tokens(1, "mine", "first"));
-
-        assert_eq!(order(Some(&old), None, "second"), ["second", "old"]);
-        assert_eq!(
-            order(Some(&old), Some(&mine), "second"),
-            ["old", "mine", "second"],
-            "a worker that runs follows the others"
-        );
+        assert_eq!(order(&[]), ["first"]);
+        assert_eq!(order(&[&new]), ["new", "first"]);
+        assert_eq!(order(&[&new, &old]), ["new", "old", "first"]);
+        assert_eq!(order(&[&old, &new]), ["new", "old", "first"]);
     }
 
     #[test]
     fn what_is_written_is_read() {
-        let mut token = tokens(7, "refresh", "first");
+        let mut token = tokens(7, "refresh");
         token.api_domain = "https://company.pipedrive.com".parse().ok();
 
         let read = Tokens::from_plaintext(7, &token.to_plaintext()).unwrap();
 
         assert!(is_same(&read.access_token, &token.access_token));
         assert!(is_same(&read.refresh_token, &token.refresh_token));
-        assert!(is_same(&read.installed_with, &token.installed_with));
         assert_eq!(
             (read.generation, read.expires_at, read.api_domain),
             (7, token.expires_at, token.api_domain)
