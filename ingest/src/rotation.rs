@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use secrecy::SecretString;
 use shared::config::{Broker, ConfigError, Ingest, Rotated, SecretFiles};
 
 use crate::auth::Authenticator;
+use crate::credentials;
 
 /// Watches the files of secrets.
 pub(crate) struct Rotation {
@@ -29,11 +31,7 @@ impl Rotation {
                     self.broker.url.replace(value);
                     Ok(())
                 }
-                _ => self
-                    .settings
-                    .auth
-                    .replace(&key, &value)
-                    .and_then(|()| self.replace()),
+                _ => self.take_up(&key, &value),
             };
             match taken_up {
                 Ok(()) => tracing::info!(setting = key, "Took up a new secret for {key}"),
@@ -44,9 +42,14 @@ impl Rotation {
         }
     }
 
-    fn replace(&self) -> Result<(), ConfigError> {
-        let authenticator = Authenticator::new(&self.settings)?;
+    /// Puts the webhook's secrets in place, or leaves all as it is.
+    fn take_up(&mut self, key: &str, value: &SecretString) -> Result<(), ConfigError> {
+        let mut settings = self.settings.clone();
+        settings.auth.replace(key, value)?;
+        let authenticator = Authenticator::new(&settings)?;
+        credentials::warn_of_weakness(&settings.auth);
         self.authenticator.store(Arc::new(authenticator));
+        self.settings = settings;
         Ok(())
     }
 }

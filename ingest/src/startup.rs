@@ -22,7 +22,7 @@ use crate::rotation::Rotation;
 use crate::routes::{self, Webhook};
 use crate::spool::{Drain, Spool};
 use crate::tls::{self, Tls};
-use crate::{guard, metrics};
+use crate::{credentials, guard, metrics};
 
 /// The connection's name in RabbitMQ's management UI.
 const CONNECTION_NAME: &str = "ingest publisher";
@@ -66,6 +66,7 @@ impl Application {
         let tls = Tls::new(&settings.ingest)?;
         let spool = open_spool(&settings.ingest)?;
         let webhook = Webhook::new(&settings.ingest, spool.clone(), &recorder)?;
+        credentials::warn_of_weakness(&settings.ingest.auth);
         let rotation = Rotation {
             files: settings.secret_files.clone(),
             settings: settings.ingest.clone(),

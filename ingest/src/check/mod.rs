@@ -11,6 +11,7 @@ use shared::telemetry::chain;
 
 use crate::admin;
 use crate::auth::Authenticator;
+use crate::credentials;
 use crate::routes::Audience;
 use crate::setup::Address;
 use crate::spool::{self, OpenError};
@@ -103,7 +104,7 @@ fn authentication(settings: &Settings) -> Finding {
         Ok(_) => Ok(counts(&settings.ingest.auth)),
         Err(error) => Err(Problem {
             what: error.to_string(),
-            remedy: "give Genesys a secret and set it here, for example BRIDGE__INGEST__AUTH__TOKENS_FILE",
+            remedy: "give Genesys a secret (openssl rand -hex 32) and set it here, for example by BRIDGE__INGEST__AUTH__TOKENS_FILE",
         }),
     };
     Finding {
@@ -113,12 +114,16 @@ fn authentication(settings: &Settings) -> Finding {
 }
 
 fn counts(auth: &Auth) -> String {
-    format!(
+    let counts = format!(
         "tokens: {}, basic: {}, signature secrets: {}",
         auth.tokens.len(),
         auth.basic.len(),
         auth.signature_secrets.len()
-    )
+    );
+    match credentials::weakness(auth) {
+        Some(weakness) => format!("{counts}; but {weakness}"),
+        None => counts,
+    }
 }
 
 fn spool(settings: &Settings) -> Finding {
