@@ -8,7 +8,7 @@ use config::{Config, File, FileFormat};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::secret::{SecretFile, SecretFiles};
+use super::secret::{SecretFile, SecretFiles, is_blank};
 use super::{Alarm, Settings};
 
 /// `config/default.toml`: every setting, explained.
@@ -143,7 +143,7 @@ fn overrides(
             Some(secret) => {
                 let path = PathBuf::from(value);
                 let value = read_secret(secret, path.clone())?;
-                if value.is_empty() {
+                if is_blank(&value) {
                     let problem = format!("its file {} is empty", path.display());
                     return Err(ConfigError::value(secret, problem));
                 }
@@ -151,7 +151,9 @@ fn overrides(
                     return Err(both_ways(secret));
                 }
                 let last = SecretString::from(value.as_str());
-                files.0.insert(secret.to_owned(), SecretFile { path, last });
+                files
+                    .0
+                    .insert(secret.to_owned(), SecretFile::new(path, last));
                 values.insert(secret.to_owned(), value);
             }
             None if files.0.contains_key(&key) => return Err(both_ways(&key)),
