@@ -81,8 +81,11 @@ impl PairError {
             Self::NoKey(_) => {
                 "write the key into ingest.tls.key in PEM; take a passphrase off with `openssl pkey -in KEY -out PLAIN`"
             }
-            Self::Mismatch { .. } | Self::Unusable { .. } => {
+            Self::Mismatch { .. } => {
                 "give the key with which the certificate was requested, and the leaf as the first certificate"
+            }
+            Self::Unusable { .. } => {
+                "get a certificate of version 3 for a key of P-256, or of RSA with at least 2048 bits"
             }
         }
     }
