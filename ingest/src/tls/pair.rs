@@ -252,3 +252,27 @@ pub fn check_time(chain: &[Certificate], now: Timestamp) -> Result<(), Untimely>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_that_cannot_be_used_and_one_that_does_not_match_have_different_remedies() {
+        let files = || PairFiles {
+            certificate: "certificate.pem".into(),
+            key: "key.pem".into(),
+        };
+        let unusable = PairError::Unusable {
+            files: files(),
+            source: rustls::Error::General("key too small".to_owned()),
+        };
+
+        assert!(unusable.remedy().contains("2048 bits"));
+        assert!(
+            !PairError::Mismatch { files: files() }
+                .remedy()
+                .contains("2048")
+        );
+    }
+}
