@@ -114,6 +114,9 @@ impl Application {
             Some(tls) => server
                 .on_connect(tls::note_client_certificate)
                 .tls_handshake_timeout(tls::HANDSHAKE_TIMEOUT)
+                // How many handshakes a thread has in progress, in spite of its name. By default 256: fewer than a
+                // hundred silent connections a second fill that, and the right ones wait behind them.
+                .max_connection_rate(MAX_CONNECTIONS)
                 .listen_rustls_0_23(listener, tls),
         };
         let server = server
