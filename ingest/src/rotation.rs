@@ -53,3 +53,29 @@ impl Rotation {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_secret_is_not_taken_up_and_does_not_stand_in_the_way_of_another() {
+        let tokens = "BRIDGE__INGEST__AUTH__TOKENS".to_owned();
+        let settings = shared::config::load_from(None, [(tokens, "token".to_owned())]).unwrap();
+        let authenticator = Authenticator::new(&settings.ingest).unwrap();
+        let mut rotation = Rotation {
+            files: settings.secret_files,
+            settings: settings.ingest,
+            authenticator: Arc::new(ArcSwap::from_pointee(authenticator)),
+            broker: settings.broker,
+        };
+
+        let refused = rotation.take_up("ingest.auth.basic", &":".into());
+        let taken_up = rotation.take_up("ingest.auth.tokens", &"another".into());
+
+        let problem = refused.unwrap_err().to_string();
+        assert!(problem.contains("`ingest.auth.basic`"), "{problem}");
+        assert!(taken_up.is_ok());
+        assert!(rotation.settings.auth.basic.is_empty());
+    }
+}

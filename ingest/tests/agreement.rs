@@ -1,10 +1,15 @@
 //! `ingest check` and the start of `ingest` are of one mind: what the one calls wrong the other refuses.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::net::TcpListener;
 
 use ingest::check;
 use ingest::startup::Application;
 use shared::config::{self, Settings};
+
+/// Settings that differ from those that are well.
+type Variables<'a> = &'a [(&'a str, &'a str)];
 
 /// Items that a start does not depend on: a broker that is away is waited for.
 const NOT_NEEDED: &str = "rabbitmq";
@@ -46,7 +51,6 @@ async fn the_check_fails_where_the_start_does() {
     let required = ("INGEST__TLS__CLIENT_CERTIFICATE_REQUIRED", "true");
     let certificate = ("INGEST__TLS__CERTIFICATE", "/missing/certificate.pem");
     let key = ("INGEST__TLS__KEY", "/missing/key.pem");
-    type Variables<'a> = &'a [(&'a str, &'a str)];
     let cases: [(Variables, &[&str]); 10] = [
         (&[], &[]),
         (&[("INGEST__ADMIN_LISTEN", "127.0.0.1:0")], &[]),

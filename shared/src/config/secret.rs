@@ -289,14 +289,14 @@ mod tests {
             (is_given, is_given && file.refuse(now))
         };
 
-        let given: Vec<_> = (0..2000).step_by(2).map(|at| (at, gives(at))).collect();
+        let looks: Vec<_> = (0..2000).step_by(2).map(|at| (at, gives(at))).collect();
 
-        let times = given.iter().filter(|(_, gives)| gives.0);
+        let times = looks.iter().filter(|(_, gives)| gives.0);
         let times: Vec<_> = times.map(|(at, _)| *at).collect();
         assert_eq!(
             times,
             [0, 2, 6, 14, 30, 62, 126, 254, 510, 810, 1110, 1410, 1710]
         );
-        assert_eq!(given.iter().filter(|(_, gives)| gives.1).count(), 1);
+        assert_eq!(looks.iter().filter(|(_, gives)| gives.1).count(), 1);
     }
 }
