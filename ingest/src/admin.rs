@@ -90,7 +90,12 @@ impl Admin {
 
     /// Serves until the handle stops it.
     pub fn start(self) -> ServerHandle {
-        tracing::info!(admin = %self.address, "Metrics and readiness are at {}", self.address);
+        let reach = if self.address.ip().is_loopback() {
+            "for this machine"
+        } else {
+            "for whoever reaches it, as nobody is asked there who he is: let only operators reach it"
+        };
+        tracing::info!(admin = %self.address, "Metrics and readiness are at {}, {reach}", self.address);
         let handle = self.server.handle();
         tokio::spawn(self.server);
         handle

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use shared::config::{ConfigError, Ingest};
 use subtle::{Choice, ConstantTimeEq};
 
+use crate::credentials;
 use crate::signature::{self, SigningKey};
 
 /// The header that some senders can set when they cannot set `Authorization`.
@@ -58,7 +59,7 @@ impl Authenticator {
     ///
     /// # Errors
     ///
-    /// When nobody could be let in, or anybody could from outside this machine.
+    /// When nobody could be let in, anybody could from outside this machine, or a secret is empty.
     pub fn new(settings: &Ingest) -> Result<Self, ConfigError> {
         let auth = &settings.auth;
         if auth.allow_unauthenticated && !settings.listen.ip().is_loopback() {
@@ -78,17 +79,7 @@ impl Authenticator {
                  `ingest.auth.allow_unauthenticated` (BRIDGE__INGEST__AUTH__ALLOW_UNAUTHENTICATED) to true",
             ));
         }
-        if let Some(pair) = auth
-            .basic
-            .iter()
-            .find(|pair| !pair.expose_secret().contains(':'))
-        {
-            let problem = format!(
-                "an entry of {} characters is no `user:password` pair",
-                pair.expose_secret().len()
-            );
-            return Err(ConfigError::value("ingest.auth.basic", problem));
-        }
+        credentials::check(auth)?;
         Ok(Self {
             tokens: Secrets::new(&auth.tokens),
             basic: Secrets::new(&auth.basic),

@@ -263,3 +263,57 @@ fn allowing_the_unauthenticated_does_not_switch_off_configured_credentials() {
 
     assert!(!is_let_in(&authenticator, &[]));
 }
+
+/// Settings as a file gives them, whose lists may hold empty texts.
+fn settings_from_file(name: &str, auth: &str) -> Ingest {
+    let file = std::env::temp_dir().join(format!("bridge-auth-{name}-{}", std::process::id()));
+    std::fs::write(&file, format!("[ingest.auth]\n{auth}\n")).unwrap();
+    let settings = shared::config::load_from(Some(&file), []).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    settings.ingest
+}
+
+#[test]
+fn an_empty_secret_is_refused_with_its_key_and_a_remedy() {
+    for (key, value) in [
+        ("tokens", r#"[""]"#),
+        ("tokens", r#"["a-sound-one", "  "]"#),
+        ("signature_secrets", r#"["\t"]"#),
+        ("basic", r#"[""]"#),
+        ("basic", r#"[":"]"#),
+        ("basic", r#"["user:"]"#),
+        ("basic", r#"[" :password"]"#),
+    ] {
+        let auth = format!("{key} = {value}");
+        let refused = Authenticator::new(&settings_from_file("empty", &auth));
+        let problem = refused.err().map(|error| error.to_string());
+        let problem = problem.unwrap_or_else(|| panic!("{auth} is taken"));
+        assert!(
+            problem.contains(&format!("`ingest.auth.{key}`")),
+            "{problem}"
+        );
+        assert!(problem.contains("openssl rand -hex 32"), "{problem}");
+    }
+    assert!(Authenticator::new(&settings(&[("AUTH__BASIC", ":")])).is_err());
+}
+
+#[test]
+fn a_comma_at_the_end_of_a_variable_is_no_secret() {
+    let authenticator = Authenticator::new(&settings(&[("AUTH__TOKENS", "new-token,,")])).unwrap();
+
+    assert!(is_let_in(&authenticator, &[bearer("new-token")]));
+    assert!(!is_let_in(&authenticator, &[bearer("")]));
+    assert!(!is_let_in(&authenticator, &[token("")]));
+}
+
+#[test]
+fn short_secrets_are_taken_and_told() {
+    let weakness = |tokens: &str| {
+        let variables = [("AUTH__TOKENS", tokens), ("AUTH__BASIC", "user:short")];
+        credentials::weakness(&settings(&variables).auth)
+    };
+
+    let told = weakness("short,0123456789abcdef").unwrap();
+    assert!(told.contains("1 of ingest.auth.tokens, 0 of"), "{told}");
+    assert_eq!(weakness("0123456789abcdef"), None);
+}

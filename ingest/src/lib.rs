@@ -7,6 +7,7 @@ mod admin;
 pub mod auth;
 pub mod check;
 pub mod cli;
+mod credentials;
 pub mod draining;
 pub mod error;
 pub mod guard;

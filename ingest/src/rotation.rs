@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use secrecy::SecretString;
 use shared::config::{Broker, ConfigError, Ingest, Rotated, SecretFiles};
 
 use crate::auth::Authenticator;
+use crate::credentials;
 
 /// Watches the files of secrets.
 pub(crate) struct Rotation {
@@ -29,11 +31,7 @@ impl Rotation {
                     self.broker.url.replace(value);
                     Ok(())
                 }
-                _ => self
-                    .settings
-                    .auth
-                    .replace(&key, &value)
-                    .and_then(|()| self.replace()),
+                _ => self.take_up(&key, &value),
             };
             match taken_up {
                 Ok(()) => tracing::info!(setting = key, "Took up a new secret for {key}"),
@@ -44,9 +42,40 @@ impl Rotation {
         }
     }
 
-    fn replace(&self) -> Result<(), ConfigError> {
-        let authenticator = Authenticator::new(&self.settings)?;
+    /// Puts the webhook's secrets in place, or leaves all as it is.
+    fn take_up(&mut self, key: &str, value: &SecretString) -> Result<(), ConfigError> {
+        let mut settings = self.settings.clone();
+        settings.auth.replace(key, value)?;
+        let authenticator = Authenticator::new(&settings)?;
+        credentials::warn_of_weakness(&settings.auth);
         self.authenticator.store(Arc::new(authenticator));
+        self.settings = settings;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_secret_is_not_taken_up_and_does_not_stand_in_the_way_of_another() {
+        let tokens = "BRIDGE__INGEST__AUTH__TOKENS".to_owned();
+        let settings = shared::config::load_from(None, [(tokens, "token".to_owned())]).unwrap();
+        let authenticator = Authenticator::new(&settings.ingest).unwrap();
+        let mut rotation = Rotation {
+            files: settings.secret_files,
+            settings: settings.ingest,
+            authenticator: Arc::new(ArcSwap::from_pointee(authenticator)),
+            broker: settings.broker,
+        };
+
+        let refused = rotation.take_up("ingest.auth.basic", &":".into());
+        let taken_up = rotation.take_up("ingest.auth.tokens", &"another".into());
+
+        let problem = refused.unwrap_err().to_string();
+        assert!(problem.contains("`ingest.auth.basic`"), "{problem}");
+        assert!(taken_up.is_ok());
+        assert!(rotation.settings.auth.basic.is_empty());
     }
 }

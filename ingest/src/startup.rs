@@ -22,7 +22,7 @@ use crate::rotation::Rotation;
 use crate::routes::{self, Webhook};
 use crate::spool::{Drain, Spool};
 use crate::tls::{self, Tls};
-use crate::{guard, metrics};
+use crate::{credentials, guard, metrics};
 
 /// The connection's name in RabbitMQ's management UI.
 const CONNECTION_NAME: &str = "ingest publisher";
@@ -66,6 +66,7 @@ impl Application {
         let tls = Tls::new(&settings.ingest)?;
         let spool = open_spool(&settings.ingest)?;
         let webhook = Webhook::new(&settings.ingest, spool.clone(), &recorder)?;
+        credentials::warn_of_weakness(&settings.ingest.auth);
         let rotation = Rotation {
             files: settings.secret_files.clone(),
             settings: settings.ingest.clone(),
@@ -113,6 +114,9 @@ impl Application {
             Some(tls) => server
                 .on_connect(tls::note_client_certificate)
                 .tls_handshake_timeout(tls::HANDSHAKE_TIMEOUT)
+                // How many handshakes a thread has in progress, in spite of its name. By default 256: fewer than a
+                // hundred silent connections a second fill that, and the right ones wait behind them.
+                .max_connection_rate(MAX_CONNECTIONS)
                 .listen_rustls_0_23(listener, tls),
         };
         let server = server

@@ -52,14 +52,21 @@ impl Rotation {
             _ => return,
         };
         match adopted {
-            Ok(()) => tracing::info!(setting = key, "Took up a new secret for {key}"),
+            Ok(()) => {
+                self.files.taken_up(&key);
+                tracing::info!(setting = key, "Took up a new secret for {key}");
+            }
             Err(error) => {
-                tracing::warn!(
-                    setting = key,
-                    error = chain(&error),
-                    "The new {key} is not taken up yet"
-                );
-                self.files.ask_again(&key);
+                let error = chain(&error);
+                if self.files.ask_again(&key) {
+                    tracing::warn!(
+                        setting = key,
+                        error,
+                        "The new {key} is not taken up; it is tried again, less and less often"
+                    );
+                } else {
+                    tracing::debug!(setting = key, error, "The new {key} is still not taken up");
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The certificate: whether it is sound, and whether Genesys Cloud would take it.
 
 use std::net::{TcpStream, ToSocketAddrs};
+use std::path::Path;
 use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -23,7 +24,8 @@ pub(super) fn look(settings: &Ingest, public: Option<&Address>) -> Vec<Finding> 
         item: "tls",
         result: certificate(settings, public),
     }];
-    if let Some(path) = &settings.tls.client_ca {
+    if settings.tls.client_ca.is_some() || settings.tls.client_certificate_required {
+        let path = settings.tls.client_ca.as_deref().unwrap_or(Path::new(""));
         let result = match tls::client_verifier(&settings.tls) {
             Ok(_) if settings.tls.client_certificate_required => {
                 Ok(format!("{}; webhooks need a certificate", path.display()))
@@ -62,7 +64,10 @@ fn certificate(settings: &Ingest, public: Option<&Address>) -> Result<String, Pr
 
 fn plain(settings: &Ingest, public: Option<&Address>) -> Result<String, Problem> {
     tls::check_plain(settings).map_err(|error| Problem {
-        what: error.to_string(),
+        // It ends with the remedy, which has a line of its own here.
+        what: error
+            .to_string()
+            .replace(&format!(": {}", tls::PLAIN_REMEDY), ""),
         remedy: tls::PLAIN_REMEDY,
     })?;
     let Some(address) = public else {
@@ -72,9 +77,19 @@ fn plain(settings: &Ingest, public: Option<&Address>) -> Result<String, Problem>
         );
     };
     let host = address.host();
-    let presented = presented(address).map_err(|error| Problem {
-        what: format!("{host}:{}: {error}", address.port()),
-        remedy: "check the name, the proxy in front, and that its address is reached from this machine",
+    let presented = presented(address).map_err(|error| {
+        let at = format!("{host}:{}", address.port());
+        if tls::client::is_plain(&error) {
+            Problem {
+                what: format!("{at} speaks no TLS: plain HTTP, it seems"),
+                remedy: "give the address at which the proxy speaks TLS, or let it speak TLS there",
+            }
+        } else {
+            Problem {
+                what: format!("{at}: {error}"),
+                remedy: "check the name, the proxy in front, and that its address is reached from this machine",
+            }
+        }
     })?;
     let found = judge(&presented, Some(host))?;
     Ok(format!("{host} presents {found}"))

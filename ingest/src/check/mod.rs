@@ -1,17 +1,16 @@
 //! `ingest check`: looks at everything that starting needs, and says what it found, one line an item.
 
+mod addresses;
 mod certificate;
 
 use std::io::{self, Write};
-use std::net::TcpListener;
 
 use shared::broker::{self, ConnectError, TopologyError};
-use shared::config::{self, Auth, Settings};
+use shared::config::{self, Auth, EventBridge, Settings};
 use shared::telemetry::chain;
 
-use crate::admin;
 use crate::auth::Authenticator;
-use crate::routes::Audience;
+use crate::credentials;
 use crate::setup::Address;
 use crate::spool::{self, OpenError};
 
@@ -37,9 +36,11 @@ pub async fn run(
     public: Option<&Address>,
     out: &mut impl Write,
 ) -> io::Result<bool> {
-    let mut findings = vec![listen(settings), operators(settings)];
+    let mut findings = addresses::look(&settings.ingest);
     findings.extend(certificate::look(&settings.ingest, public));
-    findings.extend([authentication(settings), spool(settings)]);
+    findings.push(authentication(settings));
+    findings.extend(eventbridge(&settings.ingest.eventbridge));
+    findings.push(spool(settings));
     findings.extend(rabbitmq(settings).await);
     for Finding { item, result } in &findings {
         match result {
@@ -52,49 +53,6 @@ pub async fn run(
     Ok(findings.iter().all(|finding| finding.result.is_ok()))
 }
 
-fn listen(settings: &Settings) -> Finding {
-    let address = settings.ingest.listen;
-    let reach = if address.ip().is_loopback() {
-        "this machine only"
-    } else {
-        "reachable from outside"
-    };
-    let result = match TcpListener::bind(address) {
-        Ok(_) => Ok(format!("{address} is free ({reach})")),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(format!(
-            "{address} is in use ({reach}); right if ingest runs already"
-        )),
-        Err(error) => Err(Problem {
-            what: format!("{address}: {error}"),
-            remedy: "set ingest.listen (BRIDGE__INGEST__LISTEN) to an address of this machine and a port above 1023",
-        }),
-    };
-    Finding {
-        item: "listen",
-        result,
-    }
-}
-
-fn operators(settings: &Settings) -> Finding {
-    let found = match (
-        settings.ingest.admin_listen,
-        admin::audience(&settings.ingest),
-    ) {
-        (Some(address), _) => format!("metrics and readiness in full at {address}"),
-        (None, Audience::Operators) => {
-            "metrics and readiness in full beside the webhook".to_owned()
-        }
-        (None, Audience::Anybody) => {
-            "no metrics (ingest.admin_listen is empty): the webhook's address is for others"
-                .to_owned()
-        }
-    };
-    Finding {
-        item: "operators",
-        result: Ok(found),
-    }
-}
-
 fn authentication(settings: &Settings) -> Finding {
     let result = match Authenticator::new(&settings.ingest) {
         Ok(_) if settings.ingest.auth.is_empty() => {
@@ -103,7 +61,7 @@ fn authentication(settings: &Settings) -> Finding {
         Ok(_) => Ok(counts(&settings.ingest.auth)),
         Err(error) => Err(Problem {
             what: error.to_string(),
-            remedy: "give Genesys a secret and set it here, for example BRIDGE__INGEST__AUTH__TOKENS_FILE",
+            remedy: "give Genesys a secret (openssl rand -hex 32) and set it here, for example by BRIDGE__INGEST__AUTH__TOKENS_FILE",
         }),
     };
     Finding {
@@ -113,12 +71,34 @@ fn authentication(settings: &Settings) -> Finding {
 }
 
 fn counts(auth: &Auth) -> String {
-    format!(
+    let counts = format!(
         "tokens: {}, basic: {}, signature secrets: {}",
         auth.tokens.len(),
         auth.basic.len(),
         auth.signature_secrets.len()
-    )
+    );
+    match credentials::weakness(auth) {
+        Some(weakness) => format!("{counts}; but {weakness}"),
+        None => counts,
+    }
+}
+
+/// Whose events are taken, if that is limited.
+fn eventbridge(settings: &EventBridge) -> Option<Finding> {
+    let count = |list: &[String]| match list.len() {
+        0 => "any".to_owned(),
+        count => count.to_string(),
+    };
+    if settings.accounts.is_empty() && settings.sources.is_empty() {
+        return None;
+    }
+    let (accounts, sources) = (count(&settings.accounts), count(&settings.sources));
+    Some(Finding {
+        item: "eventbridge",
+        result: Ok(format!(
+            "accounts: {accounts}, sources: {sources}; events of others are answered 403"
+        )),
+    })
 }
 
 fn spool(settings: &Settings) -> Finding {

@@ -9,7 +9,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned,
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error, InvalidMessage, SignatureScheme,
+    StreamOwned,
 };
 use shared::admin;
 use shared::config::Ingest;
@@ -60,6 +61,16 @@ pub fn connect(
     Ok(StreamOwned::new(connection, stream))
 }
 
+/// Whether a handshake failed because the other side speaks no TLS.
+#[must_use]
+pub fn is_plain(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(
+        inner,
+        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType))
+    )
+}
+
 /// Takes any certificate, if only whoever presents it has its key.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
@@ -98,5 +109,36 @@ impl ServerCertVerifier for Anybody {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_port_that_speaks_http_is_told_from_one_that_hangs_up() {
+        let failure = |answer: &'static [u8]| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let serving = thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.write_all(answer).unwrap();
+                // Read before closing, as unread bytes would reset the connection before the answer is there.
+                stream.shutdown(std::net::Shutdown::Write).unwrap();
+                let _sent = io::copy(&mut stream, &mut io::sink());
+            });
+            let name = ServerName::try_from("localhost").unwrap();
+            let failure = connect(TcpStream::connect(address).unwrap(), name).err();
+            serving.join().unwrap();
+            failure.unwrap()
+        };
+
+        assert!(is_plain(&failure(b"HTTP/1.1 400 Bad Request\r\n\r\n")));
+        assert!(!is_plain(&failure(b"")));
     }
 }

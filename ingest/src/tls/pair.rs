@@ -81,8 +81,11 @@ impl PairError {
             Self::NoKey(_) => {
                 "write the key into ingest.tls.key in PEM; take a passphrase off with `openssl pkey -in KEY -out PLAIN`"
             }
-            Self::Mismatch { .. } | Self::Unusable { .. } => {
+            Self::Mismatch { .. } => {
                 "give the key with which the certificate was requested, and the leaf as the first certificate"
+            }
+            Self::Unusable { .. } => {
+                "get a certificate of version 3 for a key of P-256, or of RSA with at least 2048 bits"
             }
         }
     }
@@ -248,4 +251,28 @@ pub fn check_time(chain: &[Certificate], now: Timestamp) -> Result<(), Untimely>
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_that_cannot_be_used_and_one_that_does_not_match_have_different_remedies() {
+        let files = || PairFiles {
+            certificate: "certificate.pem".into(),
+            key: "key.pem".into(),
+        };
+        let unusable = PairError::Unusable {
+            files: files(),
+            source: rustls::Error::General("key too small".to_owned()),
+        };
+
+        assert!(unusable.remedy().contains("2048 bits"));
+        assert!(
+            !PairError::Mismatch { files: files() }
+                .remedy()
+                .contains("2048")
+        );
+    }
 }

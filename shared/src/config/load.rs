@@ -8,8 +8,8 @@ use config::{Config, File, FileFormat};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::secret::{SecretFile, SecretFiles};
-use super::{Alarm, Settings};
+use super::secret::{SecretFile, SecretFiles, is_blank};
+use super::{Alarm, Settings, ingest};
 
 /// `config/default.toml`: every setting, explained.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
@@ -118,7 +118,9 @@ pub fn load_from(
     let mut settings: Settings =
         serde_path_to_error::deserialize(builder.build()?).map_err(|error| {
             let path = error.path().to_string();
-            ConfigError::value(&path, error.into_inner().to_string())
+            let problem = error.into_inner().to_string();
+            // The key is told already.
+            ConfigError::value(&path, problem.replace(&format!(" for key `{path}`"), ""))
         })?;
     settings.secret_files = secret_files;
     check(&settings)?;
@@ -143,7 +145,7 @@ fn overrides(
             Some(secret) => {
                 let path = PathBuf::from(value);
                 let value = read_secret(secret, path.clone())?;
-                if value.is_empty() {
+                if is_blank(&value) {
                     let problem = format!("its file {} is empty", path.display());
                     return Err(ConfigError::value(secret, problem));
                 }
@@ -151,7 +153,9 @@ fn overrides(
                     return Err(both_ways(secret));
                 }
                 let last = SecretString::from(value.as_str());
-                files.0.insert(secret.to_owned(), SecretFile { path, last });
+                files
+                    .0
+                    .insert(secret.to_owned(), SecretFile::new(path, last));
                 values.insert(secret.to_owned(), value);
             }
             None if files.0.contains_key(&key) => return Err(both_ways(&key)),
@@ -195,7 +199,6 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
         settings.pipedrive.searches_per_2s.into(),
     )?;
     at_least_one("pipedrive.daily_tokens", settings.pipedrive.daily_tokens)?;
-    at_least_one("ingest.spool.max_bytes", settings.ingest.spool.max_bytes)?;
     at_least_one("worker.concurrency", settings.worker.concurrency.into())?;
     at_least_one("retry.delays", settings.retry.delays.len() as u64)?;
     if settings.worker.lease < settings.pipedrive.request_timeout * 3 + Duration::from_secs(20) {
@@ -203,6 +206,7 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
         return Err(ConfigError::value("worker.lease", problem));
     }
     check_alarm(&settings.alarm)?;
+    ingest::check(&settings.ingest)?;
     if settings.ingest.auth.signature_max_age >= settings.redis.done_ttl {
         let problem = "must be below redis.done_ttl: an event that is sent again must be too old, or known for a duplicate";
         return Err(ConfigError::value("ingest.auth.signature_max_age", problem));
@@ -336,6 +340,11 @@ mod tests {
         ] {
             let text = with(&[(variable, value)]).unwrap_err().to_string();
             assert!(text.contains(part), "{text}");
+            assert_eq!(
+                text.matches(&format!("`{part}`")).count().max(1),
+                1,
+                "{text}"
+            );
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Everything is read and checked at start; an error names the key. This is the only reader of the environment.
 
+mod ingest;
 mod load;
 mod oauth;
 mod secret;

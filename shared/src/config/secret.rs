@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
+use tokio::time::Instant;
 
 use super::ConfigError;
 use super::load::read_secret;
+use crate::telemetry::chain;
 
 /// Between two looks at the files. Orchestrators take longer to bring a new secret.
 const POLL: Duration = Duration::from_secs(2);
+/// At most so long after a refusal a secret is tried again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// A secret that can be replaced. Clones share it: all who hold one use the new value from then on.
 #[derive(Clone)]
@@ -61,7 +66,102 @@ pub struct SecretFiles(pub(super) BTreeMap<String, SecretFile>);
 #[derive(Clone, Debug)]
 pub(super) struct SecretFile {
     pub path: PathBuf,
-    pub last: SecretString,
+    last: SecretString,
+    trouble: Option<Trouble>,
+    refused: Option<Refused>,
+}
+
+/// Why a file's secret cannot be taken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    Empty,
+    Unreadable(ErrorKind),
+}
+
+/// When a secret that was refused is given again.
+#[derive(Clone, Copy, Debug)]
+struct Refused {
+    pause: Duration,
+    at: Instant,
+}
+
+/// What a look at a file brought.
+enum Look {
+    Nothing,
+    Secret(SecretString),
+    /// Something is wrong since this look, and was not before.
+    Warning(String),
+}
+
+impl SecretFile {
+    pub fn new(path: PathBuf, last: SecretString) -> Self {
+        Self {
+            path,
+            last,
+            trouble: None,
+            refused: None,
+        }
+    }
+
+    /// Judges what the file holds now. A file that is empty or away may be half written: taking it up would lock out
+    /// every sender, so what it held before serves on.
+    fn look(&mut self, held: Result<String, ConfigError>, now: Instant) -> Look {
+        let (trouble, warning) = match held {
+            Ok(value) if !is_blank(&value) => {
+                self.trouble = None;
+                return self.compare(value, now);
+            }
+            Ok(_) => {
+                let warning = format!("the file {} is empty", self.path.display());
+                (Trouble::Empty, warning)
+            }
+            Err(error) => {
+                let kind = match &error {
+                    ConfigError::SecretFile { source, .. } => source.kind(),
+                    _ => ErrorKind::Other,
+                };
+                (Trouble::Unreadable(kind), chain(&error))
+            }
+        };
+        if self.trouble.replace(trouble) == Some(trouble) {
+            Look::Nothing
+        } else {
+            Look::Warning(warning)
+        }
+    }
+
+    fn compare(&mut self, value: String, now: Instant) -> Look {
+        if value != self.last.expose_secret() {
+            self.last = SecretString::from(value);
+            self.refused = None;
+            return Look::Secret(self.last.clone());
+        }
+        match &mut self.refused {
+            Some(refused) if refused.at <= now => {
+                // Whoever refuses it again says so, and sets the time of the next.
+                refused.at = now + LONGEST_PAUSE;
+                Look::Secret(self.last.clone())
+            }
+            _ => Look::Nothing,
+        }
+    }
+
+    /// Sets when the secret is given again; tells whether this is its first refusal.
+    fn refuse(&mut self, now: Instant) -> bool {
+        let pause = self.refused.map_or(POLL, |refused| {
+            refused.pause.saturating_mul(2).min(LONGEST_PAUSE)
+        });
+        let before = self.refused.replace(Refused {
+            pause,
+            at: now + pause,
+        });
+        before.is_none()
+    }
+}
+
+/// Whether a text holds no secret: what separates secrets is none.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c == ',' || c.is_whitespace())
 }
 
 /// A secret's file holds something else.
@@ -83,27 +183,36 @@ impl SecretFiles {
         loop {
             tokio::time::sleep(POLL).await;
             for (key, file) in &mut self.0 {
-                match read(key.clone(), file.path.clone()).await {
-                    Ok(value) if value.is_empty() || value == file.last.expose_secret() => {}
-                    Ok(value) => {
-                        let value = SecretString::from(value);
-                        file.last = value.clone();
+                let held = read(key.clone(), file.path.clone()).await;
+                match file.look(held, Instant::now()) {
+                    Look::Nothing => {}
+                    Look::Secret(value) => {
                         return Rotated {
                             key: key.clone(),
                             value,
                         };
                     }
-                    // In the middle of being replaced, perhaps; the old value serves on.
-                    Err(error) => tracing::warn!(%error, "A secret's file cannot be read"),
+                    Look::Warning(warning) => tracing::warn!(
+                        setting = key,
+                        "The secrets of {key} serve on as they were, for {warning}. To revoke them, write others into it, \
+                         or stop the service"
+                    ),
                 }
             }
         }
     }
 
-    /// Gives a change again at the next look: its value could not be used yet.
-    pub fn ask_again(&mut self, key: &str) {
+    /// Gives a secret again that could not be used yet: at the next look, then after pauses that double up to five
+    /// minutes. Tells whether it was refused for the first time since the file changed.
+    pub fn ask_again(&mut self, key: &str) -> bool {
+        let file = self.0.get_mut(key);
+        file.is_some_and(|file| file.refuse(Instant::now()))
+    }
+
+    /// The secret that was given last is in use.
+    pub fn taken_up(&mut self, key: &str) {
         if let Some(file) = self.0.get_mut(key) {
-            file.last = SecretString::from("");
+            file.refused = None;
         }
     }
 }
@@ -121,15 +230,12 @@ mod tests {
     async fn a_file_that_changes_is_told_once_and_again_when_asked() {
         let path = std::env::temp_dir().join(format!("bridge-rotation-{}", std::process::id()));
         std::fs::write(&path, "old").unwrap();
-        let file = SecretFile {
-            path: path.clone(),
-            last: "old".into(),
-        };
+        let file = SecretFile::new(path.clone(), "old".into());
         let mut files = SecretFiles(BTreeMap::from([("redis.url".to_owned(), file)]));
         std::fs::write(&path, "new\n").unwrap();
 
         let first = files.rotated().await;
-        files.ask_again("redis.url");
+        assert!(files.ask_again("redis.url"), "the first refusal");
         let second = files.rotated().await;
 
         std::fs::remove_file(&path).unwrap();
@@ -139,5 +245,58 @@ mod tests {
                 ("redis.url", "new")
             );
         }
+    }
+
+    fn file() -> SecretFile {
+        SecretFile::new("secret".into(), "old".into())
+    }
+
+    #[test]
+    fn a_file_that_is_empty_or_away_is_told_once_a_change_and_changes_nothing() {
+        let mut file = file();
+        let away = || {
+            Err(ConfigError::SecretFile {
+                key: "ingest.auth.tokens".to_owned(),
+                path: "secret".into(),
+                source: ErrorKind::NotFound.into(),
+            })
+        };
+        let mut told = |held| match file.look(held, Instant::now()) {
+            Look::Nothing => String::new(),
+            Look::Secret(value) => value.expose_secret().to_owned(),
+            Look::Warning(warning) => warning,
+        };
+
+        assert_eq!(told(Ok(String::new())), "the file secret is empty");
+        assert_eq!(told(Ok(" ,\n".to_owned())), "");
+        let cause = told(away());
+        assert!(
+            cause.contains("ingest.auth.tokens") && cause.contains("not found"),
+            "{cause}"
+        );
+        assert_eq!(told(away()), "");
+        assert_eq!(told(Ok("old".to_owned())), "");
+        assert_eq!(told(Ok(String::new())), "the file secret is empty");
+        assert_eq!(told(Ok("new".to_owned())), "new");
+    }
+
+    #[test]
+    fn a_refused_secret_is_given_again_after_pauses_that_double_up_to_five_minutes() {
+        let (mut file, begin) = (file(), Instant::now());
+        let mut gives = |seconds: u64| {
+            let now = begin + Duration::from_secs(seconds);
+            let is_given = matches!(file.look(Ok("new".to_owned()), now), Look::Secret(_));
+            (is_given, is_given && file.refuse(now))
+        };
+
+        let looks: Vec<_> = (0..2000).step_by(2).map(|at| (at, gives(at))).collect();
+
+        let times = looks.iter().filter(|(_, gives)| gives.0);
+        let times: Vec<_> = times.map(|(at, _)| *at).collect();
+        assert_eq!(
+            times,
+            [0, 2, 6, 14, 30, 62, 126, 254, 510, 810, 1110, 1410, 1710]
+        );
+        assert_eq!(looks.iter().filter(|(_, gives)| gives.1).count(), 1);
     }
 }
