@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use bridge_tests::app::{Builder, PATIENCE, TestApp, WEBHOOK_TOKEN, call};
 use bridge_tests::pipedrive::Activity;
 use bridge_tests::services::{
@@ -262,12 +262,15 @@ async fn a_spooled_message_is_published_as_it_would_have_been() {
     app.post(body.clone()).await.assert_accepted();
     wait_until_drained(&app).await;
 
-    let spooled = app
-        .management()
-        .get_messages(app.vhost().name(), topology::WORK_QUEUE, 1)
-        .await
-        .unwrap()
-        .remove(0);
+    // A queue declared a moment ago shows a confirmed message a moment later.
+    let spooled = wait_until("the spooled message in the queue", PATIENCE, async || {
+        let management = app.management();
+        let queue = (app.vhost().name(), topology::WORK_QUEUE);
+        let mut messages = management.get_messages(queue.0, queue.1, 1).await?;
+        messages.pop().context("none yet")
+    })
+    .await
+    .unwrap();
     assert_eq!(spooled.payload, body);
     for name in ["x-schema", "x-source", "x-event", "x-event-key"] {
         assert_eq!(spooled.header(name), direct.header(name), "{name}");
