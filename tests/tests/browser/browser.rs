@@ -17,6 +17,8 @@ use tokio::process::{Child, Command};
 
 /// The management UI renews itself every five seconds, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than the page takes to unfold a section.
+const UNFOLDING: Duration = Duration::from_secs(3);
 /// Where screenshots go, if anywhere: the folder of the documentation's, to renew them.
 const SCREENSHOTS: &str = "BRIDGE_TEST_SCREENSHOTS";
 
@@ -113,6 +115,27 @@ impl Browser {
         wait_until(&format!("a click on {what:?}"), PATIENCE, async || {
             let element = self.client.find(what).await?;
             element.click().await.context("click")
+        })
+        .await
+        .unwrap();
+    }
+
+    /// Clicks on `heading` until `content` is shown.
+    pub async fn unfold(&self, heading: Locator<'_>, content: Locator<'_>) {
+        let is_shown = async || -> anyhow::Result<bool> {
+            Ok(self.client.find(content).await?.is_displayed().await?)
+        };
+        wait_until(&format!("{heading:?} unfolded"), PATIENCE, async || {
+            if !is_shown().await? {
+                self.client.find(heading).await?.click().await?;
+                // Unfolding takes a moment, in which another click would fold it again.
+                wait_until("its content", UNFOLDING, async || {
+                    ensure!(is_shown().await?, "it is folded");
+                    Ok(())
+                })
+                .await?;
+            }
+            Ok(())
         })
         .await
         .unwrap();

@@ -1,10 +1,15 @@
 //! Secrets change under load: nothing is lost, nothing doubled, nothing dead-lettered.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bridge_tests::app::{PATIENCE, TestApp, WEBHOOK_TOKEN, call};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bridge_tests::app::{PATIENCE, TestApp, call};
 use bridge_tests::services::{Environment, Redis, RedisOptions, Scratch, wait_until};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 
 /// A secret's file, replaced as orchestrators do it: at once.
 pub(crate) struct SecretFile(PathBuf);
@@ -110,34 +115,92 @@ async fn a_pipedrive_token_that_does_not_work_is_not_taken_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_webhook_tokens() {
-    let scratch = Scratch::create().unwrap();
-    let file = SecretFile::new(scratch.path(), "tokens", WEBHOOK_TOKEN);
+    let bearer = |secret: &str, _: &str| ("authorization", format!("Bearer {secret}"));
+    webhook_secrets("TOKENS", bearer).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_webhook_passwords() {
+    let basic = |secret: &str, _: &str| {
+        (
+            "authorization",
+            format!("Basic {}", STANDARD.encode(secret)),
+        )
+    };
+    webhook_secrets("BASIC", basic).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_webhook_signature_secrets() {
+    let signed = |secret: &str, body: &str| {
+        let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+        let mac = mac.chain_update(body).finalize().into_bytes();
+        (
+            "x-hub-signature-256",
+            format!("sha256={}", hex::encode(mac)),
+        )
+    };
+    webhook_secrets("SIGNATURE_SECRETS", signed).await;
+}
+
+/// Both secrets are good while the sender changes from one to the other; then the old one is taken away.
+async fn webhook_secrets(setting: &str, header: impl Fn(&str, &str) -> (&'static str, String)) {
+    const OLD: &str = "genesys:the-previous-secret";
+    const NEW: &str = "genesys:the-secret-from-now-on";
+    let scratch = Scratch::create().expect("a folder");
+    let file = SecretFile::new(scratch.path(), "secrets", OLD);
     let app = TestApp::builder()
-        .set("BRIDGE__INGEST__AUTH__TOKENS_FILE", file.path())
+        .set(
+            &format!("BRIDGE__INGEST__AUTH__{setting}_FILE"),
+            file.path(),
+        )
         .spawn()
         .await;
-    let status = async |token: &str| {
-        app.post_as(token, call("call-0", "+15550123456"))
-            .await
-            .status
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client");
+    let status = async |secret: &str, body: String| {
+        let url = format!("{}/api/v1/genesys/webhook", app.ingest_url);
+        let (name, value) = header(secret, &body);
+        let answer = http.post(url).header(name, value).body(body).send().await;
+        answer.expect("ingest answers").status().as_u16()
     };
-    let becomes = async |token: &str, wanted: u16| {
+    let becomes = async |secret: &str, wanted: u16| {
         let reached = wait_until("another answer", PATIENCE, async || {
-            let status = status(token).await;
+            let not_final = r#"{"status":"active","data":{"id":"probe","channelType":"voice"}}"#;
+            let status = status(secret, not_final.to_owned()).await;
             anyhow::ensure!(status == wanted, "{status}");
             Ok(())
         });
-        reached.await.unwrap();
+        reached.await.expect("the file is read again");
     };
 
-    assert_eq!(status("next-token").await, 401);
-    file.set(&format!("next-token,{WEBHOOK_TOKEN}"));
-    becomes("next-token", 200).await;
-    assert_eq!(status(WEBHOOK_TOKEN).await, 200);
-    file.set("next-token");
-    becomes(WEBHOOK_TOKEN, 401).await;
-
-    assert_eq!(status("next-token").await, 200);
+    let used = Cell::new(OLD);
+    let changing = async {
+        app.wait_for_at_least(5).await;
+        file.set(&format!("{NEW},{OLD}"));
+        becomes(NEW, 200).await;
+        used.set(NEW);
+        file.set(NEW);
+        becomes(OLD, 401).await;
+        let before = app.pipedrive.activities().len();
+        app.wait_for_at_least(before + 5).await;
+    };
+    let mut count = 0;
+    tokio::pin!(changing);
+    loop {
+        let body = call(&format!("call-{count}"), "+15550123456");
+        tokio::select! {
+            () = &mut changing => break,
+            status = status(used.get(), body) => {
+                assert_eq!(status, 200, "call {count}");
+                count += 1;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_all_recorded(&app, count).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
