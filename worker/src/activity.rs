@@ -1,7 +1,5 @@
 //! Records an interaction: one activity, created once, kept up to date.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use shared::clock;
 use shared::domain::facts::Facts;
@@ -14,10 +12,10 @@ use crate::failure::Failure;
 use crate::marks::Marks;
 use crate::metrics as names;
 use crate::note;
-use crate::person::{CLOCK_SKEW, latest_end, wait_since};
 use crate::pipedrive::{Client, PipedriveError};
 use crate::record::{self, Activity, Attachment, Participant, Style};
 use crate::redis::{Job, Lease, Step};
+use crate::timing::{Timing, surely_before, wait_since};
 
 /// Writes activities.
 #[derive(Clone, Debug)]
@@ -30,10 +28,8 @@ pub struct Recorder {
     pub style: Style,
     /// Whether a person's only open deal is linked.
     pub link_open_deal: bool,
-    /// How long after a lost answer a record may still appear.
-    pub settle_time: Duration,
-    /// How long after it was sent a request whose sender is unknown may still change something.
-    pub in_flight: Duration,
+    /// How long things take in Pipedrive.
+    pub timing: Timing,
 }
 
 /// What was done.
@@ -142,24 +138,25 @@ impl Recorder {
         let since = match job.activity {
             Step::Done(id) => {
                 if let Some(doubted) = job.doubted {
-                    wait_since(doubted, self.settle_time)?;
+                    wait_since(doubted, self.timing.settle_time)?;
                 }
                 return Ok(Some(id));
             }
             Step::Open if job.is_clean => return Ok(None),
             Step::Open => {
                 // Somebody whom Redis forgot may be about to write.
-                wait_since(lease.epoch_began(), self.in_flight)?;
+                wait_since(lease.epoch_began(), self.timing.in_flight())?;
                 let earliest = job.facts.values().map(Facts::earliest).min();
                 earliest.unwrap_or(interaction.started)
             }
             Step::Intent(at) => {
-                wait_since(at, self.settle_time)?;
+                wait_since(at, self.timing.settle_time)?;
                 at
             }
         };
-        let since = since.checked_sub(CLOCK_SKEW).unwrap_or(since);
-        let looking = self.marks.find(&self.client, &interaction.id, since);
+        let looking = self
+            .marks
+            .find(&self.client, &interaction.id, surely_before(since));
         let found = looking.await?;
         metrics::counter!(names::RECONCILIATIONS, "found" => found.is_some().to_string())
             .increment(1);
@@ -180,9 +177,8 @@ impl Recorder {
         attachment: &Attachment,
     ) -> Result<Recorded, Failure> {
         activity.deal_id = self.deal(lease, attachment).await?;
-        let request_timeout = self.in_flight.saturating_sub(self.settle_time);
         lease
-            .intend_activity(job, latest_end(request_timeout))
+            .intend_activity(job, self.timing.latest_end())
             .await?;
         kill_point::reach(KillPoint::ActivityIntended).await;
         match self.client.create_activity(&activity).await {
@@ -241,10 +237,7 @@ impl Recorder {
         };
         // It may take effect late, and undo what another event adds meanwhile: that one has to wait. Written down before,
         // since afterwards nobody may be left to do so.
-        let request_timeout = self.in_flight.saturating_sub(self.settle_time);
-        lease
-            .doubt_update(Some(latest_end(request_timeout)))
-            .await?;
+        lease.doubt_update(Some(self.timing.latest_end())).await?;
         kill_point::reach(KillPoint::ActivityChangeIntended).await;
         match self.client.update_activity(id, &update).await {
             Ok(()) => {

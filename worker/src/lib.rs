@@ -30,3 +30,4 @@ pub mod retry;
 pub mod rotation;
 pub mod startup;
 pub mod survey;
+pub mod timing;

@@ -11,9 +11,9 @@ use shared::clock;
 use shared::domain::ids::{ActivityId, InteractionId};
 use tokio::sync::Mutex;
 
-use crate::person::CLOCK_SKEW;
 use crate::pipedrive::{ActivityRecord, Client, PipedriveError};
 use crate::record;
+use crate::timing::surely_before;
 
 /// Marks that are remembered. Beyond, all is listed anew.
 const MAX_MARKS: usize = 200_000;
@@ -69,8 +69,7 @@ impl Known {
         match self.listed {
             Some((first, last)) if first <= since && last >= asked => None,
             Some((first, last)) if first <= since && self.records.len() < MAX_MARKS => {
-                // Pipedrive's clock is not ours.
-                Some(last.checked_sub(CLOCK_SKEW).unwrap_or(last).max(first))
+                Some(surely_before(last).max(first))
             }
             _ => Some(since),
         }

@@ -14,12 +14,11 @@ use crate::matching::{self, Candidate, PersonMatch};
 use crate::pipedrive::{Client, NewPerson, Person, Phone, PipedriveError};
 use crate::record::{self, Attachment};
 use crate::redis::{LeaseError, People, PersonClaim, PersonLease};
+use crate::timing::{Timing, surely_before, wait_since};
 
 /// How often, and first for how long, a number is waited for that somebody else looks up.
 const BUSY_TRIES: usize = 5;
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
-/// How far clocks may be apart: lists of what was written "since" begin so much earlier.
-pub(crate) const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(120);
 
 /// Finds people by number.
 #[derive(Clone, Debug)]
@@ -32,12 +31,8 @@ pub struct PersonFinder {
     pub region: Option<Region>,
     /// Whether a number is searched in its international form too.
     pub search_international: bool,
-    /// How long after a lost answer a record may still appear.
-    pub settle_time: Duration,
-    /// How long the search may not know a person.
-    pub search_lag: Duration,
-    /// How long after it was sent a request whose sender is unknown may still change something.
-    pub in_flight: Duration,
+    /// How long things take there.
+    pub timing: Timing,
 }
 
 impl PersonFinder {
@@ -103,8 +98,8 @@ impl PersonFinder {
     /// is under way: there is nothing to wait for.
     fn unknown_since(&self) -> Timestamp {
         let now = clock::now();
-        now.checked_sub(self.search_lag.max(self.settle_time))
-            .unwrap_or(now)
+        let lag = self.timing.search_lag.max(self.timing.settle_time);
+        now.checked_sub(lag).unwrap_or(now)
     }
 
     async fn find_or_create(
@@ -115,7 +110,7 @@ impl PersonFinder {
     ) -> Result<Attachment, Failure> {
         let recent = match lease.intent {
             Some(intent) => {
-                wait_since(intent, self.settle_time)?;
+                wait_since(intent, self.timing.settle_time)?;
                 self.changed_since(intent).await?
             }
             None => Vec::new(),
@@ -147,11 +142,11 @@ impl PersonFinder {
         epoch_began: Timestamp,
         number: &E164,
     ) -> Result<PersonMatch, Failure> {
-        let in_doubt = self.in_flight + self.search_lag;
+        let in_doubt = self.timing.in_flight() + self.timing.search_lag;
         if wait_since(epoch_began, in_doubt).is_ok() {
             return Ok(PersonMatch::Unknown);
         }
-        wait_since(epoch_began, self.in_flight)?;
+        wait_since(epoch_began, self.timing.in_flight())?;
         let since = SignedDuration::try_from(in_doubt).ok();
         let since = since.and_then(|span| epoch_began.checked_sub(span).ok());
         let recent = self.changed_since(since.unwrap_or(epoch_began)).await?;
@@ -179,8 +174,7 @@ impl PersonFinder {
 
     /// People whom the search may not know yet, from the database's list.
     async fn changed_since(&self, since: Timestamp) -> Result<Vec<Candidate>, Failure> {
-        let since = since.checked_sub(CLOCK_SKEW).unwrap_or(since);
-        let people = self.client.people_since(since).await?;
+        let people = self.client.people_since(surely_before(since)).await?;
         let living = people.into_iter().filter(|person| !person.is_deleted);
         let candidate = |person: Person| Candidate {
             id: person.id,
@@ -205,7 +199,7 @@ impl PersonFinder {
             phones: vec![phone],
         };
         lease
-            .intend(latest_end(self.in_flight.saturating_sub(self.settle_time)))
+            .intend(self.timing.latest_end())
             .await?;
         kill_point::reach(KillPoint::PersonIntended).await;
         match self.client.create_person(&person).await {
@@ -228,23 +222,6 @@ impl PersonFinder {
             }
         }
     }
-}
-
-/// An error while less than `wait` has passed since `moment`.
-pub(crate) fn wait_since(moment: Timestamp, wait: Duration) -> Result<(), Failure> {
-    let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
-    let rest = wait.saturating_sub(clock::now().duration_since(moment));
-    match Duration::try_from(rest) {
-        Ok(rest) if !rest.is_zero() => Err(Failure::Unsettled(rest)),
-        _ => Ok(()),
-    }
-}
-
-/// When a request that begins now has surely ended. Written down as the time of an intent, so that a crash, or a second
-/// note that is not written, never makes it look older than it is.
-pub(crate) fn latest_end(request_timeout: Duration) -> Timestamp {
-    let now = clock::now();
-    now.checked_add(request_timeout).unwrap_or(now)
 }
 
 fn values(phones: Option<Vec<Phone>>) -> Vec<String> {

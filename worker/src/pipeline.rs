@@ -21,11 +21,12 @@ use crate::failure::{At, Failure};
 use crate::gate::Gate;
 use crate::inbound::{Decoded, Inbound, SettleError};
 use crate::metrics as names;
-use crate::person::{CLOCK_SKEW, PersonFinder};
+use crate::person::PersonFinder;
 use crate::quarantine::Quarantine;
 use crate::record::Attachment;
 use crate::redis::{Claim, ClaimRequest, Epoch, Job, Lease, Ledger, Step};
 use crate::retry::{Disposition, Next, RetrySchedule};
+use crate::timing::surely_before;
 
 /// How often, and first for how long, an interaction is waited for that another delivery works on: the events of one
 /// interaction come together.
@@ -358,9 +359,7 @@ fn wait_for_the_enriched(message: &Inbound, event: &Decoded, job: &Job) -> Resul
 
 /// Whether, by the message's own evidence, nobody can have recorded the interaction without this Redis knowing.
 fn is_surely_new(message: &Inbound, event: &Decoded, epoch: &Epoch) -> bool {
-    let earliest = event.facts.earliest();
-    let earliest = earliest.checked_sub(CLOCK_SKEW).unwrap_or(earliest);
-    !message.was_seen_before() && earliest >= epoch.since
+    !message.was_seen_before() && surely_before(event.facts.earliest()) >= epoch.since
 }
 
 /// When an interaction ended, as far as that was told.

@@ -32,6 +32,7 @@ use crate::redis::{
 use crate::retry::RetrySchedule;
 use crate::rotation::Rotation;
 use crate::survey::Surveyor;
+use crate::timing::Timing;
 
 /// The worker, put together.
 #[derive(Debug)]
@@ -249,7 +250,7 @@ fn pipeline(
     worker: String,
 ) -> Pipeline {
     let (pipedrive, region) = (&settings.pipedrive, settings.phone.default_region);
-    let in_flight = pipedrive.request_timeout + pipedrive.settle_time;
+    let timing = Timing::new(pipedrive);
     Pipeline {
         quarantine: Quarantine::new(Suspects::new(store.clone())),
         ledger: Ledger::new(store.clone(), settings.worker.lease),
@@ -258,9 +259,7 @@ fn pipeline(
             people: People::new(store.clone(), settings.worker.lease),
             region,
             search_international: pipedrive.search_international,
-            settle_time: pipedrive.settle_time,
-            search_lag: pipedrive.search_lag,
-            in_flight,
+            timing,
         },
         recorder: Recorder {
             client,
@@ -272,8 +271,7 @@ fn pipeline(
                 interaction_url: settings.genesys.interaction_url.clone(),
             },
             link_open_deal: pipedrive.link_open_deal,
-            settle_time: pipedrive.settle_time,
-            in_flight,
+            timing,
         },
         region,
         schedule: RetrySchedule::new(settings.retry.delays.clone(), settings.retry.max_age),
