@@ -278,11 +278,6 @@ impl Pipeline {
             self.gate.close(closure);
         }
         let now = clock::now();
-        let since = match message.envelope.retry_since {
-            Some(since) => since,
-            None if message.envelope.is_replay => now,
-            None => message.received_at(),
-        };
         let (reason, disposition) = (failure.reason(), failure.disposition());
         let is_parked = matches!(disposition, Disposition::Park(_));
         if !is_parked {
@@ -292,7 +287,8 @@ impl Pipeline {
             metrics::counter!(names::LEASE_LOSSES).increment(1);
         }
         let attempts = message.envelope.attempts;
-        let class = match self.schedule.next(disposition, attempts, since, now) {
+        let since = message.envelope.retry_since.unwrap_or(now);
+        let class = match self.schedule.next(disposition, attempts) {
             Next::Retry { delay, attempts } => {
                 count(if is_parked { "parked" } else { "retried" });
                 metrics::counter!(names::RETRIES, "delay" => delay.name().to_owned(), "reason" => reason)

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use shared::config::RetryDelay;
 
 /// How a failure is to be treated.
@@ -32,7 +31,7 @@ pub enum Next<'a> {
     Exhausted,
 }
 
-/// The ladder of delays and the age at which it ends.
+/// The ladder of delays, and how long it is climbed.
 #[derive(Clone, Debug)]
 pub struct RetrySchedule {
     delays: Vec<RetryDelay>,
@@ -51,48 +50,42 @@ impl RetrySchedule {
         Self { delays, max_age }
     }
 
-    /// Decides where a message goes that failed with `attempts` failed attempts before, and is retried since `since`.
+    /// Decides where a message goes that failed with `attempts` failed attempts before.
     ///
-    /// A first failure is never the last: a message may have waited for days for its first attempt, while a budget was
-    /// spent or a token expired.
+    /// Its age is the time that it waited on the ladder, not by the clock: before any attempt it may have waited for days,
+    /// while a budget was spent or a token expired. So a first failure is never the last.
     #[must_use]
-    pub fn next(
-        &self,
-        disposition: Disposition,
-        attempts: u32,
-        since: Timestamp,
-        now: Timestamp,
-    ) -> Next<'_> {
+    pub fn next(&self, disposition: Disposition, attempts: u32) -> Next<'_> {
         match disposition {
             Disposition::DeadLetter => Next::Permanent,
             Disposition::Park(wait) => Next::Retry {
                 delay: self.at_least(wait),
                 attempts,
             },
-            Disposition::Retry if attempts > 0 && self.is_over(since, now) => Next::Exhausted,
-            Disposition::Retry => {
-                let rung = (attempts as usize).min(self.delays.len() - 1);
-                Next::Retry {
-                    delay: &self.delays[rung],
-                    attempts: attempts + 1,
-                }
+            Disposition::Retry if attempts > 0 && self.age(attempts) >= self.max_age => {
+                Next::Exhausted
             }
+            Disposition::Retry => Next::Retry {
+                delay: self.rung(attempts),
+                attempts: attempts + 1,
+            },
         }
     }
 
-    /// The shortest delay.
-    #[must_use]
-    pub fn shortest(&self) -> Duration {
-        self.delays
-            .iter()
-            .map(|delay| delay.duration)
-            .min()
-            .unwrap_or_default()
+    /// How long a message with so many failed attempts waited on the ladder.
+    fn age(&self, attempts: u32) -> Duration {
+        let climbed = attempts.min(self.delays.len() as u32);
+        let repeated = self
+            .rung(attempts)
+            .duration
+            .saturating_mul(attempts - climbed);
+        let rungs = (0..climbed).map(|attempt| self.rung(attempt).duration);
+        rungs.fold(repeated, Duration::saturating_add)
     }
 
-    fn is_over(&self, since: Timestamp, now: Timestamp) -> bool {
-        let max_age = SignedDuration::try_from(self.max_age).unwrap_or(SignedDuration::MAX);
-        now.duration_since(since) >= max_age
+    /// The last rung repeats.
+    fn rung(&self, attempts: u32) -> &RetryDelay {
+        &self.delays[(attempts as usize).min(self.delays.len() - 1)]
     }
 
     /// The shortest delay that is at least `wait`, else the longest.
@@ -118,10 +111,8 @@ mod tests {
         RetrySchedule::new(delays.to_vec(), Duration::from_secs(3600))
     }
 
-    fn next(disposition: Disposition, attempts: u32, age_s: i64) -> String {
-        let since = Timestamp::from_second(1_000_000).unwrap();
-        let now = Timestamp::from_second(1_000_000 + age_s).unwrap();
-        match schedule().next(disposition, attempts, since, now) {
+    fn next(disposition: Disposition, attempts: u32) -> String {
+        match schedule().next(disposition, attempts) {
             Next::Retry { delay, attempts } => format!("{} {attempts}", delay.name()),
             other => format!("{other:?}"),
         }
@@ -129,29 +120,38 @@ mod tests {
 
     #[test]
     fn the_ladder_is_climbed_and_its_last_rung_repeats_until_the_age_limit() {
-        assert_eq!(next(Disposition::Retry, 0, 0), "5s 1");
-        assert_eq!(next(Disposition::Retry, 1, 5), "30s 2");
-        assert_eq!(next(Disposition::Retry, 2, 35), "2m 3");
-        assert_eq!(next(Disposition::Retry, 9, 3599), "2m 10");
-        assert_eq!(next(Disposition::Retry, 9, 3600), "Exhausted");
-        assert_eq!(next(Disposition::Retry, 0, 99_999), "5s 1");
+        assert_eq!(next(Disposition::Retry, 0), "5s 1");
+        assert_eq!(next(Disposition::Retry, 1), "30s 2");
+        assert_eq!(next(Disposition::Retry, 2), "2m 3");
+        assert_eq!(next(Disposition::Retry, 31), "2m 32", "after 59 min 35 s");
+        assert_eq!(
+            next(Disposition::Retry, 32),
+            "Exhausted",
+            "after 61 min 35 s"
+        );
+        assert_eq!(next(Disposition::Retry, u32::MAX), "Exhausted");
     }
 
     #[test]
-    fn parking_costs_no_attempt_and_does_not_age() {
-        assert_eq!(
-            next(Disposition::Park(Duration::from_secs(6)), 3, 999_999),
-            "30s 3"
-        );
-        assert_eq!(next(Disposition::Park(Duration::ZERO), 0, 0), "5s 0");
-        assert_eq!(
-            next(Disposition::Park(Duration::from_secs(9999)), 0, 0),
-            "2m 0"
-        );
+    fn a_first_failure_is_never_the_last() {
+        let delays = vec![RetryDelay::parse("5s").unwrap()];
+        let impatient = RetrySchedule::new(delays, Duration::ZERO);
+
+        let next = impatient.next(Disposition::Retry, 0);
+        assert!(matches!(next, Next::Retry { attempts: 1, .. }));
+        assert_eq!(impatient.next(Disposition::Retry, 1), Next::Exhausted);
+    }
+
+    #[test]
+    fn parking_costs_no_attempt() {
+        assert_eq!(next(Disposition::Park(Duration::from_secs(6)), 3), "30s 3");
+        assert_eq!(next(Disposition::Park(Duration::ZERO), 0), "5s 0");
+        let long = Disposition::Park(Duration::from_secs(9999));
+        assert_eq!(next(long, 99), "2m 99");
     }
 
     #[test]
     fn what_will_not_heal_is_dead_at_once() {
-        assert_eq!(next(Disposition::DeadLetter, 0, 0), "Permanent");
+        assert_eq!(next(Disposition::DeadLetter, 0), "Permanent");
     }
 }
