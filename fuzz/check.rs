@@ -98,7 +98,10 @@ fn check_event(event: &Event<'_>, body: &[u8]) {
     let received = "2026-03-10T14:12:48.123456Z".parse().expect("a time");
     let properties = message::accept(event, received, "00-0af7-b7ad-01", "ingest");
     check_properties(&properties);
-    assert_eq!(Envelope::read(&properties).received_at, Some(received));
+    assert_eq!(
+        Envelope::read(&properties, false).received_at,
+        Some(received)
+    );
 
     let facts = Facts::of(event, received);
     let json = serde_json::to_string(&facts).expect("facts can be remembered");

@@ -84,7 +84,7 @@ impl Moving {
 impl Inbound {
     /// Takes a delivery.
     pub fn new(delivery: Delivery) -> Self {
-        let envelope = Envelope::read(&delivery.properties);
+        let envelope = Envelope::read(&delivery.properties, delivery.redelivered);
         Self { delivery, envelope }
     }
 

@@ -153,7 +153,7 @@ pub struct Envelope {
     /// Whether it comes back from the dead letter queue.
     pub is_replay: bool,
     /// Deliveries that were not settled: those that the broker counts, and those that it counted before the message was
-    /// published again. None for a replay: an operator's looks at a dead letter count too.
+    /// published again. None for a replay at first: an operator's looks at a dead letter count too.
     pub failed_deliveries: u32,
     /// W3C trace context of the webhook.
     pub traceparent: Option<String>,
@@ -162,9 +162,9 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Reads what is known.
+    /// Reads what is known of a message that is, or is not, `redelivered`.
     #[must_use]
-    pub fn read(properties: &BasicProperties) -> Self {
+    pub fn read(properties: &BasicProperties, redelivered: bool) -> Self {
         let headers = properties.headers().as_ref();
         let text = |name: &str| headers.and_then(|headers| read_text(headers, name));
         let number = |name: &str| headers.and_then(|headers| read_number(headers, name));
@@ -198,10 +198,10 @@ impl Envelope {
             },
             deferred: text(retried::DEFERRED).is_some(),
             is_replay,
-            failed_deliveries: if is_replay {
-                0
-            } else {
-                count(DELIVERY_COUNT) + count(retried::FAILED_DELIVERIES)
+            failed_deliveries: match (is_replay, redelivered) {
+                (true, false) => 0,
+                (true, true) => count(DELIVERY_COUNT),
+                (false, _) => count(DELIVERY_COUNT) + count(retried::FAILED_DELIVERIES),
             },
             traceparent: text(accepted::TRACEPARENT),
             schema: number(accepted::SCHEMA).unwrap_or(0),
@@ -415,7 +415,7 @@ mod tests {
             },
         );
 
-        let envelope = Envelope::read(&again);
+        let envelope = Envelope::read(&again, false);
         assert_eq!((envelope.attempts, envelope.retry_since), (2, Some(since)));
         assert_eq!(
             envelope.received_at,
@@ -447,7 +447,7 @@ mod tests {
 
         let dead = dead_letter(&accepted_call(), &letter);
 
-        let envelope = Envelope::read(&dead);
+        let envelope = Envelope::read(&dead, false);
         assert!(envelope.is_replay);
         assert_eq!((envelope.attempts, envelope.retry_since), (0, None));
         assert_eq!(failure_reason(&dead).as_deref(), Some("rejected"));
@@ -461,8 +461,27 @@ mod tests {
         ] {
             let mut headers = FieldTable::default();
             put(&mut headers, FIRST_DEATH_QUEUE, queue);
-            let envelope = Envelope::read(&BasicProperties::default().with_headers(headers));
+            let envelope = Envelope::read(&BasicProperties::default().with_headers(headers), false);
             assert_eq!(envelope.is_replay, is_replay, "{queue}");
         }
+    }
+
+    #[test]
+    fn failed_deliveries_of_a_replay_count_from_its_own_first_one() {
+        let looked_at = |header: &str| {
+            let mut headers = FieldTable::default();
+            put(&mut headers, header, "2026-03-11T00:00:00Z");
+            headers.insert(DELIVERY_COUNT.into(), AMQPValue::LongLongInt(3));
+            headers.insert(retried::FAILED_DELIVERIES.into(), AMQPValue::LongLongInt(2));
+            BasicProperties::default().with_headers(headers)
+        };
+        let failed = |properties: &BasicProperties, redelivered| {
+            Envelope::read(properties, redelivered).failed_deliveries
+        };
+
+        let replay = looked_at(dead::AT);
+        assert_eq!((failed(&replay, false), failed(&replay, true)), (0, 3));
+        let retried = looked_at(retried::SINCE);
+        assert_eq!(failed(&retried, false), 5);
     }
 }
