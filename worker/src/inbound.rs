@@ -103,6 +103,12 @@ impl Inbound {
             || self.envelope.deferred
     }
 
+    /// Whether somebody may have recorded it before: a message that was parked was in somebody's hands, too.
+    #[must_use]
+    pub fn may_be_recorded(&self) -> bool {
+        self.was_seen_before() || self.envelope.retry_since.is_some()
+    }
+
     /// Whether it failed so often that it may have killed a worker.
     #[must_use]
     pub fn is_suspect(&self) -> bool {

@@ -355,7 +355,7 @@ fn wait_for_the_enriched(message: &Inbound, event: &Decoded, job: &Job) -> Resul
 
 /// Whether, by the message's own evidence, nobody can have recorded the interaction without this Redis knowing.
 fn is_surely_new(message: &Inbound, event: &Decoded, epoch: &Epoch) -> bool {
-    !message.was_seen_before() && surely_before(event.facts.earliest()) >= epoch.since
+    !message.may_be_recorded() && surely_before(event.facts.earliest()) >= epoch.since
 }
 
 /// When an interaction ended, as far as that was told.

@@ -125,7 +125,7 @@ impl Facts {
         }
         let lasted = self
             .duration_ms
-            .filter(|_| self.kind == Kind::CustomerEnd && self.part.is_none())
+            .filter(|_| self.kind == Kind::CustomerEnd && self.part.is_none() && !self.at_receipt)
             .and_then(|ms| i64::try_from(ms).ok())
             .map_or(LOOK_BACK, SignedDuration::from_millis);
         self.at.checked_sub(lasted).unwrap_or(Timestamp::MIN)
