@@ -11,7 +11,14 @@ pub const INCOMPLETE: &str = "Incomplete";
 /// Label of the line that says why nobody is attached. It goes when somebody is.
 pub const NOT_ATTACHED: &str = "Not attached";
 /// Labels of which a note has one line only: two would contradict each other.
-const HEAD_LABELS: [&str; 5] = ["Channel", "Direction", "When", "Customer", "Number"];
+const HEAD_LABELS: [&str; 6] = [
+    "Channel",
+    "Direction",
+    "When",
+    "Duration",
+    "Customer",
+    "Number",
+];
 /// The longest note that is sent, in bytes. Pipedrive takes 100 KB.
 const MAX_BYTES: usize = 98_000;
 /// Elements that begin a new line. Pipedrive's editor makes them of what people write.
@@ -200,17 +207,17 @@ mod tests {
 
     #[test]
     fn a_note_keeps_what_forgotten_events_told() {
-        let found = "<b>Channel:</b> voice<br /><b>When:</b> 14:00<br /><b>Agent:</b> A<br />Genesys interaction x";
-        let ours = "<b>Channel:</b> voice<br><b>When:</b> 14:05<br><b>Wrap-up notes:</b> B<br>Genesys interaction x";
+        let found = "<b>Duration:</b> 61 s<br /><b>When:</b> 14:00<br /><b>Agent:</b> A<br />Genesys interaction x";
+        let ours = "<b>Duration:</b> 45 s<br><b>When:</b> 14:05<br><b>Wrap-up notes:</b> B<br>Genesys interaction x";
 
         assert_eq!(
             inherit(ours, found, "", true).unwrap(),
-            "<b>Channel:</b> voice<br><b>When:</b> 14:00<br><b>Agent:</b> A<br><b>Wrap-up notes:</b> B<br>Genesys interaction x"
+            "<b>Duration:</b> 61 s<br><b>When:</b> 14:00<br><b>Agent:</b> A<br><b>Wrap-up notes:</b> B<br>Genesys interaction x"
         );
         let merged = inherit(ours, found, "", false).unwrap();
         assert_eq!(
             merged,
-            "<b>Channel:</b> voice<br><b>When:</b> 14:05<br><b>Wrap-up notes:</b> B<br><b>Agent:</b> A<br>Genesys interaction x"
+            "<b>Duration:</b> 45 s<br><b>When:</b> 14:05<br><b>Wrap-up notes:</b> B<br><b>Agent:</b> A<br>Genesys interaction x"
         );
         assert_eq!(
             inherit(&merged, &merged, "", true).unwrap(),

@@ -213,7 +213,15 @@ fn tell(
             .strftime("%Y-%m-%d %H:%M:%S UTC")
             .to_string(),
     );
-    lines.optional("Duration", duration(interaction).as_deref());
+    // A line each: what one event tells must not depend on what others told before they were forgotten.
+    lines.optional("Duration", interaction.duration_ms.map(duration).as_deref());
+    for (label, ms) in [
+        ("Talk", interaction.talk_ms),
+        ("Hold", interaction.hold_ms),
+        ("After-call work", interaction.after_call_ms),
+    ] {
+        lines.optional(label, ms.map(minutes_and_seconds).as_deref());
+    }
     lines.optional("Customer", interaction.customer.as_deref());
     lines.text("Number", &number(interaction, party));
     if let Attachment::Shared(people) = attachment {
@@ -326,27 +334,9 @@ fn number(interaction: &Interaction, party: &Party) -> String {
     }
 }
 
-fn duration(interaction: &Interaction) -> Option<String> {
-    let total = interaction.duration_ms?;
-    let parts = [
-        ("talk", interaction.talk_ms),
-        ("hold", interaction.hold_ms),
-        ("after-call work", interaction.after_call_ms),
-    ];
-    let parts: Vec<String> = parts
-        .into_iter()
-        .filter_map(|(name, ms)| Some(format!("{name} {}", minutes_and_seconds(ms?))))
-        .collect();
-    let seconds = (total + 500) / 1000;
-    let details = if parts.is_empty() {
-        String::new()
-    } else {
-        format!("; {}", parts.join(", "))
-    };
-    Some(format!(
-        "{} ({seconds} seconds){details}",
-        minutes_and_seconds(total)
-    ))
+fn duration(ms: u64) -> String {
+    let seconds = (ms + 500) / 1000;
+    format!("{} ({seconds} seconds)", minutes_and_seconds(ms))
 }
 
 fn minutes_and_seconds(ms: u64) -> String {

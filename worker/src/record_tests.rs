@@ -81,8 +81,8 @@ fn the_activity_tells_the_whole_call() {
     );
     assert_eq!(activity.owner_id, None);
     let expected = "<b>Channel:</b> voice<br><b>Direction:</b> inbound<br><b>When:</b> 2026-03-10 14:05:25 UTC<br>\
-        <b>Duration:</b> 7 min 22 s (442 seconds); talk 5 min 52 s, hold 30 s, after-call work 44 s<br>\
-        <b>Number:</b> +12025550143<br><b>Agent:</b> 7d2c4e6f-8a1b-4c3d-9e5f-0a1b2c3d4e5f<br>\
+        <b>Duration:</b> 7 min 22 s (442 seconds)<br>\
+        <b>Talk:</b> 5 min 52 s<br><b>Hold:</b> 30 s<br><b>After-call work:</b> 44 s<br><b>Number:</b> +12025550143<br><b>Agent:</b> 7d2c4e6f-8a1b-4c3d-9e5f-0a1b2c3d4e5f<br>\
         <b>Queue:</b> 3c5e7a90-1b2d-4f68-a7c4-90d1e2f3a4b5<br>\
         <b>Wrap-up code:</b> 5a6b7c8d-9e0f-4a1b-8c2d-3e4f5a6b7c8d<br>\
         <b>Wrap-up notes:</b> Asked for a quote for 20 seats; call back on Friday.<br>\

@@ -33,7 +33,7 @@ async fn an_update_that_comes_late_does_not_undo_a_later_one() {
         );
         let note = app.pipedrive.activities()[0].note.clone().unwrap();
         ensure!(note.contains("call back on Friday"), "{note}");
-        ensure!(note.contains("hold 30 s"), "{note}");
+        ensure!(note.contains("<b>Hold:</b> 30 s"), "{note}");
         Ok(())
     });
     settled.await.unwrap();
