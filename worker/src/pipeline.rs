@@ -214,7 +214,7 @@ impl Pipeline {
                     let what = "record in Redis";
                     return Err(Failure::NewerSchema { what, schema });
                 }
-                Claim::Busy(_) => match pauses.next() {
+                Claim::Busy => match pauses.next() {
                     Some(pause) => tokio::time::sleep(pause).await,
                     None => return Err(Failure::Busy),
                 },

@@ -69,8 +69,8 @@ pub struct ClaimRequest<'c> {
 pub enum Claim {
     /// The event was recorded before.
     Duplicate,
-    /// Somebody else holds the lease, at most so long.
-    Busy(Duration),
+    /// Somebody else holds the lease.
+    Busy,
     /// Go ahead.
     Granted(Lease, Box<Job>),
     /// Redis is not the one that was connected to: it lost data.
@@ -194,9 +194,7 @@ impl Ledger {
         Ok(match answer.first().map(String::as_str) {
             Some("duplicate") => Claim::Duplicate,
             Some("newer") => Claim::Newer(answer[1].parse().unwrap_or(i64::MAX)),
-            Some("busy") => {
-                Claim::Busy(Duration::from_millis(answer[1].parse().unwrap_or_default()))
-            }
+            Some("busy") => Claim::Busy,
             Some("granted") => {
                 let (store, owner) = (self.store.clone(), request.owner.to_owned());
                 let job = Job::read(&answer[2..], &epoch);

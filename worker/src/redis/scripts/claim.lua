@@ -21,7 +21,7 @@ elseif redis.call('GET', KEYS[2]) == ARGV[1] then
   -- The same owner again: its first claim was granted, but the answer was lost.
   fence = redis.call('HGET', KEYS[1], 'fence')
 else
-  return {'busy', tostring(redis.call('PTTL', KEYS[2]))}
+  return {'busy'}
 end
 
 local answer = redis.call('HGETALL', KEYS[1])
