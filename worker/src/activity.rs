@@ -151,6 +151,8 @@ impl Recorder {
             }
             Step::Intent(at) => {
                 wait_since(at, self.timing.settle_time)?;
+                // Redis may have forgotten a later one.
+                wait_since(lease.epoch_began(), self.timing.in_flight())?;
                 at
             }
         };
@@ -177,21 +179,24 @@ impl Recorder {
         attachment: &Attachment,
     ) -> Result<Recorded, Failure> {
         activity.deal_id = self.deal(lease, attachment).await?;
-        lease
-            .intend_activity(job, self.timing.latest_end())
-            .await?;
-        kill_point::reach(KillPoint::ActivityIntended).await;
-        match self.client.create_activity(&activity).await {
+        let intend = || async {
+            lease.intend_activity(job, self.timing.latest_end()).await?;
+            kill_point::reach(KillPoint::ActivityIntended).await;
+            Ok::<_, Failure>(())
+        };
+        match self.client.create_activity(&activity, intend).await {
             Ok(id) => Ok(Recorded::Created(id)),
-            Err(error) if error.outcome_is_unknown() => {
+            Err(failure) if failure.outcome_is_unknown() => {
                 // The time counts from the loss of the answer.
                 lease.intend_activity(job, clock::now()).await?;
-                Err(error.into())
+                Err(failure)
             }
-            Err(error) => {
+            Err(Failure::Pipedrive(error)) => {
                 lease.withdraw_activity().await?;
-                Err(self.unless_gone(error, attachment).await.into())
+                let deal = activity.deal_id;
+                Err(self.unless_gone(error, attachment, deal).await.into())
             }
+            Err(not_intended) => Err(not_intended),
         }
     }
 
@@ -237,38 +242,77 @@ impl Recorder {
         };
         // It may take effect late, and undo what another event adds meanwhile: that one has to wait. Written down before,
         // since afterwards nobody may be left to do so.
-        lease.doubt_update(Some(self.timing.latest_end())).await?;
-        kill_point::reach(KillPoint::ActivityChangeIntended).await;
-        match self.client.update_activity(id, &update).await {
+        let lines = note::either(&job.lines, &note::fingerprint(&activity.note));
+        let intend = || async {
+            let until = self.timing.latest_end();
+            lease.doubt_update(Some(until), &lines).await?;
+            kill_point::reach(KillPoint::ActivityChangeIntended).await;
+            Ok::<_, Failure>(())
+        };
+        match self.client.update_activity(id, &update, intend).await {
             Ok(()) => {
                 kill_point::reach(KillPoint::ActivityChangeAnswered).await;
                 Ok(Recorded::Updated(id))
             }
-            Err(PipedriveError::NotFound { .. }) => Ok(Recorded::Deleted(id)),
-            Err(error) => {
-                let doubted = error.outcome_is_unknown().then(clock::now);
-                lease.doubt_update(doubted).await?;
-                Err(self.unless_gone(error, attachment).await.into())
+            Err(failure) if failure.outcome_is_unknown() => {
+                lease.doubt_update(Some(clock::now()), &lines).await?;
+                Err(failure)
             }
+            Err(Failure::Pipedrive(error)) => {
+                lease.doubt_update(None, &lines).await?;
+                self.not_updated(id, error, attachment, deal_id).await
+            }
+            Err(not_intended) => Err(not_intended),
         }
     }
 
-    /// A refusal says nothing of the record where its person is gone: merged or deleted since they were looked up. The
-    /// next attempt finds who took their place.
-    async fn unless_gone(&self, error: PipedriveError, attachment: &Attachment) -> PipedriveError {
-        let PipedriveError::Rejected { operation, .. } = error else {
+    /// What it means that a change was refused: somebody deleted the activity meanwhile, or what it was to be attached to.
+    async fn not_updated(
+        &self,
+        id: ActivityId,
+        error: PipedriveError,
+        attachment: &Attachment,
+        deal: Option<DealId>,
+    ) -> Result<Recorded, Failure> {
+        if !matches!(error, PipedriveError::NotFound { .. }) {
+            return Err(self.unless_gone(error, attachment, deal).await.into());
+        }
+        match self.client.activity(id).await {
+            Ok(present) if !present.is_deleted => Err(error.into()),
+            Ok(_) | Err(PipedriveError::NotFound { .. }) => Ok(Recorded::Deleted(id)),
+            Err(unknown) => Err(unknown.into()),
+        }
+    }
+
+    /// A refusal says nothing of the record where its person or deal is gone: merged, deleted or closed since they were
+    /// looked up. The next attempt finds who took their place.
+    async fn unless_gone(
+        &self,
+        error: PipedriveError,
+        attachment: &Attachment,
+        deal: Option<DealId>,
+    ) -> PipedriveError {
+        let (PipedriveError::Rejected { operation, .. }, Some(person)) =
+            (&error, attachment.person())
+        else {
             return error;
         };
-        let Some(person) = attachment.person() else {
-            return error;
+        let gone = PipedriveError::NotFound {
+            operation,
+            status: 404,
         };
         match self.client.person(person).await {
-            Ok(person) if !person.is_deleted => error,
-            Ok(_) => PipedriveError::NotFound {
-                operation,
-                status: 404,
+            Ok(person) if person.is_deleted => return gone,
+            Ok(_) => {}
+            Err(unknown) => return unknown,
+        }
+        match deal {
+            None => error,
+            Some(deal) => match self.client.only_open_deal(person).await {
+                Ok(Some(present)) if present == deal => error,
+                Ok(_) => gone,
+                Err(unknown) => unknown,
             },
-            Err(unknown) => unknown,
         }
     }
 

@@ -118,6 +118,12 @@ impl Failure {
         }
     }
 
+    /// Whether what was sent to Pipedrive may have been carried out all the same.
+    #[must_use]
+    pub fn outcome_is_unknown(&self) -> bool {
+        matches!(self, Self::Pipedrive(error) if error.outcome_is_unknown())
+    }
+
     /// Whether nothing at all should be consumed until it heals, because every other message would fail alike.
     #[must_use]
     pub fn closes(&self) -> Option<Closure> {

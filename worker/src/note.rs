@@ -1,6 +1,6 @@
 //! What becomes of lines that a note in Pipedrive has already: those of forgotten events, and those that people wrote.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use shared::domain::ids::sha256_hex;
 
@@ -69,6 +69,13 @@ impl Line<'_> {
 pub fn fingerprint(note: &str) -> String {
     let digests: Vec<_> = lines_of(note).iter().map(Line::digest).collect();
     digests.join(" ")
+}
+
+/// The lines of two fingerprints.
+#[must_use]
+pub fn either(one: &str, other: &str) -> String {
+    let digests: BTreeSet<_> = one.split(' ').chain(other.split(' ')).collect();
+    digests.into_iter().collect::<Vec<_>>().join(" ")
 }
 
 /// Joins a note with the `present` one of an activity which was found, and whose events are forgotten: no line of either

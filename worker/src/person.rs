@@ -198,11 +198,12 @@ impl PersonFinder {
             name: name.map_or_else(|| number.as_str().to_owned(), record::one_line),
             phones: vec![phone],
         };
-        lease
-            .intend(self.timing.latest_end())
-            .await?;
-        kill_point::reach(KillPoint::PersonIntended).await;
-        match self.client.create_person(&person).await {
+        let intend = || async {
+            lease.intend(self.timing.latest_end()).await?;
+            kill_point::reach(KillPoint::PersonIntended).await;
+            Ok::<_, Failure>(())
+        };
+        match self.client.create_person(&person, intend).await {
             Ok(id) => {
                 kill_point::reach(KillPoint::PersonAnswered).await;
                 lease.remember(id).await?;
@@ -211,15 +212,16 @@ impl PersonFinder {
                 tracing::info!(person.id = %id, "Created person {id}");
                 Ok(id)
             }
-            Err(error) if error.outcome_is_unknown() => {
+            Err(failure) if failure.outcome_is_unknown() => {
                 // The time counts from the loss of the answer.
                 lease.intend(clock::now()).await?;
-                Err(error.into())
+                Err(failure)
             }
-            Err(error) => {
+            Err(failure @ Failure::Pipedrive(_)) => {
                 lease.withdraw().await?;
-                Err(error.into())
+                Err(failure)
             }
+            Err(not_intended) => Err(not_intended),
         }
     }
 }

@@ -188,6 +188,14 @@ impl Control {
         })
     }
 
+    /// Deletes a deal; whether there was one.
+    pub fn delete_deal(&self, id: i64) -> bool {
+        self.world(|world| {
+            let deal = world.deals.get_mut(&id).filter(|deal| !deal.is_deleted);
+            deal.map(|deal| deal.is_deleted = true).is_some()
+        })
+    }
+
     /// Adds a user.
     pub fn add_user(&self, name: &str, email: &str) -> i64 {
         self.world(|world| world.add_user(name, email))

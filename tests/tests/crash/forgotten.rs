@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use bridge_tests::app::{PATIENCE, TestApp, call, sample};
-use bridge_tests::pipedrive::Activity;
+use bridge_tests::pipedrive::{Activity, Fault, FaultRule};
 use bridge_tests::services::{Redis, RedisOptions, Scratch, wait_until};
 use serde_json::{Value, json};
 use shared::clock;
@@ -22,16 +22,21 @@ async fn app() -> (TestApp, Redis, Scratch) {
 }
 
 async fn app_without_worker() -> (TestApp, Redis, Scratch) {
+    app_with(&[]).await
+}
+
+async fn app_with(settings: &[(&str, &str)]) -> (TestApp, Redis, Scratch) {
     let scratch = Scratch::create().expect("a folder");
     let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
         .await
         .expect("a private Redis starts");
-    let app = TestApp::builder()
+    let mut app = TestApp::builder()
         .without_worker()
-        .set("BRIDGE__REDIS__URL", redis.url().to_string())
-        .spawn()
-        .await;
-    (app, redis, scratch)
+        .set("BRIDGE__REDIS__URL", redis.url().to_string());
+    for (name, value) in settings {
+        app = app.set(name, *value);
+    }
+    (app.spawn().await, redis, scratch)
 }
 
 /// A sample of an event that happens now.
@@ -161,6 +166,39 @@ async fn evidence_for_an_epoch_that_is_over_by_the_time_of_the_claim_counts_for_
         note.ends_with("call-1")
     });
     assert_eq!((activities.len(), of_the_first.count()), (2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_that_waits_for_room_is_not_sent_once_redis_forgot_it() {
+    let (app, redis, _scratch) = app_with(&[
+        // What is in flight when Redis forgets is waited for, two seconds here: less than the wait for room.
+        ("BRIDGE__PIPEDRIVE__REQUEST_TIMEOUT", "1s"),
+        ("BRIDGE__PIPEDRIVE__SETTLE_TIME", "1s"),
+    ])
+    .await;
+    // One waits; the other one gets the webhook that is sent again.
+    let _workers = [Worker::start(&app, ""), Worker::start(&app, "")];
+    let turned_away = Fault::burst_limit().with_header("retry-after", "5");
+    let create = ("POST", "/api/v2/activities");
+    app.pipedrive
+        .add_fault(FaultRule::once(create.0, create.1, turned_away));
+    app.post(call("call-1", UNKNOWN_CALLER))
+        .await
+        .assert_accepted();
+    let waiting = wait_until("a create that waits for room", PATIENCE, async || {
+        ensure!(!app.redis_keys("*tokens*:pause").await.is_empty());
+        Ok(())
+    });
+    waiting.await.unwrap();
+
+    redis.flush().await.unwrap();
+    app.post(call("call-1", UNKNOWN_CALLER))
+        .await
+        .assert_accepted();
+
+    app.wait_for_activities(1).await;
+    app.wait_until_idle().await;
+    assert_eq!(app.pipedrive.activities().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

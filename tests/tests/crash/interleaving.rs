@@ -126,14 +126,14 @@ impl World {
             Step::Intent(_) => self.activities.first().copied(),
             Step::Open => None,
         };
-        if let Some(id) = known {
-            return At::Created(lease, job, id);
-        }
-        if lease
-            .intend_activity(&job, shared::clock::now())
-            .await
-            .is_err()
-        {
+        let is_told = job.written.replace(digest.clone()) == Some(digest);
+        let now = shared::clock::now();
+        let intended = match known {
+            Some(id) if is_told => return At::Written(lease, job, id),
+            Some(_) => lease.doubt_update(Some(now), "").await,
+            None => lease.intend_activity(&job, now).await,
+        };
+        if intended.is_err() {
             return At::Idle;
         }
         let id = ActivityId(self.activities.len() as u64 + 1);

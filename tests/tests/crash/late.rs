@@ -6,6 +6,7 @@ use anyhow::ensure;
 use bridge_tests::app::{PATIENCE, TestApp, sample};
 use bridge_tests::pipedrive::{Fault, FaultRule};
 use bridge_tests::services::wait_until;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_that_comes_late_does_not_undo_a_later_one() {
@@ -37,4 +38,52 @@ async fn an_update_that_comes_late_does_not_undo_a_later_one() {
         Ok(())
     });
     settled.await.unwrap();
+}
+
+/// What the agent's side of the call tells, of another agent than the sample's.
+fn second_leg() -> String {
+    let leg = String::from_utf8(sample("eventbridge-user-end-voice-inbound")).expect("JSON");
+    let mut leg: Value = serde_json::from_str(&leg).expect("JSON");
+    let body = &mut leg["detail"]["eventBody"];
+    body["userId"] = json!("00000000-0000-4000-8000-000000000002");
+    body["participantId"] = json!("00000000-0000-4000-8000-000000000003");
+    leg.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_of_an_update_whose_answer_was_lost_give_way_to_later_ones() {
+    let app = TestApp::spawn().await;
+    app.post(sample("eventbridge-customer-end-voice-inbound"))
+        .await
+        .assert_accepted();
+    app.wait_for_activities(1).await;
+    app.wait_until_idle().await;
+    let lost = Fault::server_error_after_effect(500);
+    app.pipedrive
+        .add_fault(FaultRule::once("PATCH", "/api/v2/activities/*", lost));
+    app.post(sample("eventbridge-user-end-voice-inbound"))
+        .await
+        .assert_accepted();
+    let note = async || app.pipedrive.activities()[0].note.clone().unwrap();
+    wait_until("the update whose answer is lost", PATIENCE, async || {
+        ensure!(note().await.contains("<b>Talk:</b> 5 min 52 s"));
+        Ok(())
+    })
+    .await
+    .unwrap();
+
+    app.post(second_leg()).await.assert_accepted();
+
+    wait_until("a record of both agents", PATIENCE, async || {
+        let note = note().await;
+        ensure!(note.contains("<b>Talk:</b> 11 min 44 s"), "{note}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+    app.wait_until_idle().await;
+    for once in ["<b>Talk:</b>", "<b>Hold:</b>", "<b>Agent:</b>"] {
+        let note = note().await;
+        assert_eq!(note.matches(once).count(), 1, "{note}");
+    }
 }

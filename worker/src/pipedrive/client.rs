@@ -122,15 +122,21 @@ impl Client {
             .await
     }
 
-    /// Creates a person. 5 tokens. Not to be repeated blindly.
+    /// Creates a person. 5 tokens. Not to be repeated blindly: `intend` writes down each time that it is about to be sent.
     ///
     /// # Errors
     ///
     /// Mind [`PipedriveError::outcome_is_unknown`].
-    pub async fn create_person(&self, person: &NewPerson) -> Result<PersonId, PipedriveError> {
-        let created: Created<PersonId> = self
-            .data(post("create a person", "/api/v2/persons", person, 5))
-            .await?;
+    pub async fn create_person<E: From<PipedriveError>, F>(
+        &self,
+        person: &NewPerson,
+        intend: impl Fn() -> F,
+    ) -> Result<PersonId, E>
+    where
+        F: Future<Output = Result<(), E>>,
+    {
+        let call = post("create a person", "/api/v2/persons", person, 5);
+        let created: Created<PersonId> = self.write(call, intend).await?;
         Ok(created.id)
     }
 
@@ -181,34 +187,43 @@ impl Client {
         self.data(get("read an activity", &path, &[], 1)).await
     }
 
-    /// Creates an activity. 5 tokens. Not to be repeated blindly.
+    /// Creates an activity. 5 tokens. Not to be repeated blindly: `intend` writes down each time that it is about to be
+    /// sent.
     ///
     /// # Errors
     ///
     /// Mind [`PipedriveError::outcome_is_unknown`].
-    pub async fn create_activity(
+    pub async fn create_activity<E: From<PipedriveError>, F>(
         &self,
         activity: &impl Serialize,
-    ) -> Result<ActivityId, PipedriveError> {
+        intend: impl Fn() -> F,
+    ) -> Result<ActivityId, E>
+    where
+        F: Future<Output = Result<(), E>>,
+    {
         let call = post("create an activity", "/api/v2/activities", activity, 5);
-        let created: Created<ActivityId> = self.data(call).await?;
+        let created: Created<ActivityId> = self.write(call, intend).await?;
         Ok(created.id)
     }
 
     /// Changes an activity to absolute values. 5 tokens. May be repeated, but not at once: see
-    /// [`PipedriveError::outcome_is_unknown`].
+    /// [`PipedriveError::outcome_is_unknown`]; `intend` writes down each time that it is about to be sent.
     ///
     /// # Errors
     ///
-    /// [`PipedriveError::NotFound`] when somebody deleted it; any other failure.
-    pub async fn update_activity(
+    /// [`PipedriveError::NotFound`] when it, or what it is to be attached to, is gone; any other failure.
+    pub async fn update_activity<E: From<PipedriveError>, F>(
         &self,
         id: ActivityId,
         activity: &impl Serialize,
-    ) -> Result<(), PipedriveError> {
+        intend: impl Fn() -> F,
+    ) -> Result<(), E>
+    where
+        F: Future<Output = Result<(), E>>,
+    {
         let path = format!("/api/v2/activities/{id}");
         let call = patch("update an activity", &path, activity, 5);
-        let _updated: Created<ActivityId> = self.data(call).await?;
+        let _updated: Created<ActivityId> = self.write(call, intend).await?;
         Ok(())
     }
 
@@ -220,10 +235,7 @@ impl Client {
     pub async fn probe(&self) -> Result<Probe, PipedriveError> {
         let call = get("read the token's user", "/v1/users/me", &[], 2);
         let (answer, limits) = self.send::<User>(&call).await?;
-        let user = answer.data.ok_or(PipedriveError::Unreadable {
-            operation: call.operation,
-            status: 200,
-        })?;
+        let user = data(call.operation, answer)?;
         Ok(Probe { user, limits })
     }
 
@@ -271,11 +283,19 @@ impl Client {
     }
 
     async fn data<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, PipedriveError> {
-        let (operation, answer) = (call.operation, self.call::<T>(&call).await?);
-        answer.data.ok_or(PipedriveError::Unreadable {
-            operation,
-            status: 200,
-        })
+        data(call.operation, self.call(&call).await?)
+    }
+
+    async fn write<T: DeserializeOwned, E: From<PipedriveError>, F>(
+        &self,
+        call: Call<'_>,
+        intend: impl Fn() -> F,
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<(), E>>,
+    {
+        let answer = self.call_intended(&call, intend).await?;
+        Ok(data(call.operation, answer)?)
     }
 
     /// All records of a list.
@@ -308,4 +328,12 @@ impl Client {
             }
         }
     }
+}
+
+/// What a call that asks for one record is answered with.
+fn data<T>(operation: &'static str, answer: Answer<T>) -> Result<T, PipedriveError> {
+    answer.data.ok_or(PipedriveError::Unreadable {
+        operation,
+        status: 200,
+    })
 }

@@ -1,5 +1,6 @@
 //! How a call is sent: tokens before it, limits and errors after it, again where that is harmless and may help.
 
+use std::future::ready;
 use std::time::{Duration, Instant};
 
 use reqwest::RequestBuilder;
@@ -22,6 +23,9 @@ const RATE_LIMITED_TRIES: u32 = 2;
 /// How often a call that may be repeated is repeated after a failure, and the first pause.
 const REPEATS: usize = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// What came of a call that was sent.
+pub(super) type Exchanged<T> = Result<(Answer<T>, Limits), PipedriveError>;
 
 /// What a call costs.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +63,21 @@ impl Client {
         &self,
         call: &Call<'_>,
     ) -> Result<Answer<T>, PipedriveError> {
+        self.call_intended(call, || ready(Ok(()))).await
+    }
+
+    /// The same, and `intend` is asked just before each request leaves, when nothing is waited for any more: so what it
+    /// writes down tells when the request has ended at the latest. Nothing is sent where it fails.
+    pub(super) async fn call_intended<T, E, F>(
+        &self,
+        call: &Call<'_>,
+        intend: impl Fn() -> F,
+    ) -> Result<Answer<T>, E>
+    where
+        T: DeserializeOwned,
+        E: From<PipedriveError>,
+        F: Future<Output = Result<(), E>>,
+    {
         let spend = Spend {
             tokens: call.cost,
             is_search: call.is_search,
@@ -70,7 +89,7 @@ impl Client {
                 .take(spend)
                 .await
                 .map_err(|error| error.during(call.operation))?;
-            match self.send(call).await {
+            match self.send_intended(call, &intend).await? {
                 Ok((answer, limits)) => {
                     kill_point::reach_with(KillPoint::PipedriveAnswered, call.operation).await;
                     // What was done is done: that the bucket could not be corrected must not hide it.
@@ -93,48 +112,59 @@ impl Client {
                         .pause(wait)
                         .await
                         .map_err(PipedriveError::Redis)?;
-                    return Err(error);
+                    return Err(error.into());
                 }
                 Err(error) if call.is_repeatable() && error.may_heal_at_once() => {
                     match pauses.next() {
                         Some(pause) => tokio::time::sleep(pause).await,
-                        None => return Err(error),
+                        None => return Err(error.into()),
                     }
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// Sends a call at once. An app's token that is refused is refreshed, and the call sent again, once: the gateway
-    /// refuses before anything is done, so a create may be repeated too. The second request takes nothing from the bucket;
-    /// the first was not charged.
-    pub(super) async fn send<T: DeserializeOwned>(
+    /// Sends a call at once, past the bucket.
+    pub(super) async fn send<T: DeserializeOwned>(&self, call: &Call<'_>) -> Exchanged<T> {
+        self.send_intended(call, &|| ready(Ok::<_, PipedriveError>(())))
+            .await?
+    }
+
+    /// Sends a call at once; an error where it could not be sent. An app's token that is refused is refreshed, and the call
+    /// sent again, once: the gateway refuses before anything is done, so a create may be repeated too. The second request
+    /// takes nothing from the bucket; the first was not charged.
+    async fn send_intended<T, E, F>(
         &self,
         call: &Call<'_>,
-    ) -> Result<(Answer<T>, Limits), PipedriveError> {
+        intend: &impl Fn() -> F,
+    ) -> Result<Exchanged<T>, E>
+    where
+        T: DeserializeOwned,
+        E: From<PipedriveError>,
+        F: Future<Output = Result<(), E>>,
+    {
         let credential = &self.settings.credential;
-        let pass = credential.pass().await?;
+        let pass = credential.pass().await.map_err(PipedriveError::from)?;
+        intend().await?;
         let refusal = match self.attempt(call, &pass).await {
             Err(error @ PipedriveError::Unauthorized { status: 401 }) => error,
-            result => return result,
+            exchanged => return Ok(exchanged),
         };
-        let Some(renewed) = credential.renewed(&pass).await? else {
-            return Err(refusal);
+        let renewed = credential.renewed(&pass).await;
+        let Some(renewed) = renewed.map_err(PipedriveError::from)? else {
+            return Ok(Err(refusal));
         };
-        match self.attempt(call, &renewed).await {
+        intend().await?;
+        Ok(match self.attempt(call, &renewed).await {
             Err(PipedriveError::Unauthorized { status: 401 }) => {
                 Err(PipedriveError::Denied(Denial::AccessToken))
             }
-            result => result,
-        }
+            exchanged => exchanged,
+        })
     }
 
-    async fn attempt<T: DeserializeOwned>(
-        &self,
-        call: &Call<'_>,
-        pass: &Pass,
-    ) -> Result<(Answer<T>, Limits), PipedriveError> {
+    async fn attempt<T: DeserializeOwned>(&self, call: &Call<'_>, pass: &Pass) -> Exchanged<T> {
         let begun = Instant::now();
         let result = self.exchange(call, pass).await;
         let status = match &result {
@@ -150,11 +180,7 @@ impl Client {
         result
     }
 
-    async fn exchange<T: DeserializeOwned>(
-        &self,
-        call: &Call<'_>,
-        pass: &Pass,
-    ) -> Result<(Answer<T>, Limits), PipedriveError> {
+    async fn exchange<T: DeserializeOwned>(&self, call: &Call<'_>, pass: &Pass) -> Exchanged<T> {
         let operation = call.operation;
         let answer = self.request(call, pass).send().await.map_err(|source| {
             if source.is_connect() {

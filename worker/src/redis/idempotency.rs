@@ -304,14 +304,22 @@ impl Lease {
             .await
     }
 
-    /// Writes down until when an update is under way whose effect may come late, or that none is.
+    /// Writes down until when an update is under way whose effect may come late, or that none is; and which lines the note
+    /// may have from us by now.
     ///
     /// # Errors
     ///
     /// When the lease is lost, or Redis does not answer.
-    pub async fn doubt_update(&self, until: Option<Timestamp>) -> Result<(), LeaseError> {
+    pub async fn doubt_update(
+        &self,
+        until: Option<Timestamp>,
+        lines: &str,
+    ) -> Result<(), LeaseError> {
         let until = until.map(|until| until.as_millisecond().to_string());
-        let fields = [("doubted", until.as_deref().unwrap_or_default())];
+        let fields = [
+            ("doubted", until.as_deref().unwrap_or_default()),
+            ("lines", lines),
+        ];
         self.step(&fields, self.duration, self.store.settings().open_ttl)
             .await
     }
