@@ -1,8 +1,10 @@
-//! The state machine under arbitrary interleavings: two workers, crashes, leases that end, answers that are lost, on a
-//! real Redis, against a Pipedrive that does what it is told once it is told.
+//! The state machine under arbitrary interleavings: two events of one interaction, two workers, crashes, leases that end,
+//! answers that are lost, on a real Redis, against a Pipedrive that does what it is told once it is told.
 //!
 //! The rule that a request ends within its lease is kept: a lease ends by itself only while nothing is being sent. What
 //! happens without it is the hole that `docs/RELIABILITY.md` tells of.
+
+use std::collections::BTreeSet;
 
 use bridge_tests::services::Environment;
 use proptest::prelude::*;
@@ -15,21 +17,22 @@ use worker::redis::{Claim, ClaimRequest, Job, Lease, Ledger, Step, Store};
 /// What happens next.
 #[derive(Clone, Copy, Debug)]
 enum Move {
-    /// A worker does its next step.
-    Work(usize),
+    /// A worker does its next step; one that has nothing to do takes a delivery of this event.
+    Work { worker: usize, event: usize },
+    /// The same, and if that step sends something, the answer is lost.
+    WorkUnanswered { worker: usize, event: usize },
     /// A worker dies.
-    Crash(usize),
-    /// A worker does its next step, and if that sends something, the answer is lost.
-    WorkUnanswered(usize),
+    Crash { worker: usize },
     /// A lease ends.
     Expire,
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let pair = || (0..2_usize, 0..2_usize);
     let one = prop_oneof![
-        8 => (0..2_usize).prop_map(Move::Work),
-        1 => (0..2_usize).prop_map(Move::Crash),
-        2 => (0..2_usize).prop_map(Move::WorkUnanswered),
+        8 => pair().prop_map(|(worker, event)| Move::Work { worker, event }),
+        2 => pair().prop_map(|(worker, event)| Move::WorkUnanswered { worker, event }),
+        1 => (0..2_usize).prop_map(|worker| Move::Crash { worker }),
         2 => Just(Move::Expire),
     ];
     proptest::collection::vec(one, 1..40)
@@ -41,8 +44,22 @@ enum At {
     #[default]
     Idle,
     Claimed(Lease, Box<Job>),
-    Created(Lease, Box<Job>, ActivityId),
+    Written(Lease, Box<Job>, ActivityId),
     Finished,
+}
+
+/// A worker, and the event that it works on.
+#[derive(Default)]
+struct Worker {
+    at: At,
+    event: usize,
+}
+
+/// An event of the call.
+struct Event {
+    interaction: InteractionId,
+    key: EventKey,
+    facts: Facts,
 }
 
 struct World {
@@ -50,11 +67,10 @@ struct World {
     redis: redis::aio::MultiplexedConnection,
     lease_key: String,
     interaction: InteractionId,
-    event: EventKey,
-    facts: Facts,
-    /// The activities that Pipedrive holds.
-    activities: Vec<ActivityId>,
-    workers: [At; 2],
+    events: [Event; 2],
+    /// What each activity tells that Pipedrive holds: the digests of events.
+    activities: Vec<BTreeSet<String>>,
+    workers: [Worker; 2],
 }
 
 impl World {
@@ -64,15 +80,13 @@ impl World {
             .connect(async || Ok(true))
             .await
             .expect("Redis answers");
-        let id = uuid::Uuid::new_v4().to_string();
-        let body = bridge_tests::app::call(&id, "+15550123456");
-        let Ok(Recognised::Event(event)) = recognise(body.as_bytes(), None, &Filter::everything())
-        else {
-            unreachable!("a call is an event")
-        };
         let client = redis::Client::open(Environment::shared().await.redis_url().as_str())
             .expect("an address");
-        let key = event.interaction.idempotency_key();
+        let names = ["customer-end-voice-inbound", "user-end-voice-inbound"];
+        let events = names.map(Event::sample);
+        let interaction = events[0].interaction.clone();
+        assert_eq!(interaction, events[1].interaction, "two events of one call");
+        let key = interaction.idempotency_key();
         Self {
             ledger: Ledger::new(store, settings.worker.lease),
             redis: client
@@ -80,38 +94,39 @@ impl World {
                 .await
                 .expect("Redis answers"),
             lease_key: format!("{}:lease:{{{key}}}", settings.redis.prefix),
-            facts: Facts::of(&event, shared::clock::now()),
-            interaction: event.interaction.clone(),
-            event: event.key.clone(),
+            interaction,
+            events,
             activities: Vec::new(),
-            workers: [At::Idle, At::Idle],
+            workers: Default::default(),
         }
     }
 
-    /// One step of a worker, as the pipeline takes them: claim, look or create, mark as recorded.
-    async fn work(&mut self, worker: usize, is_answered: bool) {
-        let at = std::mem::take(&mut self.workers[worker]);
-        self.workers[worker] = match at {
-            At::Idle => self.claim().await,
+    /// One step of a worker, as the pipeline takes them: claim, look, create or change, mark as recorded.
+    async fn work(&mut self, worker: usize, event: usize, is_answered: bool) {
+        let at = std::mem::take(&mut self.workers[worker].at);
+        if matches!(at, At::Idle | At::Finished) {
+            self.workers[worker].event = event;
+        }
+        self.workers[worker].at = match at {
+            At::Idle | At::Finished => self.claim(event).await,
             At::Claimed(lease, job) => self.record(lease, job, is_answered).await,
-            At::Created(lease, job, id) => match lease.complete(&job, id).await {
+            At::Written(lease, job, id) => match lease.complete(&job, id).await {
                 Ok(()) => At::Finished,
                 Err(_) => At::Idle,
             },
-            At::Finished => At::Finished,
         };
     }
 
-    async fn claim(&self) -> At {
-        let owner = Ledger::new_owner();
+    async fn claim(&self, event: usize) -> At {
+        let event = &self.events[event];
         let epoch = self.ledger.epoch().expect("Redis is connected");
         let request = ClaimRequest {
             interaction: &self.interaction,
-            event: &self.event,
-            facts: &self.facts,
+            event: &event.key,
+            facts: &event.facts,
             epoch: &epoch,
             is_surely_new: true,
-            owner: &owner,
+            owner: &Ledger::new_owner(),
         };
         match self.ledger.claim(&request).await.expect("Redis answers") {
             Claim::Granted(lease, job) => At::Claimed(lease, job),
@@ -120,10 +135,12 @@ impl World {
         }
     }
 
-    async fn record(&mut self, lease: Lease, job: Box<Job>, is_answered: bool) -> At {
+    async fn record(&mut self, lease: Lease, mut job: Box<Job>, is_answered: bool) -> At {
+        let told: BTreeSet<String> = job.facts.keys().cloned().collect();
+        let digest = format!("{told:?}");
         let known = match job.activity {
             Step::Done(id) => Some(id),
-            Step::Intent(_) => self.activities.first().copied(),
+            Step::Intent(_) => (!self.activities.is_empty()).then_some(ActivityId(1)),
             Step::Open => None,
         };
         let is_told = job.written.replace(digest.clone()) == Some(digest);
@@ -136,14 +153,22 @@ impl World {
         if intended.is_err() {
             return At::Idle;
         }
-        let id = ActivityId(self.activities.len() as u64 + 1);
-        self.activities.push(id);
+        let id = match known {
+            Some(id) => id,
+            None => self.create(),
+        };
+        self.activities[0] = told;
         if is_answered {
-            return At::Created(lease, job, id);
+            return At::Written(lease, job, id);
         }
         let given_back = lease.release().await;
         drop(given_back);
         At::Idle
+    }
+
+    fn create(&mut self) -> ActivityId {
+        self.activities.push(BTreeSet::new());
+        ActivityId(self.activities.len() as u64)
     }
 
     async fn expire(&mut self) {
@@ -152,6 +177,31 @@ impl World {
             .query_async(&mut self.redis)
             .await;
         deleted.expect("Redis answers");
+    }
+
+    /// One activity at most, and what a worker is done with is in it.
+    fn check(&self) -> Result<(), TestCaseError> {
+        prop_assert!(self.activities.len() <= 1, "written twice");
+        for worker in &self.workers {
+            let event = &self.events[worker.event];
+            let is_told = || self.activities[0].contains(&event.key.digest());
+            prop_assert!(!matches!(worker.at, At::Finished) || is_told(), "not told");
+        }
+        Ok(())
+    }
+}
+
+impl Event {
+    fn sample(name: &str) -> Self {
+        let body = bridge_tests::app::sample(&format!("eventbridge-{name}"));
+        let Ok(Recognised::Event(event)) = recognise(&body, None, &Filter::everything()) else {
+            unreachable!("{name} is an event")
+        };
+        Self {
+            facts: Facts::of(&event, shared::clock::now()),
+            interaction: event.interaction.clone(),
+            key: event.key.clone(),
+        }
     }
 }
 
@@ -166,26 +216,38 @@ async fn play(moves: Vec<Move>) -> Result<(), TestCaseError> {
     let mut world = World::new(&settings).await;
     for step in moves {
         match step {
-            Move::Work(worker) => world.work(worker, true).await,
-            Move::WorkUnanswered(worker) => world.work(worker, false).await,
-            Move::Crash(worker) => world.workers[worker] = At::Idle,
+            Move::Work { worker, event } => world.work(worker, event, true).await,
+            Move::WorkUnanswered { worker, event } => world.work(worker, event, false).await,
+            Move::Crash { worker } => world.workers[worker] = Worker::default(),
             Move::Expire => world.expire().await,
         }
-        prop_assert!(world.activities.len() <= 1, "written twice");
+        world.check()?;
     }
-    // Left alone, a worker that is started anew brings it to its end.
-    world.workers[0] = At::Idle;
-    world.expire().await;
-    for _ in 0..3 {
-        world.work(0, true).await;
+    // Left alone, a worker that is started anew brings each event to its end.
+    for event in 0..2 {
+        world.workers = Default::default();
+        world.expire().await;
+        for _ in 0..3 {
+            if !matches!(world.workers[0].at, At::Finished) {
+                world.work(0, event, true).await;
+            }
+        }
+        prop_assert!(
+            matches!(world.workers[0].at, At::Finished),
+            "never finished"
+        );
+        world.check()?;
     }
-    prop_assert!(matches!(world.workers[0], At::Finished), "never finished");
-    prop_assert_eq!(world.activities.len(), 1);
+    prop_assert_eq!(
+        world.activities[0].len(),
+        2,
+        "one event is not told any more"
+    );
     Ok(())
 }
 
 #[test]
-fn no_interleaving_of_two_workers_writes_twice_or_never_ends() {
+fn no_interleaving_of_two_workers_writes_twice_or_forgets_an_event_or_never_ends() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let cases = ProptestConfig {
         cases: 200,
