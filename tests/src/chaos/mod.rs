@@ -162,6 +162,7 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         stormed,
         settled: begun.elapsed().saturating_sub(stormed),
         recoveries: pulse.recoveries(&strikes),
+        delays: report::delays(&history, &answers.first_accepted()),
         spans: pulse.spans(),
         revived: storm.revived(),
         tries: answers.tries(),

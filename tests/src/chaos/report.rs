@@ -12,7 +12,7 @@ use super::machine::Machine;
 use super::plan::Plan;
 use super::progress::minutes;
 use super::storm::Struck;
-use crate::history::{History, Verdict, Violation};
+use crate::history::{Activity, History, Verdict, Violation};
 use crate::pipedrive::Control;
 
 /// Tokens of a create; of the look at a known person, and at deals; of a search; of creating a person.
@@ -23,6 +23,9 @@ const PERSON: u64 = 5;
 /// So long without a broker, senders must have got answers from the spool.
 const LONG_AWAY: Duration = Duration::from_secs(10);
 
+/// When an interaction is to be on its person's timeline.
+const PROMISED: Duration = Duration::from_secs(60);
+
 /// What came of a campaign.
 pub(super) struct Outcome {
     pub(super) machine: Machine,
@@ -32,6 +35,8 @@ pub(super) struct Outcome {
     pub(super) settled: Duration,
     pub(super) strikes: Vec<Struck>,
     pub(super) recoveries: Vec<Duration>,
+    /// For each interaction, from its first 200 to its activity.
+    pub(super) delays: Vec<Duration>,
     /// The longest time without a record, and the time from the first to the last.
     pub(super) spans: (Duration, Duration),
     pub(super) revived: usize,
@@ -72,6 +77,17 @@ impl Outcome {
             .chain(idle_spool)
             .collect()
     }
+}
+
+/// How long each interaction took from its first 200 `accepted` to its activity: nothing, where that was there before its
+/// sender heard.
+pub(super) fn delays(history: &History, accepted: &BTreeMap<String, Timestamp>) -> Vec<Duration> {
+    let delay = |activity: &Activity| {
+        let accepted = accepted.get(activity.interaction()?)?;
+        let delay = activity.created.duration_since(*accepted);
+        Some(delay.try_into().unwrap_or_default())
+    };
+    history.activities.iter().filter_map(delay).collect()
 }
 
 /// How many were accepted while `ingest` could not reach its broker, and for how long it could not.
@@ -172,6 +188,7 @@ fn write_all(
     let mishaps = by_name(&outcome.mishaps);
     counts(text, "Pipedrive shut, people merged and deleted", &mishaps)?;
     table(text, "Recovery", &recovery(outcome))?;
+    table(text, "From the first 200 to the activity", &delay(outcome))?;
     if !problems.is_empty() {
         writeln!(text, "## Violations\n")?;
         for problem in problems.iter().take(50) {
@@ -223,12 +240,17 @@ fn results(plan: &Plan, outcome: &Outcome) -> Vec<(&'static str, String)> {
             "events dead first and recorded later (C11)",
             counts.dead_then_recorded.to_string(),
         ),
+        (
+            "dead letters beyond the first of an event (C11)",
+            counts.repeated_dead_letters.to_string(),
+        ),
         ("persons created", counts.persons_created.to_string()),
         ("**lost**", sort("lost")),
         ("**doubled**", sort("doubled activity")),
         ("**doubled persons**", sort("doubled person")),
         ("silently dropped", sort("silently dropped")),
         ("incomplete", sort("incomplete record")),
+        ("told twice", sort("told twice")),
         ("on the wrong person", sort("wrong person")),
         ("other violations", others(verdict).to_string()),
         ("tokens an interaction", each(outcome.tokens)),
@@ -245,31 +267,25 @@ fn others(verdict: &Verdict) -> usize {
                 | Violation::DoubledPerson { .. }
                 | Violation::SilentlyDropped { .. }
                 | Violation::Incomplete { .. }
+                | Violation::ToldTwice { .. }
                 | Violation::WrongPerson { .. }
         )
     })
 }
 
 fn recovery(outcome: &Outcome) -> Vec<(&'static str, String)> {
-    let mut recoveries = outcome.recoveries.clone();
-    recoveries.sort_unstable();
-    let seconds = |duration: Duration| format!("{:.1} s", duration.as_secs_f64());
-    let at = |part: usize| {
-        let index = (recoveries.len() * part / 100).min(recoveries.len().saturating_sub(1));
-        recoveries
-            .get(index)
-            .copied()
-            .map(seconds)
-            .unwrap_or_default()
-    };
+    let recoveries = Quantiles::of(&outcome.recoveries);
     let outages = outcome.strikes.iter().map(|it| it.healed - it.at);
     let (gap, whole) = outcome.spans;
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let rate = outcome.verdict.counts.recorded as f64 / whole.as_secs_f64().max(1.0);
     vec![
-        ("from the end of a fault to the next record, median", at(50)),
-        ("the same, 95 in 100", at(95)),
-        ("the same, longest", at(100)),
+        (
+            "from the end of a fault to the next record, median",
+            recoveries.at(500),
+        ),
+        ("the same, 95 in 100", recoveries.at(950)),
+        ("the same, longest", recoveries.at(1000)),
         (
             "longest fault, restart included",
             outages.max().map(seconds).unwrap_or_default(),
@@ -281,6 +297,41 @@ fn recovery(outcome: &Outcome) -> Vec<(&'static str, String)> {
             outcome.revived.to_string(),
         ),
     ]
+}
+
+fn delay(outcome: &Outcome) -> Vec<(&'static str, String)> {
+    let delays = Quantiles::of(&outcome.delays);
+    let in_time = outcome.delays.iter().filter(|delay| **delay < PROMISED);
+    let (in_time, all) = (in_time.count(), outcome.delays.len());
+    vec![
+        ("median", delays.at(500)),
+        ("95 in 100", delays.at(950)),
+        ("999 in 1000", delays.at(999)),
+        ("longest", delays.at(1000)),
+        ("within a minute", format!("{in_time} of {all}")),
+    ]
+}
+
+/// Durations in their order.
+struct Quantiles(Vec<Duration>);
+
+impl Quantiles {
+    fn of(durations: &[Duration]) -> Self {
+        let mut sorted = durations.to_vec();
+        sorted.sort_unstable();
+        Self(sorted)
+    }
+
+    /// What `part` of a thousand do not exceed.
+    fn at(&self, part: usize) -> String {
+        let last = self.0.len().saturating_sub(1);
+        let duration = self.0.get((self.0.len() * part / 1000).min(last));
+        duration.copied().map(seconds).unwrap_or_default()
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
 }
 
 fn counts(text: &mut String, title: &str, counts: &BTreeMap<String, usize>) -> std::fmt::Result {

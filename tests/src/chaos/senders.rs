@@ -1,5 +1,6 @@
 //! Senders of webhooks that repeat themselves until they get an answer, and keep what it was.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use rand::Rng as _;
 use serde_json::Value;
+use shared::clock;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::TaskTracker;
@@ -37,6 +39,8 @@ struct Inner {
     accepted: usize,
     /// When which 200 `accepted` came.
     moments: Vec<Instant>,
+    /// When the first came for an event of an interaction.
+    first: BTreeMap<String, Timestamp>,
     unavailable: usize,
     refusals: Vec<String>,
 }
@@ -51,6 +55,7 @@ impl Answers {
                 tries: 0,
                 accepted: 0,
                 moments: Vec::new(),
+                first: BTreeMap::new(),
                 unavailable: 0,
                 refusals: Vec::new(),
             })),
@@ -82,6 +87,11 @@ impl Answers {
         self.with(|inner| inner.moments.clone())
     }
 
+    /// When an interaction was accepted first, by its id.
+    pub(super) fn first_accepted(&self) -> BTreeMap<String, Timestamp> {
+        self.with(|inner| inner.first.clone())
+    }
+
     /// Answers 503. There is a spool: no sender may be told to come back.
     pub(super) fn unavailable(&self) -> usize {
         self.with(|inner| inner.unavailable)
@@ -96,6 +106,8 @@ impl Answers {
         self.with(|inner| {
             if answer == Answer::Accepted {
                 inner.moments.push(Instant::now());
+                let interaction = inner.posted[event].interaction.clone();
+                inner.first.entry(interaction).or_insert_with(clock::now);
             }
             let known = &mut inner.posted[event].answer;
             if *known != Answer::Accepted {

@@ -5,9 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::verdict::{Counts, Verdict, Violation};
 use super::{Activity, Answer, DeadLetter, Gone, History, Person, Posted, comparable};
 
-/// What the line in a note begins with that names the interaction.
-const MARKER: &str = "Genesys interaction ";
-
 /// Judges a run.
 #[must_use]
 pub fn check(history: &History) -> Verdict {
@@ -58,7 +55,7 @@ impl<'h> Check<'h> {
             events.push(event);
         }
         for activity in &history.activities {
-            if let Some(interaction) = marked(&activity.note) {
+            if let Some(interaction) = activity.interaction() {
                 index
                     .activities
                     .entry(interaction)
@@ -131,7 +128,7 @@ impl<'h> Check<'h> {
     /// Nothing that nobody asked for.
     fn strays(&mut self) {
         for activity in &self.history.activities {
-            let interaction = marked(&activity.note);
+            let interaction = activity.interaction();
             let events = interaction.and_then(|id| self.index.posted.get(id));
             let is_wanted = events.is_some_and(|events| {
                 events
@@ -160,6 +157,7 @@ impl<'h> Check<'h> {
                 self.violations
                     .push(Violation::UnexplainedDeadLetter { interaction, event });
             }
+            self.counts.repeated_dead_letters += letters.len() - 1;
             for letter in letters {
                 let count = self.counts.dead_letters.entry(reason(letter).to_owned());
                 *count.or_default() += 1;
@@ -232,10 +230,23 @@ impl<'h> Check<'h> {
     fn accepted(&mut self, event: &'h Posted, activity: Option<&Activity>) {
         let letters = self.letters(event).cloned();
         let (interaction, key) = (event.interaction.clone(), event.event.clone());
+        let told =
+            |fact: &&String, activity: &Activity| text(&activity.note).matches(&**fact).count();
         let missing = activity.map(|activity| {
-            let is_missing = |fact: &&String| !activity.note.contains(&**fact);
+            let is_missing = |fact: &&String| told(fact, activity) == 0;
             event.facts.iter().find(is_missing).cloned()
         });
+        let repeated = activity.and_then(|activity| {
+            let is_repeated = |fact: &&String| told(fact, activity) > 1;
+            event.facts.iter().find(is_repeated)
+        });
+        if let Some(repeated) = repeated {
+            self.violations.push(Violation::ToldTwice {
+                interaction: interaction.clone(),
+                event: key.clone(),
+                repeated: repeated.clone(),
+            });
+        }
         let violation = match (activity, missing.flatten(), letters) {
             (None, _, None) => Violation::Lost {
                 interaction,
@@ -331,8 +342,11 @@ fn reason(letter: &DeadLetter) -> &str {
     letter.reason.as_deref().unwrap_or_default().trim()
 }
 
-/// The interaction that a note says it is of.
-fn marked(note: &str) -> Option<&str> {
-    note.split(['\n', '<', '>'])
-        .find_map(|piece| piece.trim().strip_prefix(MARKER))
+/// What is read of a note: all but its tags.
+fn text(note: &str) -> String {
+    let pieces = note.split('<');
+    pieces
+        .map(|piece| piece.split_once('>').map_or(piece, |(_, text)| text))
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -14,6 +14,9 @@ use jiff::Timestamp;
 pub use check::check;
 pub use verdict::{Counts, Verdict, Violation};
 
+/// What the line in a note begins with that names the interaction.
+const MARKER: &str = "Genesys interaction ";
+
 /// All that is known from outside about one run.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -68,6 +71,15 @@ pub struct Activity {
     pub created: Timestamp,
     /// When it was last written.
     pub written: Timestamp,
+}
+
+impl Activity {
+    /// The interaction that its note says it is of.
+    #[must_use]
+    pub fn interaction(&self) -> Option<&str> {
+        let mut pieces = self.note.split(['\n', '<', '>']);
+        pieces.find_map(|piece| piece.trim().strip_prefix(MARKER))
+    }
 }
 
 /// A person in Pipedrive.

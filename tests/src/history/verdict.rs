@@ -31,6 +31,9 @@ pub struct Counts {
     pub recorded: usize,
     /// Accepted interactions without an activity whose every accepted event is a dead letter.
     pub dead: usize,
+    /// Dead letters of one event beyond its first: the worker was cut off between dead letter and acknowledgement (C11),
+    /// and the event failed again when it came again.
+    pub repeated_dead_letters: usize,
     /// Dead letters by reason.
     pub dead_letters: BTreeMap<String, usize>,
     /// Events with a dead letter that died before its interaction was written with all that the event tells: the worker
@@ -103,6 +106,15 @@ pub enum Violation {
         /// The first text that is missing.
         missing: String,
     },
+    /// The activity says twice what an accepted event tells once.
+    ToldTwice {
+        /// The interaction.
+        interaction: String,
+        /// The event.
+        event: String,
+        /// The first text that is there twice.
+        repeated: String,
+    },
     /// The activity is attached to somebody else, or to nobody though it should be.
     WrongPerson {
         /// The interaction.
@@ -145,6 +157,7 @@ impl Violation {
             Self::DeadThoughRecorded { .. } => "dead though recorded",
             Self::UnexplainedDeadLetter { .. } => "unexplained dead letter",
             Self::Incomplete { .. } => "incomplete record",
+            Self::ToldTwice { .. } => "told twice",
             Self::WrongPerson { .. } => "wrong person",
             Self::StrayActivity { .. } => "stray activity",
             Self::StrayPerson { .. } => "stray person",
@@ -192,6 +205,14 @@ impl fmt::Display for Violation {
             } => write!(
                 f,
                 "{interaction} lacks `{missing}`, which event {event} tells"
+            ),
+            Self::ToldTwice {
+                interaction,
+                event,
+                repeated,
+            } => write!(
+                f,
+                "{interaction} says `{repeated}` twice, which event {event} tells once"
             ),
             Self::WrongPerson {
                 interaction,

@@ -217,6 +217,26 @@ fn an_incomplete_record() {
 }
 
 #[test]
+fn a_record_that_says_something_twice() {
+    let mut history = right();
+    history.activities[0] = activity(7, "one", "Alex wants a quote<br>Alex");
+    assert_eq!(violations(&history), ["told twice"]);
+
+    history.activities[0] = activity(7, "one", "wants a quote, <a href=\"Alex\">Alex</a>");
+    assert_eq!(violations(&history), [""; 0], "once to a reader");
+}
+
+#[test]
+fn a_second_dead_letter_of_one_event_is_counted() {
+    let mut history = right();
+    history.dead_letters.push(dead_letter("two", "two-end", 6));
+    let verdict = check(&history);
+
+    assert_eq!(verdict.violations, []);
+    assert_eq!(verdict.counts.repeated_dead_letters, 1);
+}
+
+#[test]
 fn an_activity_on_the_wrong_person_or_on_nobody() {
     for attached in [Some(2), None] {
         let mut history = right();
