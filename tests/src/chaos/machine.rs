@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::system::System;
 
 /// The machine, the servers, and the state of the sources.
+#[derive(Default)]
 pub(super) struct Machine {
     pub(super) cores: usize,
     pub(super) memory: String,

@@ -9,6 +9,7 @@ mod machine;
 mod misbehaviour;
 pub mod mishap;
 mod numbers;
+mod outcome;
 pub mod plan;
 mod program;
 mod progress;
@@ -31,10 +32,10 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use self::mishap::Mishaps;
+use self::outcome::Outcome;
 use self::plan::{Plan, Size};
 use self::progress::Progress;
 use self::pulse::Pulse;
-use self::report::Outcome;
 use self::senders::Answers;
 use self::storm::StormLog;
 use self::system::System;
@@ -162,17 +163,21 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         stormed,
         settled: begun.elapsed().saturating_sub(stormed),
         recoveries: pulse.recoveries(&strikes),
-        delays: report::delays(&history, &answers.first_accepted()),
+        delays: outcome::delays(&history, &answers.first_accepted()),
         spans: pulse.spans(),
         revived: storm.revived(),
         tries: answers.tries(),
         refusals: answers.refusals(),
         unavailable: answers.unavailable(),
-        accepted_without_broker: report::accepted_without_broker(&answers.moments(), &strikes),
+        accepted_without_broker: outcome::accepted_without_broker(&answers.moments(), &strikes),
         mishaps: mishaps.log.strikes(),
-        misfortunes: report::misfortunes(&pipedrive),
+        misfortunes: outcome::misfortunes(&pipedrive),
         tokens: pipedrive.tokens_spent(),
-        least_tokens: report::least_tokens(&history, &verdict),
+        least_tokens: outcome::least_tokens(&history, &verdict),
+        planned: outcome::Planned {
+            strikes: plan.process_strikes.len() + plan.server_strikes.len(),
+            interactions: plan.recordable(),
+        },
         strikes,
         verdict,
         missing,
@@ -219,9 +224,13 @@ async fn settle(
     loop {
         storm::revive(&mut system.services, storm)?;
         let queued = progress::queued(&system.management).await?;
-        let unsettled = pipedrive.unsettled_requests();
-        let busy = (queued > 0 || unsettled > 0)
-            .then(|| format!("{queued} messages queued, {unsettled} requests in progress"));
+        let (unsettled, spooled) = (pipedrive.unsettled_requests(), system.spooled().await);
+        let busy = (queued > 0 || unsettled > 0 || spooled != Some(0)).then(|| {
+            format!(
+                "{queued} messages queued, {} in the spool, {unsettled} requests in progress",
+                spooled.map_or_else(|| "nobody knows how many".to_owned(), |n| n.to_string())
+            )
+        });
         if busy.is_some() {
             idle_since = None;
         } else {

@@ -1,5 +1,6 @@
 //! What a campaign is going to do: drawn from its seed, before anything runs.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -44,6 +45,18 @@ pub struct Plan {
     pub known: Vec<(Number, usize)>,
 }
 
+impl Plan {
+    /// How many interactions are owed a record.
+    pub(super) fn recordable(&self) -> usize {
+        let events = self
+            .events
+            .iter()
+            .filter(|event| event.form.is_recordable());
+        let interactions: BTreeSet<usize> = events.map(|event| event.interaction).collect();
+        interactions.len()
+    }
+}
+
 /// An event is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Post {
@@ -76,9 +89,8 @@ pub fn draw(seed: u64, size: Size) -> Plan {
     let Traffic {
         mut rng, mut plan, ..
     } = traffic;
-    for _ in 0..size.strikes {
+    for strike in Strike::draw(&mut rng, size.workers, size.strikes) {
         let at = size.duration.mul_f64(rng.random_range(0.02..1.0));
-        let strike = Strike::draw(&mut rng, size.workers);
         let strikes = if strike.is_against_process() {
             &mut plan.process_strikes
         } else {
@@ -198,8 +210,6 @@ fn ratio(part: usize, whole: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     const SIZE: Size = Size {
@@ -208,6 +218,20 @@ mod tests {
         duration: Duration::from_secs(100),
         workers: 2,
     };
+
+    /// Of strikes.
+    const SORTS: usize = 29;
+
+    #[test]
+    fn a_plan_with_room_for_them_has_strikes_of_each_sort() {
+        for seed in 0..20 {
+            let strikes = SORTS;
+            let plan = draw(seed, Size { strikes, ..SIZE });
+            let strikes = plan.process_strikes.iter().chain(&plan.server_strikes);
+            let sorts: BTreeSet<String> = strikes.map(|planned| planned.strike.name()).collect();
+            assert_eq!(sorts.len(), SORTS, "{sorts:#?}");
+        }
+    }
 
     #[test]
     fn the_seed_alone_decides() {
@@ -229,7 +253,7 @@ mod tests {
         assert_eq!(forms.len(), 8, "{forms:?}");
         let strikes = plan.process_strikes.iter().chain(&plan.server_strikes);
         let sorts: BTreeSet<String> = strikes.map(|planned| planned.strike.name()).collect();
-        assert_eq!(sorts.len(), 26, "{sorts:#?}");
+        assert_eq!(sorts.len(), SORTS, "{sorts:#?}");
         let mishaps = plan.mishaps.iter().map(|planned| planned.mishap.name());
         assert_eq!(mishaps.collect::<BTreeSet<_>>().len(), MISHAPS_MIN);
         assert!(plan.posts.len() > plan.events.len() * 11 / 10, "duplicates");

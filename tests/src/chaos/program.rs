@@ -12,8 +12,8 @@ use nix::unistd::Pid;
 
 use crate::services::Guardian;
 
-/// Longer than the services' own grace periods: one that still runs then is stuck.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(40);
+/// The services' own grace period, and a little for a busy machine: one that still runs then is stuck.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
 /// One service, and its process while it runs. Dropping it ends it.
@@ -95,7 +95,9 @@ impl Program {
         self.signal(Signal::SIGTERM)?;
         let begun = Instant::now();
         while let Some((child, _)) = &mut self.running {
-            if child.try_wait().context("wait for a service")?.is_some() {
+            if let Some(status) = child.try_wait().context("wait for a service")? {
+                let binary = self.binary.display();
+                anyhow::ensure!(status.success(), "{binary} ended on SIGTERM with {status}");
                 break;
             }
             anyhow::ensure!(

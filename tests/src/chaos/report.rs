@@ -4,132 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use tokio::time::Instant;
-
 use super::Options;
-use super::machine::Machine;
+use super::outcome::Outcome;
 use super::plan::Plan;
 use super::progress::minutes;
 use super::storm::Struck;
-use crate::history::{Activity, History, Verdict, Violation};
-use crate::pipedrive::Control;
-
-/// Tokens of a create; of the look at a known person, and at deals; of a search; of creating a person.
-const ACTIVITY: u64 = 5;
-const LOOK: u64 = 1 + 10;
-const SEARCH: u64 = 20;
-const PERSON: u64 = 5;
-/// So long without a broker, senders must have got answers from the spool.
-const LONG_AWAY: Duration = Duration::from_secs(10);
+use crate::history::{Verdict, Violation};
 
 /// When an interaction is to be on its person's timeline.
 const PROMISED: Duration = Duration::from_secs(60);
-
-/// What came of a campaign.
-pub(super) struct Outcome {
-    pub(super) machine: Machine,
-    pub(super) start: Timestamp,
-    /// How long the storm took, and how long everything to settle afterwards.
-    pub(super) stormed: Duration,
-    pub(super) settled: Duration,
-    pub(super) strikes: Vec<Struck>,
-    pub(super) recoveries: Vec<Duration>,
-    /// For each interaction, from its first 200 to its activity.
-    pub(super) delays: Vec<Duration>,
-    /// The longest time without a record, and the time from the first to the last.
-    pub(super) spans: (Duration, Duration),
-    pub(super) revived: usize,
-    pub(super) tries: usize,
-    pub(super) refusals: Vec<String>,
-    /// Answers 503.
-    pub(super) unavailable: usize,
-    /// Answers 200 while `ingest` could not reach its broker, and for how long it could not.
-    pub(super) accepted_without_broker: (usize, Duration),
-    pub(super) mishaps: Vec<Struck>,
-    pub(super) misfortunes: BTreeMap<String, usize>,
-    pub(super) tokens: u64,
-    pub(super) least_tokens: u64,
-    pub(super) verdict: Verdict,
-    /// What still moved when the time to settle was over.
-    pub(super) missing: Option<String>,
-}
-
-impl Outcome {
-    /// Everything that broke the promise.
-    pub(super) fn problems(&self) -> Vec<String> {
-        let violations = self.verdict.violations.iter().map(ToString::to_string);
-        let refusals = self.refusals.iter().map(|text| format!("refused: {text}"));
-        let missing = self.missing.iter().map(|text| format!("not idle: {text}"));
-        let sent_away = (self.unavailable > 0).then(|| {
-            format!(
-                "sent away: {} times, with room in the spool",
-                self.unavailable
-            )
-        });
-        let (accepted, away) = self.accepted_without_broker;
-        let idle_spool = (accepted == 0 && away > LONG_AWAY)
-            .then(|| format!("not spooled: nothing accepted in {away:?} without a broker"));
-        violations
-            .chain(refusals)
-            .chain(missing)
-            .chain(sent_away)
-            .chain(idle_spool)
-            .collect()
-    }
-}
-
-/// How long each interaction took from its first 200 `accepted` to its activity: nothing, where that was there before its
-/// sender heard.
-pub(super) fn delays(history: &History, accepted: &BTreeMap<String, Timestamp>) -> Vec<Duration> {
-    let delay = |activity: &Activity| {
-        let accepted = accepted.get(activity.interaction()?)?;
-        let delay = activity.created.duration_since(*accepted);
-        Some(delay.try_into().unwrap_or_default())
-    };
-    history.activities.iter().filter_map(delay).collect()
-}
-
-/// How many were accepted while `ingest` could not reach its broker, and for how long it could not.
-pub(super) fn accepted_without_broker(
-    accepted: &[Instant],
-    strikes: &[Struck],
-) -> (usize, Duration) {
-    let outages: Vec<_> = strikes.iter().filter(|it| it.parts_broker).collect();
-    let meanwhile = accepted
-        .iter()
-        .filter(|at| outages.iter().any(|it| (it.at..it.healed).contains(at)));
-    let away = outages.iter().map(|it| it.healed - it.at).sum();
-    (meanwhile.count(), away)
-}
-
-/// What befell requests to the sandbox, by name.
-pub(super) fn misfortunes(pipedrive: &Control) -> BTreeMap<String, usize> {
-    let mut misfortunes = BTreeMap::new();
-    for fault in pipedrive.requests().into_iter().filter_map(|it| it.fault) {
-        *misfortunes.entry(fault).or_default() += 1;
-    }
-    misfortunes
-}
-
-/// What the same records cost at least when nothing goes wrong: a create each; for a caller with a number, the look at
-/// the person and at deals; for each number a search at first, two and a create where nobody had it.
-pub(super) fn least_tokens(history: &History, verdict: &Verdict) -> u64 {
-    let with_person = history.activities.iter().filter(|it| it.person.is_some());
-    let attached: std::collections::BTreeSet<_> =
-        with_person.clone().filter_map(|it| it.person).collect();
-    let created = count(verdict.counts.persons_created);
-    let found = count(attached.len()).saturating_sub(created);
-    // Who was just found or created is not looked at again.
-    let first_calls = found + created;
-    count(history.activities.len()) * ACTIVITY + count(with_person.count()) * LOOK - first_calls
-        + found * SEARCH
-        + created * (2 * SEARCH + PERSON)
-}
-
-fn count(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
-}
 
 /// Writes the report.
 pub(super) fn render(options: &Options, plan: &Plan, outcome: &Outcome) -> String {
@@ -228,7 +111,7 @@ fn results(plan: &Plan, outcome: &Outcome) -> Vec<(&'static str, String)> {
         ),
         ("answers 503", outcome.unavailable.to_string()),
         (
-            "events accepted while RabbitMQ was out of reach",
+            "answers 200 while RabbitMQ was out of reach",
             outcome.accepted_without_broker.0.to_string(),
         ),
         (
@@ -237,11 +120,11 @@ fn results(plan: &Plan, outcome: &Outcome) -> Vec<(&'static str, String)> {
         ),
         ("interactions dead, with reason", counts.dead.to_string()),
         (
-            "events dead first and recorded later (C11)",
+            "events dead first and recorded later",
             counts.dead_then_recorded.to_string(),
         ),
         (
-            "dead letters beyond the first of an event (C11)",
+            "dead letters beyond the first of an event",
             counts.repeated_dead_letters.to_string(),
         ),
         ("persons created", counts.persons_created.to_string()),

@@ -110,6 +110,10 @@ impl Answers {
                 inner.first.entry(interaction).or_insert_with(clock::now);
             }
             let known = &mut inner.posted[event].answer;
+            if is_otherwise(known, &answer) {
+                let contradiction = format!("{answer:?} after {known:?}, to one event");
+                inner.refusals.push(contradiction);
+            }
             if *known != Answer::Accepted {
                 inner.accepted += usize::from(answer == Answer::Accepted);
                 *known = answer;
@@ -158,6 +162,17 @@ pub(super) async fn send_all(
     posts.close();
     posts.wait().await;
     Ok(())
+}
+
+/// Whether two answers to one event contradict each other.
+fn is_otherwise(one: &Answer, other: &Answer) -> bool {
+    let is_accepted = |answer: &Answer| match answer {
+        Answer::Accepted => Some(true),
+        Answer::Ignored(_) => Some(false),
+        Answer::None => None,
+    };
+    let answers = is_accepted(one).zip(is_accepted(other));
+    answers.is_some_and(|(one, other)| one != other)
 }
 
 /// Senders do not come back all at once.

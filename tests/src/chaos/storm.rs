@@ -82,7 +82,21 @@ pub(super) async fn strike_services(
                 program.freeze(false)?;
             }
             Strike::Redeploy(target) => services.get(target).redeploy().await?,
-            Strike::EmptyRedis | Strike::Cut(_) | Strike::Stall(..) | Strike::Refuse(..) => {}
+            Strike::KillWorkers(down) => {
+                for worker in &mut services.workers {
+                    worker.kill()?;
+                }
+                sleep(down).await;
+                for worker in &mut services.workers {
+                    worker.run()?;
+                }
+            }
+            Strike::EmptyRedis
+            | Strike::Block(_)
+            | Strike::KillServers(_)
+            | Strike::Cut(_)
+            | Strike::Stall(..)
+            | Strike::Refuse(..) => {}
         }
         log.note(Struck {
             name: strike.name(),
@@ -148,6 +162,18 @@ pub(super) async fn strike_servers(
                 servers.redis.resume()?;
             }
             Strike::EmptyRedis => servers.redis.flush().await?,
+            Strike::Block(duration) => {
+                servers.rabbitmq.set_memory_alarm(true).await?;
+                sleep(duration).await;
+                servers.rabbitmq.set_memory_alarm(false).await?;
+            }
+            Strike::KillServers(down) => {
+                servers.rabbitmq.kill()?;
+                servers.redis.kill()?;
+                sleep(down).await;
+                servers.redis.restart().await?;
+                servers.rabbitmq.restart().await?;
+            }
             Strike::Cut(link) => links.get(link).cut_all(),
             Strike::Stall(link, duration) => {
                 links.get(link).stall(true);
@@ -160,7 +186,7 @@ pub(super) async fn strike_servers(
                 sleep(duration).await;
                 links.get(link).refuse(false);
             }
-            Strike::Redeploy(_) => {}
+            Strike::Redeploy(_) | Strike::KillWorkers(_) => {}
         }
         log.note(Struck {
             name: strike.name(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::Rng as _;
 use rand::rngs::StdRng;
-use rand::seq::IndexedRandom as _;
+use rand::seq::SliceRandom as _;
 
 /// A strike and its time.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,12 @@ pub enum Strike {
     Redeploy(Target),
     /// FLUSHALL: Redis loses all it knew.
     EmptyRedis,
+    /// RabbitMQ takes nothing for some time: its memory is short.
+    Block(Duration),
+    /// SIGKILL of all workers at once, and a new start after some time.
+    KillWorkers(Duration),
+    /// SIGKILL of RabbitMQ and Redis at once, and a new start after some time.
+    KillServers(Duration),
     /// All connections are reset; new ones are let through.
     Cut(Link),
     /// No byte passes for some time; none is lost.
@@ -62,43 +68,68 @@ pub enum Link {
     WorkerPipedrive(usize),
 }
 
+/// As many as there are sorts of connections.
+const LINKS: usize = 5;
+
 impl Strike {
-    /// Draws one.
-    ///
-    /// Freezes and stalls end long before a lease does (26 s), and those of Pipedrive's link before `settle_time`: what
-    /// happens beyond these is the remainder that `docs/RELIABILITY.md` states, not a finding.
-    pub(super) fn draw(rng: &mut StdRng, workers: usize) -> Self {
+    /// Draws so many: one of each sort where there is room for all, the rest by chance.
+    pub(super) fn draw(rng: &mut StdRng, workers: usize, count: usize) -> Vec<Self> {
+        let mut strikes = Self::one_of_each(rng, workers);
+        if strikes.len() > count {
+            strikes.clear();
+        }
+        while strikes.len() < count {
+            strikes.push(Self::by_chance(rng, workers));
+        }
+        strikes.shuffle(rng);
+        strikes
+    }
+
+    fn one_of_each(rng: &mut StdRng, workers: usize) -> Vec<Self> {
+        let (short, long) = times(rng);
+        let worker = Target::Worker(rng.random_range(0..workers));
+        let targets = [Target::RabbitMq, Target::Redis, Target::Ingest, worker];
+        let links = (0..LINKS).map(|n| Link::nth(n, rng.random_range(0..workers)));
+        let of_targets = targets
+            .into_iter()
+            .flat_map(|target| [Self::Kill(target, short), Self::Freeze(target, long)]);
+        let of_links = links.flat_map(|link| {
+            let stall = Self::Stall(link, link.stalled(short, long));
+            [Self::Cut(link), stall, Self::Refuse(link, long)]
+        });
+        of_targets
+            .chain([Target::Ingest, worker].map(Self::Redeploy))
+            .chain(of_links)
+            .chain([
+                Self::EmptyRedis,
+                Self::Block(long),
+                Self::KillWorkers(short),
+                Self::KillServers(short),
+            ])
+            .collect()
+    }
+
+    fn by_chance(rng: &mut StdRng, workers: usize) -> Self {
         let worker = rng.random_range(0..workers);
-        let link = *[
-            Link::Webhook,
-            Link::IngestBroker,
-            Link::WorkerBroker(worker),
-            Link::WorkerRedis(worker),
-            Link::WorkerPipedrive(worker),
-        ]
-        .choose(rng)
-        .expect("there are five");
-        let short = Duration::from_millis(rng.random_range(200..1_500));
-        let long = Duration::from_millis(rng.random_range(500..4_000));
-        let stalled = if matches!(link, Link::WorkerPipedrive(_)) {
-            short
-        } else {
-            long
-        };
+        let link = Link::nth(rng.random_range(0..LINKS), worker);
+        let (short, long) = times(rng);
         match rng.random_range(0..100) {
-            0..6 => Self::Kill(Target::RabbitMq, short),
-            6..11 => Self::Freeze(Target::RabbitMq, long),
-            11..18 => Self::Kill(Target::Redis, short),
-            18..24 => Self::Freeze(Target::Redis, long),
-            24..29 => Self::EmptyRedis,
+            0..5 => Self::Kill(Target::RabbitMq, short),
+            5..10 => Self::Freeze(Target::RabbitMq, long),
+            10..12 => Self::Block(long),
+            12..18 => Self::Kill(Target::Redis, short),
+            18..23 => Self::Freeze(Target::Redis, long),
+            23..25 => Self::KillServers(short),
+            25..29 => Self::EmptyRedis,
             29..37 => Self::Kill(Target::Ingest, short),
             37..42 => Self::Freeze(Target::Ingest, long),
             42..45 => Self::Redeploy(Target::Ingest),
-            45..60 => Self::Kill(Target::Worker(worker), short),
+            45..57 => Self::Kill(Target::Worker(worker), short),
+            57..60 => Self::KillWorkers(short),
             60..67 => Self::Freeze(Target::Worker(worker), long),
             67..73 => Self::Redeploy(Target::Worker(worker)),
             73..85 => Self::Cut(link),
-            85..95 => Self::Stall(link, stalled),
+            85..95 => Self::Stall(link, link.stalled(short, long)),
             _ => Self::Refuse(link, long),
         }
     }
@@ -110,7 +141,13 @@ impl Strike {
             Self::Kill(target, _) | Self::Freeze(target, _) | Self::Redeploy(target) => {
                 matches!(target, Target::Ingest | Target::Worker(_))
             }
-            Self::EmptyRedis | Self::Cut(_) | Self::Stall(..) | Self::Refuse(..) => false,
+            Self::KillWorkers(_) => true,
+            Self::EmptyRedis
+            | Self::Block(_)
+            | Self::KillServers(_)
+            | Self::Cut(_)
+            | Self::Stall(..)
+            | Self::Refuse(..) => false,
         }
     }
 
@@ -119,7 +156,8 @@ impl Strike {
         match self {
             Self::Kill(target, _) | Self::Freeze(target, _) => target == Target::RabbitMq,
             Self::Stall(link, _) | Self::Refuse(link, _) => link == Link::IngestBroker,
-            Self::Redeploy(_) | Self::EmptyRedis | Self::Cut(_) => false,
+            Self::Block(_) | Self::KillServers(_) => true,
+            Self::Redeploy(_) | Self::EmptyRedis | Self::KillWorkers(_) | Self::Cut(_) => false,
         }
     }
 
@@ -131,6 +169,9 @@ impl Strike {
             Self::Freeze(target, _) => format!("SIGSTOP, SIGCONT {}", target.name()),
             Self::Redeploy(target) => format!("SIGTERM {}", target.name()),
             Self::EmptyRedis => "FLUSHALL Redis".to_owned(),
+            Self::Block(_) => "memory alarm RabbitMQ".to_owned(),
+            Self::KillWorkers(_) => "SIGKILL all workers".to_owned(),
+            Self::KillServers(_) => "SIGKILL RabbitMQ and Redis".to_owned(),
             Self::Cut(link) => format!("cut {}", link.name()),
             Self::Stall(link, _) => format!("stall {}", link.name()),
             Self::Refuse(link, _) => format!("refuse {}", link.name()),
@@ -149,7 +190,34 @@ impl Target {
     }
 }
 
+/// Freezes and stalls end long before a lease does (26 s), and those of Pipedrive's link before `settle_time`: what
+/// happens beyond these is the remainder that `docs/RELIABILITY.md` states, not a finding.
+fn times(rng: &mut StdRng) -> (Duration, Duration) {
+    let short = Duration::from_millis(rng.random_range(200..1_500));
+    let long = Duration::from_millis(rng.random_range(500..4_000));
+    (short, long)
+}
+
 impl Link {
+    fn nth(n: usize, worker: usize) -> Self {
+        match n {
+            0 => Self::Webhook,
+            1 => Self::IngestBroker,
+            2 => Self::WorkerBroker(worker),
+            3 => Self::WorkerRedis(worker),
+            _ => Self::WorkerPipedrive(worker),
+        }
+    }
+
+    /// How long it may be stalled.
+    fn stalled(self, short: Duration, long: Duration) -> Duration {
+        if matches!(self, Self::WorkerPipedrive(_)) {
+            short
+        } else {
+            long
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Webhook => "sender – ingest",

@@ -30,6 +30,8 @@ const SETTLE_TIME: Duration = Duration::from_secs(5);
 const SEARCH_LAG: Duration = Duration::from_secs(4);
 /// How long the sandbox's search does not know a new person.
 const INDEX_LAG: Duration = Duration::from_millis(1_500);
+/// The metric of what waits in the spool.
+const SPOOLED: &str = "bridge_ingest_spool_messages ";
 /// Debug builds on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -41,6 +43,8 @@ pub(super) struct System {
     pub(super) links: Links,
     pub(super) management: Management,
     pub(super) webhook_url: String,
+    /// Of `ingest` itself, past the network that breaks.
+    ingest: SocketAddr,
 }
 
 /// What the bridge stands on.
@@ -147,6 +151,7 @@ impl System {
         Ok(Self {
             management: rabbitmq.address().management(),
             webhook_url: format!("http://{}/api/v1/genesys/webhook", links.webhook.address()),
+            ingest: ingest_address,
             sandbox,
             servers: Servers { rabbitmq, redis },
             services,
@@ -156,6 +161,14 @@ impl System {
 
     pub(super) fn pipedrive(&self) -> Control {
         self.sandbox.control()
+    }
+
+    /// How many events wait in the spool of `ingest`; nothing while it does not tell.
+    pub(super) async fn spooled(&self) -> Option<u64> {
+        let answer = reqwest::get(format!("http://{}/metrics", self.ingest)).await;
+        let text = answer.ok()?.text().await.ok()?;
+        let mut lines = text.lines();
+        lines.find_map(|line| line.strip_prefix(SPOOLED)?.trim().parse().ok())
     }
 }
 

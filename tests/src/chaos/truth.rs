@@ -40,7 +40,7 @@ pub(super) async fn gather(
         .await?;
     let times = Times::read(pipedrive);
     let deleted = sources.deletions.all();
-    let activities = pipedrive.activities().into_iter();
+    let activities = pipedrive.all_activities().into_iter();
     let persons = pipedrive.all_persons().into_iter();
     Ok(History {
         posted: sources.answers.posted(),

@@ -184,6 +184,7 @@ impl<'h> Check<'h> {
                 }
                 Answer::Accepted => {
                     accepted += 1;
+                    self.asked_for(event);
                     self.accepted(event, activities.first().copied());
                 }
             }
@@ -222,6 +223,16 @@ impl<'h> Check<'h> {
                 interaction: event.interaction.clone(),
                 event: event.event.clone(),
                 reason: reason.to_owned(),
+            });
+        }
+    }
+
+    /// Only what is to be recorded is accepted.
+    fn asked_for(&mut self, event: &Posted) {
+        if !event.is_recordable {
+            self.violations.push(Violation::WronglyAccepted {
+                interaction: event.interaction.clone(),
+                event: event.event.clone(),
             });
         }
     }

@@ -22,7 +22,7 @@ const MARKER: &str = "Genesys interaction ";
 pub struct History {
     /// Every event that was sent, once, however often it was repeated.
     pub posted: Vec<Posted>,
-    /// Every activity that Pipedrive holds at the end.
+    /// Every activity that Pipedrive ever held.
     pub activities: Vec<Activity>,
     /// Every person that Pipedrive ever held.
     pub persons: Vec<Person>,

@@ -67,6 +67,13 @@ pub enum Violation {
         /// What its sender was told.
         reason: String,
     },
+    /// Accepted, though it is not to be recorded.
+    WronglyAccepted {
+        /// The interaction.
+        interaction: String,
+        /// The event.
+        event: String,
+    },
     /// Two activities or more.
     DoubledActivity {
         /// The interaction.
@@ -152,6 +159,7 @@ impl Violation {
         match self {
             Self::Lost { .. } => "lost",
             Self::SilentlyDropped { .. } => "silently dropped",
+            Self::WronglyAccepted { .. } => "wrongly accepted",
             Self::DoubledActivity { .. } => "doubled activity",
             Self::DoubledPerson { .. } => "doubled person",
             Self::DeadThoughRecorded { .. } => "dead though recorded",
@@ -177,6 +185,7 @@ impl fmt::Display for Violation {
         write!(f, "{}: ", self.name())?;
         match self {
             Self::Lost { interaction, event }
+            | Self::WronglyAccepted { interaction, event }
             | Self::UnexplainedDeadLetter { interaction, event }
             | Self::StrayDeadLetter { interaction, event } => {
                 write!(f, "event {event} of {interaction}")

@@ -183,6 +183,17 @@ fn a_silent_drop() {
 }
 
 #[test]
+fn one_accepted_that_is_not_to_be_recorded() {
+    let mut history = right();
+    history.posted[3].answer = Answer::Accepted;
+    history
+        .dead_letters
+        .push(dead_letter("three", "three-end", 5));
+
+    assert_eq!(violations(&history), ["wrongly accepted"]);
+}
+
+#[test]
 fn dead_and_recorded() {
     let mut history = right();
     history.dead_letters.push(dead_letter("one", "one-acw", 9));
