@@ -38,8 +38,6 @@ async fn services_restarted_by_sigterm_fail_no_request_lose_nothing_and_double_n
 
     let report = traffic.stop().await.unwrap();
     assert_eq!(report.failed, Vec::<String>::new());
-    app.wait_for_activities(report.accepted).await;
-    app.wait_until_idle().await;
-    assert_eq!(app.pipedrive.activities().len(), report.accepted);
+    app.assert_each_recorded_once(report.accepted).await;
     app.wait_for_dead_letters(0).await;
 }
