@@ -5,6 +5,7 @@ use bridge_tests::app::{PATIENCE, TestApp, sample};
 use bridge_tests::services::wait_until;
 
 use crate::process::Worker;
+use crate::settled::assert_settled;
 
 /// A call is recorded; a worker dies at `point` over what its agent adds, and another takes over. Gives the number of
 /// changes sent.
@@ -28,7 +29,7 @@ async fn die_changing(point: &str) -> usize {
     let _heir = Worker::start(&app, "");
 
     wait_until_both_are_marked(&app).await;
-    app.wait_until_idle().await;
+    assert_settled(&app).await;
     let whole = wait_until("a record of both events", PATIENCE, async || {
         let activities = app.pipedrive.activities();
         ensure!(activities.len() == 1, "{} activities", activities.len());
@@ -41,7 +42,6 @@ async fn die_changing(point: &str) -> usize {
         Ok(())
     });
     whole.await.unwrap_or_else(|error| panic!("{error:#}"));
-    app.wait_for_dead_letters(0).await;
     let requests = app.pipedrive.requests();
     requests
         .iter()

@@ -6,31 +6,20 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 use bridge_tests::app::{PATIENCE, TestApp, call, sample};
 use bridge_tests::pipedrive::Activity;
-use bridge_tests::services::{Redis, RedisOptions, Scratch, wait_until};
+use bridge_tests::services::{Redis, Scratch, wait_until};
 use serde_json::{Value, json};
 use shared::clock;
 
 use crate::hold::Hold;
 use crate::process::Worker;
+use crate::redis::app_with_redis;
+use crate::settled::assert_settled;
 
 const UNKNOWN_CALLER: &str = "+15550123456";
 
 async fn app() -> (TestApp, Redis, Scratch) {
-    let (mut app, redis, scratch) = app_without_worker().await;
+    let (mut app, redis, scratch) = app_with_redis().await;
     app.start_worker().await;
-    (app, redis, scratch)
-}
-
-async fn app_without_worker() -> (TestApp, Redis, Scratch) {
-    let scratch = Scratch::create().expect("a folder");
-    let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
-        .await
-        .expect("a private Redis starts");
-    let app = TestApp::builder()
-        .without_worker()
-        .set("BRIDGE__REDIS__URL", redis.url().to_string())
-        .spawn()
-        .await;
     (app, redis, scratch)
 }
 
@@ -55,6 +44,12 @@ async fn record(app: &TestApp, body: String, told: &str) -> Activity {
     let activity = recorded.await.expect("it is recorded");
     app.wait_until_idle().await;
     activity
+}
+
+async fn assert_both_recorded_once(app: &TestApp) {
+    let calls = ["call-1", "call-2"].map(str::to_owned);
+    app.assert_each_recorded_once(calls).await;
+    assert_settled(app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,14 +91,7 @@ async fn a_webhook_sent_again_after_redis_forgot_it_is_recorded_once() {
         .await
         .assert_accepted();
 
-    app.wait_for_activities(2).await;
-    app.wait_until_idle().await;
-    let notes: Vec<_> = app.pipedrive.activities();
-    let of_the_first = |activity: &&Activity| {
-        let note = activity.note.as_deref().unwrap_or_default();
-        note.ends_with("call-1")
-    };
-    assert_eq!(notes.iter().filter(of_the_first).count(), 1);
+    assert_both_recorded_once(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,13 +105,13 @@ async fn a_person_whom_redis_forgot_before_the_search_knew_them_is_not_created_a
         .await
         .assert_accepted();
 
-    app.wait_for_activities(2).await;
+    assert_both_recorded_once(&app).await;
     assert_eq!(app.pipedrive.persons().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn evidence_for_an_epoch_that_is_over_by_the_time_of_the_claim_counts_for_nothing() {
-    let (app, redis, _scratch) = app_without_worker().await;
+    let (app, redis, _scratch) = app_with_redis().await;
     let hold = Hold::new();
     let slow = Worker::start(&app, &hold.at_over("claim-weighed", "call-1"));
     app.post(call("call-1", UNKNOWN_CALLER))
@@ -151,14 +139,7 @@ async fn evidence_for_an_epoch_that_is_over_by_the_time_of_the_claim_counts_for_
     resumed.await.unwrap();
     hold.release();
 
-    app.wait_for_activities(2).await;
-    app.wait_until_idle().await;
-    let activities = app.pipedrive.activities();
-    let of_the_first = activities.iter().filter(|activity| {
-        let note = activity.note.as_deref().unwrap_or_default();
-        note.ends_with("call-1")
-    });
-    assert_eq!((activities.len(), of_the_first.count()), (2, 1));
+    assert_both_recorded_once(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,8 @@ use bridge_tests::app::{PATIENCE, TestApp, sample};
 use bridge_tests::pipedrive::{Fault, FaultRule};
 use bridge_tests::services::wait_until;
 
+use crate::settled::assert_settled;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_that_comes_late_does_not_undo_a_later_one() {
     let app = TestApp::spawn().await;
@@ -37,4 +39,6 @@ async fn an_update_that_comes_late_does_not_undo_a_later_one() {
         Ok(())
     });
     settled.await.unwrap();
+    assert_settled(&app).await;
+    assert_eq!(app.pipedrive.activities().len(), 1);
 }
