@@ -42,8 +42,8 @@ struct Instance {
 /// What became of the requests.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Interactions that were answered 200.
-    pub accepted: usize,
+    /// Ids of the interactions that were answered 200.
+    pub accepted: Vec<String>,
     /// Connections that were refused; the request went elsewhere.
     pub refused: usize,
     /// Requests that were sent, and not answered 200.
@@ -93,7 +93,7 @@ impl Traffic {
     /// How many requests were accepted so far.
     #[must_use]
     pub fn accepted(&self) -> usize {
-        self.shared.report().accepted
+        self.shared.report().accepted.len()
     }
 
     /// Ends it, and tells what became of the requests.
@@ -119,6 +119,7 @@ impl Shared {
     /// Sends one interaction until it was sent, to one instance after another.
     async fn send(&self, caller: &str) {
         let n = self.sent.fetch_add(1, Ordering::Relaxed);
+        let id = format!("call-{n}");
         for turn in n.. {
             let Some(instance) = self.choose(turn) else {
                 tokio::time::sleep(LOOK_INTERVAL).await;
@@ -128,18 +129,18 @@ impl Shared {
                 .http
                 .post(format!("{}/api/v1/genesys/webhook", instance.url))
                 .bearer_auth(WEBHOOK_TOKEN)
-                .body(call(&format!("call-{n}"), caller));
+                .body(call(&id, caller));
             let outcome = request.send().await;
             let mut report = self.report();
             match outcome {
-                Ok(answer) if answer.status() == 200 => report.accepted += 1,
-                Ok(answer) => report.failed.push(format!("call-{n}: {}", answer.status())),
+                Ok(answer) if answer.status() == 200 => report.accepted.push(id),
+                Ok(answer) => report.failed.push(format!("{id}: {}", answer.status())),
                 Err(error) if error.is_connect() => {
                     report.refused += 1;
                     instance.is_ready.store(false, Ordering::Relaxed);
                     continue;
                 }
-                Err(error) => report.failed.push(format!("call-{n}: {error:?}")),
+                Err(error) => report.failed.push(format!("{id}: {error:?}")),
             }
             return;
         }

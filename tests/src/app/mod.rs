@@ -3,6 +3,7 @@
 
 mod keys;
 mod oauth;
+mod recorded;
 mod settings;
 mod waiting;
 mod webhook;

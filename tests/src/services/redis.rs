@@ -26,7 +26,19 @@ pub struct RedisOptions {
     pub arguments: Vec<String>,
 }
 
-/// A Redis of our own on a free loopback port, which keeps every write it acknowledged. Dropping it ends it.
+impl RedisOptions {
+    /// A server that answers before a write is on disk: a power cut may take the last second with it.
+    #[must_use]
+    pub fn synced_each_second() -> Self {
+        // What comes later on the command line counts.
+        let arguments = ["--appendfsync", "everysec"].map(str::to_owned);
+        Self {
+            arguments: arguments.to_vec(),
+        }
+    }
+}
+
+/// A Redis of our own on a free loopback port, which keeps every write it acknowledged, unless told otherwise. Dropping it ends it.
 pub struct Redis {
     url: Url,
     host: Box<dyn Host>,
@@ -147,6 +159,28 @@ impl Redis {
         self.wait_ready().await
     }
 
+    /// Lets no further write reach the disk. Once it is killed and restarted it has the state of this moment, as if the
+    /// power had been cut just before the disk had the rest.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the server does not answer.
+    pub async fn stop_saving(&self) -> Result<()> {
+        self.tell(&["CONFIG", "SET", "appendonly", "no"]).await
+    }
+
+    /// Makes it look as a replica does that took over from a server that is gone: it keeps its data, and says that it
+    /// replicated another one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the server does not answer.
+    pub async fn take_over(&self) -> Result<()> {
+        // Nobody listens at the port: it follows until it is promoted, and gets nothing.
+        self.tell(&["REPLICAOF", "127.0.0.1", "1"]).await?;
+        self.tell(&["REPLICAOF", "NO", "ONE"]).await
+    }
+
     /// Freezes it: connections stay open and nothing answers.
     ///
     /// # Errors
@@ -171,11 +205,15 @@ impl Redis {
     ///
     /// Returns an error if the server does not answer.
     pub async fn flush(&self) -> Result<()> {
+        self.tell(&["FLUSHALL"]).await
+    }
+
+    async fn tell(&self, command: &[&str]) -> Result<()> {
         let mut connection = self.connect().await?;
-        redis::cmd("FLUSHALL")
-            .exec_async(&mut connection)
-            .await
-            .context("empty Redis")
+        let mut telling = redis::Cmd::new();
+        telling.arg(command);
+        let told = telling.exec_async(&mut connection).await;
+        told.with_context(|| format!("tell Redis: {}", command.join(" ")))
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::hold::Hold;
 use crate::process::Worker;
+use crate::settled::assert_settled;
 
 /// A call is recorded; a worker dies at `point` over what its agent adds, and another takes over. Gives the number of
 /// changes sent.
@@ -32,7 +33,7 @@ async fn die_changing(point: &str) -> usize {
     let _heir = Worker::start(&app, "");
 
     wait_until_both_are_marked(&app).await;
-    app.wait_until_idle().await;
+    assert_settled(&app).await;
     let whole = wait_until("a record of both events", PATIENCE, async || {
         let activities = app.pipedrive.activities();
         ensure!(activities.len() == 1, "{} activities", activities.len());
@@ -45,7 +46,6 @@ async fn die_changing(point: &str) -> usize {
         Ok(())
     });
     whole.await.unwrap_or_else(|error| panic!("{error:#}"));
-    app.wait_for_dead_letters(0).await;
     let requests = app.pipedrive.requests();
     requests
         .iter()

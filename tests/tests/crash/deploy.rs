@@ -1,10 +1,12 @@
-//! Rolling restarts by SIGTERM, as a service manager does them, under load.
+//! Restarts by SIGTERM, as a service manager does them: rolling under load, and with work that does not end in time.
 
-use bridge_tests::app::{PATIENCE, TestApp};
+use bridge_tests::app::{PATIENCE, TestApp, call};
 use bridge_tests::fleet::Traffic;
 use bridge_tests::services::wait_until;
 
+use crate::hold::{Hold, end_leases};
 use crate::process::{Ingest, Worker};
+use crate::settled::{assert_recorded_once, assert_settled, created};
 
 const CALLER: &str = "+12025550143";
 
@@ -38,8 +40,29 @@ async fn services_restarted_by_sigterm_fail_no_request_lose_nothing_and_double_n
 
     let report = traffic.stop().await.unwrap();
     assert_eq!(report.failed, Vec::<String>::new());
-    app.wait_for_activities(report.accepted).await;
-    app.wait_until_idle().await;
-    assert_eq!(app.pipedrive.activities().len(), report.accepted);
-    app.wait_for_dead_letters(0).await;
+    app.assert_each_recorded_once(report.accepted).await;
+    assert_settled(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_outlasts_the_grace_period_goes_back_to_the_queue_and_is_recorded_once() {
+    let app = TestApp::builder()
+        .without_worker()
+        .set("BRIDGE__WORKER__GRACE_PERIOD", "1s")
+        .spawn()
+        .await;
+    let hold = Hold::new();
+    let stuck = Worker::start(&app, &hold.at("matched"));
+    app.post(call("call-1", CALLER)).await.assert_accepted();
+    hold.reached().await;
+
+    stuck.terminate().await;
+
+    app.wait_until_queued(1).await;
+    assert_eq!(created(&app, "/api/v2/activities"), 0);
+    end_leases(&app, "lease").await;
+    let _heir = Worker::start(&app, "");
+    app.wait_for_activities(1).await;
+    assert_recorded_once(&app).await;
+    assert_eq!(created(&app, "/api/v2/activities"), 1);
 }

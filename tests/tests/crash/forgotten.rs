@@ -12,31 +12,15 @@ use shared::clock;
 
 use crate::hold::Hold;
 use crate::process::Worker;
+use crate::redis::{app_with_redis, app_with_redis_as};
+use crate::settled::{assert_recorded_once, assert_settled};
 
 const UNKNOWN_CALLER: &str = "+15550123456";
 
 async fn app() -> (TestApp, Redis, Scratch) {
-    let (mut app, redis, scratch) = app_without_worker().await;
+    let (mut app, redis, scratch) = app_with_redis().await;
     app.start_worker().await;
     (app, redis, scratch)
-}
-
-async fn app_without_worker() -> (TestApp, Redis, Scratch) {
-    app_with(&[]).await
-}
-
-async fn app_with(settings: &[(&str, &str)]) -> (TestApp, Redis, Scratch) {
-    let scratch = Scratch::create().expect("a folder");
-    let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
-        .await
-        .expect("a private Redis starts");
-    let mut app = TestApp::builder()
-        .without_worker()
-        .set("BRIDGE__REDIS__URL", redis.url().to_string());
-    for (name, value) in settings {
-        app = app.set(name, *value);
-    }
-    (app.spawn().await, redis, scratch)
 }
 
 /// A sample of an event that happens now.
@@ -60,6 +44,12 @@ async fn record(app: &TestApp, body: String, told: &str) -> Activity {
     let activity = recorded.await.expect("it is recorded");
     app.wait_until_idle().await;
     activity
+}
+
+async fn assert_both_recorded_once(app: &TestApp) {
+    let calls = ["call-1", "call-2"].map(str::to_owned);
+    app.assert_each_recorded_once(calls).await;
+    assert_settled(app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,14 +93,7 @@ async fn a_webhook_sent_again_after_redis_forgot_it_is_recorded_once() {
         .await
         .assert_accepted();
 
-    app.wait_for_activities(2).await;
-    app.wait_until_idle().await;
-    let notes: Vec<_> = app.pipedrive.activities();
-    let of_the_first = |activity: &&Activity| {
-        let note = activity.note.as_deref().unwrap_or_default();
-        note.ends_with("call-1")
-    };
-    assert_eq!(notes.iter().filter(of_the_first).count(), 1);
+    assert_both_recorded_once(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,13 +107,13 @@ async fn a_person_whom_redis_forgot_before_the_search_knew_them_is_not_created_a
         .await
         .assert_accepted();
 
-    app.wait_for_activities(2).await;
+    assert_both_recorded_once(&app).await;
     assert_eq!(app.pipedrive.persons().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn evidence_for_an_epoch_that_is_over_by_the_time_of_the_claim_counts_for_nothing() {
-    let (app, redis, _scratch) = app_without_worker().await;
+    let (app, redis, _scratch) = app_with_redis().await;
     let hold = Hold::new();
     let slow = Worker::start(&app, &hold.at_over("claim-weighed", "call-1"));
     app.post(call("call-1", UNKNOWN_CALLER))
@@ -158,30 +141,22 @@ async fn evidence_for_an_epoch_that_is_over_by_the_time_of_the_claim_counts_for_
     resumed.await.unwrap();
     hold.release();
 
-    app.wait_for_activities(2).await;
-    app.wait_until_idle().await;
-    let activities = app.pipedrive.activities();
-    let of_the_first = activities.iter().filter(|activity| {
-        let note = activity.note.as_deref().unwrap_or_default();
-        note.ends_with("call-1")
-    });
-    assert_eq!((activities.len(), of_the_first.count()), (2, 1));
+    assert_both_recorded_once(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_create_that_waits_for_room_is_not_sent_once_redis_forgot_it() {
-    let (app, redis, _scratch) = app_with(&[
-        // What is in flight when Redis forgets is waited for, two seconds here: less than the wait for room.
+    // What is in flight when Redis forgets is waited for, two seconds here: less than the wait for room.
+    let settings = [
         ("BRIDGE__PIPEDRIVE__REQUEST_TIMEOUT", "1s"),
         ("BRIDGE__PIPEDRIVE__SETTLE_TIME", "1s"),
-    ])
-    .await;
+    ];
+    let (app, redis, _scratch) = app_with_redis_as(&RedisOptions::default(), &settings).await;
     // One waits; the other one gets the webhook that is sent again.
     let _workers = [Worker::start(&app, ""), Worker::start(&app, "")];
     let turned_away = Fault::burst_limit().with_header("retry-after", "5");
-    let create = ("POST", "/api/v2/activities");
-    app.pipedrive
-        .add_fault(FaultRule::once(create.0, create.1, turned_away));
+    let rule = FaultRule::once("POST", "/api/v2/activities", turned_away);
+    app.pipedrive.add_fault(rule);
     app.post(call("call-1", UNKNOWN_CALLER))
         .await
         .assert_accepted();
@@ -196,9 +171,7 @@ async fn a_create_that_waits_for_room_is_not_sent_once_redis_forgot_it() {
         .await
         .assert_accepted();
 
-    app.wait_for_activities(1).await;
-    app.wait_until_idle().await;
-    assert_eq!(app.pipedrive.activities().len(), 1);
+    assert_recorded_once(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,8 @@ use bridge_tests::pipedrive::{Fault, FaultRule};
 use bridge_tests::services::wait_until;
 use serde_json::{Value, json};
 
+use crate::settled::assert_settled;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_that_comes_late_does_not_undo_a_later_one() {
     let app = TestApp::spawn().await;
@@ -38,6 +40,8 @@ async fn an_update_that_comes_late_does_not_undo_a_later_one() {
         Ok(())
     });
     settled.await.unwrap();
+    assert_settled(&app).await;
+    assert_eq!(app.pipedrive.activities().len(), 1);
 }
 
 /// What the agent's side of the call tells, of another agent than the sample's.

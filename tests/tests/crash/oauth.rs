@@ -4,6 +4,7 @@ use bridge_tests::app::{TestApp, call};
 use bridge_tests::pipedrive::{OAuthConfig, RefreshTokens};
 
 use crate::process::Worker;
+use crate::settled::assert_recorded_once;
 
 const CALLER: &str = "+15550123456";
 
@@ -30,10 +31,9 @@ async fn o1_before_new_tokens_are_kept_the_next_worker_refreshes_again() {
 
     let _heir = Worker::start(&app, "");
     app.wait_for_activities(1).await;
-    app.wait_until_idle().await;
 
+    assert_recorded_once(&app).await;
     assert_eq!(app.pipedrive.token_exchanges(), [2]);
-    app.wait_for_dead_letters(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,6 +51,5 @@ async fn o1_where_the_lost_refresh_token_was_the_only_good_one_work_waits_for_a_
     app.start_worker().await;
 
     app.wait_for_activities(1).await;
-    app.wait_until_idle().await;
-    app.wait_for_dead_letters(0).await;
+    assert_recorded_once(&app).await;
 }

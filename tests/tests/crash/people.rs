@@ -6,22 +6,22 @@ use bridge_tests::app::{TestApp, call};
 use futures_util::future::join_all;
 
 use crate::hold::Hold;
-use crate::points::created;
 use crate::process::Worker;
+use crate::settled::{assert_settled, created};
 
 const UNKNOWN_CALLER: &str = "+15550123456";
 const CALLER: &str = "+12025550143";
 
 /// Asserts that there are so many activities, all of one and the only person.
-async fn assert_all_of_one_person(app: &TestApp, activities: usize) -> i64 {
-    let activities = app.wait_for_activities(activities).await;
-    app.wait_until_idle().await;
+async fn assert_all_of_one_person(app: &TestApp, count: usize) -> i64 {
+    app.wait_for_activities(count).await;
+    assert_settled(app).await;
+    let activities = app.wait_for_activities(count).await;
     let [person] = &app.pipedrive.persons()[..] else {
         panic!("not one person: {:#?}", app.pipedrive.persons())
     };
     let of = activities.iter().map(|activity| activity.person_id);
-    assert!(of.eq(vec![Some(person.id); activities.len()]));
-    app.wait_for_dead_letters(0).await;
+    assert!(of.eq(vec![Some(person.id); count]));
     person.id
 }
 
@@ -105,8 +105,9 @@ async fn lose_at(point: &str, hand: Hand) {
     match hand {
         Hand::Merges => assert_eq!(assert_all_of_one_person(&app, 2).await, survivor),
         Hand::Deletes => {
-            let activities = app.wait_for_activities(2).await;
-            app.wait_until_idle().await;
+            app.wait_for_activities(2).await;
+            assert_settled(&app).await;
+            let activities = app.pipedrive.activities();
             let persons = app.pipedrive.persons();
             assert_eq!(persons.len(), 2, "the other one, and a new one");
             let of: Vec<_> = activities
@@ -114,7 +115,6 @@ async fn lose_at(point: &str, hand: Hand) {
                 .map(|activity| activity.person_id)
                 .collect();
             assert_eq!(of, [Some(loser), Some(persons[1].id)], "{point}");
-            app.wait_for_dead_letters(0).await;
         }
     }
 }

@@ -8,23 +8,32 @@ use bridge_tests::services::{Redis, RedisOptions, Scratch};
 use futures_util::future::join_all;
 
 use crate::hold::Hold;
-use crate::points::{assert_recorded_once, created};
 use crate::process::Worker;
+use crate::settled::{assert_recorded_once, assert_settled, created};
 
 const UNKNOWN_CALLER: &str = "+15550123456";
 
-/// A bridge with a Redis of its own, and that Redis.
+/// A bridge without a worker, with a Redis of its own, and that Redis.
 pub async fn app_with_redis() -> (TestApp, Redis, Scratch) {
+    app_with_redis_as(&RedisOptions::default(), &[]).await
+}
+
+/// [`app_with_redis`] whose Redis, or settings, differ from the usual.
+pub async fn app_with_redis_as(
+    options: &RedisOptions,
+    settings: &[(&str, &str)],
+) -> (TestApp, Redis, Scratch) {
     let scratch = Scratch::create().expect("a folder");
-    let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
+    let redis = Redis::start(&scratch.path().join("redis"), options)
         .await
         .expect("a private Redis starts");
-    let app = TestApp::builder()
+    let mut app = TestApp::builder()
         .without_worker()
-        .set("BRIDGE__REDIS__URL", redis.url().to_string())
-        .spawn()
-        .await;
-    (app, redis, scratch)
+        .set("BRIDGE__REDIS__URL", redis.url().to_string());
+    for (name, value) in settings {
+        app = app.set(name, *value);
+    }
+    (app.spawn().await, redis, scratch)
 }
 
 /// One call, held at a point; the bridge, its Redis and the worker.
@@ -73,11 +82,9 @@ impl Held {
 
     async fn assert_recorded_once(&self) {
         self.app.wait_for_activities(1).await;
-        self.app.wait_until_idle().await;
-        assert_recorded_once(&self.app);
+        assert_recorded_once(&self.app).await;
         assert_eq!(created(&self.app, "/api/v2/persons"), 1);
         assert_eq!(created(&self.app, "/api/v2/activities"), 1);
-        self.app.wait_for_dead_letters(0).await;
     }
 }
 
@@ -151,8 +158,7 @@ async fn what_may_be_recorded_is_looked_for_when_redis_was_emptied() {
     redis.flush().await.unwrap();
     app.start_worker().await;
 
-    app.wait_until_idle().await;
-    assert_recorded_once(&app);
+    assert_recorded_once(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,11 +183,11 @@ async fn with_redis_away_nothing_is_posted_everything_is_kept_and_work_resumes_b
     assert_eq!(app.pipedrive.request_count(), asked);
     redis.restart().await.unwrap();
 
-    app.wait_for_activities(6).await;
-    app.wait_until_idle().await;
+    let calls = (0..6).map(|n| format!("call-{n}"));
+    app.assert_each_recorded_once(calls).await;
+    assert_settled(&app).await;
     assert_eq!(app.pipedrive.persons().len(), 1);
     assert_eq!(created(&app, "/api/v2/activities"), 6);
-    app.wait_for_dead_letters(0).await;
 }
 
 /// What is created is created, though the bucket's own call to Redis fails right after it.
@@ -222,8 +228,7 @@ async fn a_create_after_which_the_token_bucket_cannot_be_corrected_is_not_repeat
     spoiled.unwrap();
     hold.release();
 
-    app.wait_until_idle().await;
-    assert_recorded_once(&app);
+    assert_recorded_once(&app).await;
     assert_eq!(created(&app, "/api/v2/activities"), 1);
     let outcome = r#"outcome="created""#;
     let recorded = worker.metric("bridge_worker_messages_total", outcome).await;

@@ -4,6 +4,7 @@ use bridge_tests::app::{PATIENCE, TestApp, call};
 use bridge_tests::services::{CutProxy, Scratch, wait_until};
 
 use crate::process::Ingest;
+use crate::settled::assert_settled;
 
 const CALLER: &str = "+12025550143";
 
@@ -53,12 +54,10 @@ impl Rig {
     }
 
     /// Waits until the spool is empty and all is worked on, then looks.
-    async fn assert_recorded_once(&self, ingest: &Ingest, interactions: usize) {
+    async fn assert_recorded_once(&self, ingest: &Ingest, accepted: Vec<String>) {
         ingest.wait_until_drained().await;
-        self.app.wait_for_activities(interactions).await;
-        self.app.wait_until_idle().await;
-        assert_eq!(self.app.pipedrive.activities().len(), interactions);
-        self.app.wait_for_dead_letters(0).await;
+        self.app.assert_each_recorded_once(accepted).await;
+        assert_settled(&self.app).await;
     }
 }
 
@@ -77,7 +76,8 @@ async fn die_unanswered(point: &str, is_cut: bool) {
     assert_eq!(heir.post(call("call-1", CALLER)).await, Some(200));
     rig.mend();
 
-    rig.assert_recorded_once(&heir, 1).await;
+    rig.assert_recorded_once(&heir, vec!["call-1".to_owned()])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,8 +100,9 @@ async fn die_draining(point: &str) {
     let rig = Rig::start().await;
     rig.cut();
     let doomed = rig.ingest(&format!("{point}=abort")).await;
-    for n in 0..10 {
-        let answer = doomed.post(call(&format!("call-{n}"), CALLER)).await;
+    let ids: Vec<String> = (0..10).map(|n| format!("call-{n}")).collect();
+    for id in &ids {
+        let answer = doomed.post(call(id, CALLER)).await;
         assert_eq!(answer, Some(200));
     }
     rig.mend();
@@ -109,7 +110,7 @@ async fn die_draining(point: &str) {
 
     let heir = rig.ingest("").await;
 
-    rig.assert_recorded_once(&heir, 10).await;
+    rig.assert_recorded_once(&heir, ids).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,7 +127,7 @@ async fn after_a_spooled_message_was_deleted() {
 async fn killed_again_and_again_while_it_spools_and_drains() {
     const ROUNDS: usize = 6;
     let rig = Rig::start().await;
-    let mut accepted = 0;
+    let mut accepted = Vec::new();
     let mut repeated = Vec::new();
     for round in 0..ROUNDS {
         let ingest = rig.ingest("").await;
@@ -161,7 +162,7 @@ async fn killed_again_and_again_while_it_spools_and_drains() {
             let mut ids = ids.unwrap();
             // Of the last one its sender knows nothing: it sends it again.
             repeated.extend(ids.pop());
-            accepted += ids.len();
+            accepted.extend(ids);
         }
     }
     rig.mend();
@@ -171,6 +172,6 @@ async fn killed_again_and_again_while_it_spools_and_drains() {
         assert_eq!(heir.post(call(id, CALLER)).await, Some(200));
     }
 
-    rig.assert_recorded_once(&heir, accepted + repeated.len())
-        .await;
+    accepted.extend(repeated);
+    rig.assert_recorded_once(&heir, accepted).await;
 }
