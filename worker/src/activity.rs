@@ -242,8 +242,9 @@ impl Recorder {
         // It may take effect late, and undo what another event adds meanwhile: that one has to wait. Written down before,
         // since afterwards nobody may be left to do so.
         let request_timeout = self.in_flight.saturating_sub(self.settle_time);
+        let in_doubt = note::either(&job.lines, &note::fingerprint(&activity.note));
         lease
-            .doubt_update(Some(latest_end(request_timeout)))
+            .doubt_update(Some(latest_end(request_timeout)), &in_doubt)
             .await?;
         kill_point::reach(KillPoint::ActivityChangeIntended).await;
         match self.client.update_activity(id, &update).await {
@@ -253,8 +254,12 @@ impl Recorder {
             }
             Err(PipedriveError::NotFound { .. }) => Ok(Recorded::Deleted(id)),
             Err(error) => {
-                let doubted = error.outcome_is_unknown().then(clock::now);
-                lease.doubt_update(doubted).await?;
+                let (doubted, lines) = if error.outcome_is_unknown() {
+                    (Some(clock::now()), &in_doubt)
+                } else {
+                    (None, &job.lines)
+                };
+                lease.doubt_update(doubted, lines).await?;
                 Err(self.unless_gone(error, attachment).await.into())
             }
         }

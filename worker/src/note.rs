@@ -1,6 +1,6 @@
 //! What becomes of lines that a note in Pipedrive has already: those of forgotten events, and those that people wrote.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use shared::domain::ids::sha256_hex;
 
@@ -62,6 +62,16 @@ impl Line<'_> {
 pub fn fingerprint(note: &str) -> String {
     let digests: Vec<_> = lines_of(note).iter().map(Line::digest).collect();
     digests.join(" ")
+}
+
+/// The fingerprint of two notes of ours, either of which may be there: the answer to the later one was lost.
+#[must_use]
+pub fn either(written: &str, sent: &str) -> String {
+    let digests: BTreeSet<&str> = [written, sent]
+        .iter()
+        .flat_map(|lines| lines.split_whitespace())
+        .collect();
+    digests.into_iter().collect::<Vec<_>>().join(" ")
 }
 
 /// Joins a note with the `present` one of an activity which was found, and whose events are forgotten: no line of either
@@ -217,6 +227,16 @@ mod tests {
             merged,
             "joined twice"
         );
+    }
+
+    #[test]
+    fn what_an_unanswered_update_may_have_told_is_taken_out_like_what_was_written_before() {
+        let sent = "<b>Channel:</b> voice<br><b>Agent:</b> Al, Bo<br>Genesys interaction x";
+        let written = either(&fingerprint(BEFORE), &fingerprint(sent));
+
+        for present in [BEFORE, sent] {
+            assert_eq!(keep(OURS, present, &written).unwrap(), OURS);
+        }
     }
 
     #[test]

@@ -306,14 +306,20 @@ impl Lease {
             .await
     }
 
-    /// Writes down until when an update is under way whose effect may come late, or that none is.
+    /// Writes down until when an update is under way whose effect may come late, or that none is; and the lines that the
+    /// note may have of us.
     ///
     /// # Errors
     ///
     /// When the lease is lost, or Redis does not answer.
-    pub async fn doubt_update(&self, until: Option<Timestamp>) -> Result<(), LeaseError> {
+    pub async fn doubt_update(
+        &self,
+        until: Option<Timestamp>,
+        lines: &str,
+    ) -> Result<(), LeaseError> {
         let until = until.map(|until| until.as_millisecond().to_string());
-        let fields = [("doubted", until.as_deref().unwrap_or_default())];
+        let doubted = ("doubted", until.as_deref().unwrap_or_default());
+        let fields = [doubted, ("lines", lines)];
         self.step(&fields, self.duration, self.store.settings().open_ttl)
             .await
     }
