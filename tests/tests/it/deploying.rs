@@ -87,9 +87,7 @@ async fn a_rolling_restart_under_load_fails_no_request_loses_nothing_and_doubles
 
     let report = traffic.stop().await.unwrap();
     assert_eq!(report.failed, Vec::<String>::new());
-    app.wait_for_activities(report.accepted).await;
-    app.wait_until_idle().await;
-    assert_eq!(app.pipedrive.activities().len(), report.accepted);
+    app.wait_for_exactly(report.accepted).await;
     app.wait_for_dead_letters(0).await;
 }
 
