@@ -178,6 +178,8 @@ proptest! {
     #[test]
     fn any_bytes_at_all_leave_the_service_alive(bytes in prop_oneof![
         prop::collection::vec(any::<u8>(), 0..400),
+        "(GET|POST|PUT|X) /[!-~]{0,60} HTTP/1\\.[01]\r\n([A-Za-z-]{1,20}: ?[ -~]{0,30}\r\n){0,4}\r\n[ -~]{0,40}"
+            .prop_map(String::into_bytes),
         "(GET|POST|PUT|X) /?[ -~]{0,60} HTTP/1\\.[019]\r\n([A-Za-z-]{1,20}: ?[ -~]{0,30}\r\n){0,4}\r\n[ -~]{0,40}"
             .prop_map(String::into_bytes),
     ]) {
