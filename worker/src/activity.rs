@@ -259,7 +259,7 @@ impl Recorder {
                 Err(failure)
             }
             Err(Failure::Pipedrive(error)) => {
-                lease.doubt_update(None, &lines).await?;
+                lease.doubt_update(None, &job.lines).await?;
                 self.not_updated(id, error, attachment, deal_id).await
             }
             Err(not_intended) => Err(not_intended),

@@ -71,10 +71,13 @@ pub fn fingerprint(note: &str) -> String {
     digests.join(" ")
 }
 
-/// The lines of two fingerprints.
+/// The fingerprint of two notes of ours, either of which may be there: the answer to the later one was lost.
 #[must_use]
-pub fn either(one: &str, other: &str) -> String {
-    let digests: BTreeSet<_> = one.split(' ').chain(other.split(' ')).collect();
+pub fn either(written: &str, sent: &str) -> String {
+    let digests: BTreeSet<&str> = [written, sent]
+        .iter()
+        .flat_map(|lines| lines.split_whitespace())
+        .collect();
     digests.into_iter().collect::<Vec<_>>().join(" ")
 }
 
@@ -231,6 +234,16 @@ mod tests {
             merged,
             "joined twice"
         );
+    }
+
+    #[test]
+    fn what_an_unanswered_update_may_have_told_is_taken_out_like_what_was_written_before() {
+        let sent = "<b>Channel:</b> voice<br><b>Agent:</b> Al, Bo<br>Genesys interaction x";
+        let written = either(&fingerprint(BEFORE), &fingerprint(sent));
+
+        for present in [BEFORE, sent] {
+            assert_eq!(keep(OURS, present, &written).unwrap(), OURS);
+        }
     }
 
     #[test]

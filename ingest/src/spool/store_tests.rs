@@ -1,5 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
 
+use rusqlite::types::Value;
+
 use super::*;
 
 struct Folder(PathBuf);
@@ -55,6 +57,28 @@ fn what_was_appended_is_there_after_opening_anew_and_what_was_deleted_is_not() {
     assert_eq!(store.depth(), depth);
     assert_eq!(depth.messages, 3);
     assert_eq!(depth.oldest, Some(record("").received_at));
+}
+
+#[test]
+fn each_transaction_is_synced_and_the_file_is_ours_alone() {
+    let folder = Folder::new("settings");
+    let mut store = Store::open(&folder.file()).unwrap();
+    store.apply(&[record("one")], &[]).unwrap();
+    store.shrink().unwrap();
+
+    let setting = |name: &str| {
+        let value = store
+            .connection
+            .pragma_query_value(None, name, |row| row.get::<_, Value>(0));
+        value.unwrap()
+    };
+    // 2 is FULL: a write-ahead log is synced with each commit.
+    assert_eq!(setting("synchronous"), Value::Integer(2));
+    assert_eq!(setting("journal_mode"), Value::Text("wal".to_owned()));
+    assert_eq!(setting("locking_mode"), Value::Text("exclusive".to_owned()));
+    assert_eq!(setting("secure_delete"), Value::Integer(1));
+    // 2 is MEMORY: no body gets into a temporary file.
+    assert_eq!(setting("temp_store"), Value::Integer(2));
 }
 
 #[test]

@@ -143,9 +143,8 @@ impl Builder {
             ingest,
             workers: Vec::new(),
             stop,
+            management: vhost.management(),
             vhost,
-            management: environment.broker().management(),
-            management_url: environment.broker().management_url().clone(),
             sandbox,
         };
         app.wait_ready(&app.ingest_url.clone()).await?;
@@ -175,7 +174,6 @@ pub struct TestApp {
     stop: CancellationToken,
     vhost: Vhost,
     management: Management,
-    management_url: Url,
     sandbox: Sandbox,
 }
 
@@ -310,7 +308,7 @@ impl TestApp {
     /// Where RabbitMQ's management UI is, with user and password.
     #[must_use]
     pub fn management_url(&self) -> &Url {
-        &self.management_url
+        self.vhost.broker().management_url()
     }
 
     /// RabbitMQ as its management UI sees it.

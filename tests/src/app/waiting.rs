@@ -44,6 +44,34 @@ impl TestApp {
         activities.await.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
+    /// Waits until Pipedrive holds `count` activities and nothing is left that could make another, and gives them.
+    ///
+    /// # Panics
+    ///
+    /// Panics if that never comes, or there is another.
+    pub async fn wait_for_exactly(&self, count: usize) -> Vec<Activity> {
+        self.wait_for_at_least(count).await;
+        self.wait_until_idle().await;
+        let activities = self.pipedrive.activities();
+        assert_eq!(activities.len(), count, "{activities:#?}");
+        activities
+    }
+
+    /// Waits until so many workers consume.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there never are.
+    pub async fn wait_for_consumers(&self, count: u32) {
+        let awaited = format!("{count} consumers");
+        let reached = wait_until(&awaited, PATIENCE, async || {
+            let consumers = self.vhost.consumer_count(topology::WORK_QUEUE).await?;
+            ensure!(consumers == count, "there are {consumers}");
+            Ok(())
+        });
+        reached.await.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
     /// Waits until the first worker is not ready, and tells `why`.
     ///
     /// # Panics

@@ -149,6 +149,16 @@ impl Fault {
         )
     }
 
+    /// The item was there once.
+    #[must_use]
+    pub fn gone() -> Self {
+        Self::json(
+            false,
+            410,
+            r#"{"success":false,"error":"The item is deleted.","errorCode":410}"#,
+        )
+    }
+
     /// All was done, and the answer is 200 with something that is not JSON.
     #[must_use]
     pub fn unreadable_answer() -> Self {

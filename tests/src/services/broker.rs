@@ -3,7 +3,9 @@
 use std::{thread, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow};
-use lapin::{Connection, ConnectionProperties, options::QueueDeclareOptions, types::FieldTable};
+use lapin::{
+    Connection, ConnectionProperties, Queue, options::QueueDeclareOptions, types::FieldTable,
+};
 use url::Url;
 use uuid::Uuid;
 
@@ -130,6 +132,22 @@ impl Vhost {
         message_count(&self.amqp_url(), queue).await
     }
 
+    /// How many consumers a queue has now.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the broker does not answer or has no such queue.
+    pub async fn consumer_count(&self, queue: &str) -> Result<u32> {
+        let declared = look_at(&self.amqp_url(), queue).await?;
+        Ok(declared.consumer_count())
+    }
+
+    /// The broker that it is in.
+    #[must_use]
+    pub fn broker(&self) -> &BrokerAddress {
+        &self.broker
+    }
+
     /// A client of the management API.
     #[must_use]
     pub fn management(&self) -> Management {
@@ -153,14 +171,18 @@ impl Drop for Vhost {
     }
 }
 
-/// How many messages are ready in a queue now, by a passive declare.
-///
-/// Exact, where the management API's counts are up to five seconds old.
+/// How many messages are ready in a queue now.
 ///
 /// # Errors
 ///
 /// Returns an error if the broker does not answer or has no such queue.
 pub async fn message_count(amqp: &Url, queue: &str) -> Result<u32> {
+    let declared = look_at(amqp, queue).await?;
+    Ok(declared.message_count())
+}
+
+/// What a passive declare tells: exact, where the management API's counts are up to five seconds old.
+async fn look_at(amqp: &Url, queue: &str) -> Result<Queue> {
     let connection = connect(amqp).await?;
     let channel = connection.create_channel().await?;
     let passive = QueueDeclareOptions {
@@ -172,7 +194,7 @@ pub async fn message_count(amqp: &Url, queue: &str) -> Result<u32> {
         .await
         .with_context(|| format!("look at queue {queue}"))?;
     connection.close(200, "counted".into()).await?;
-    Ok(declared.message_count())
+    Ok(declared)
 }
 
 async fn connect(amqp: &Url) -> Result<Connection> {

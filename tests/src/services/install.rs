@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -128,6 +129,8 @@ pub enum Tool {
     Chromedriver,
     /// Speaks every version of TLS.
     Openssl,
+    /// Watches what a process asks of the system.
+    Strace,
 }
 
 impl Tool {
@@ -137,6 +140,7 @@ impl Tool {
             Self::Chromium => "chromium",
             Self::Chromedriver => "chromedriver",
             Self::Openssl => "openssl",
+            Self::Strace => "strace",
         }
     }
 
@@ -147,6 +151,7 @@ impl Tool {
             Self::Chromium => "chromium",
             Self::Chromedriver => "chromium-driver",
             Self::Openssl => "openssl",
+            Self::Strace => "strace",
         }
     }
 }
@@ -178,8 +183,19 @@ pub fn has_tools(tools: &[Tool]) -> bool {
         format!("missing: install them with `sudo apt-get install {packages}`")
     };
     assert!(variable("CI").is_none(), "{reason}");
-    eprintln!("Skipped; {reason}");
+    skipped("a test", &reason);
     false
+}
+
+/// Says that a check was left out, and why. Not by a print macro: what these write, the test runner keeps to itself.
+///
+/// # Panics
+///
+/// Panics if standard error is closed.
+pub fn skipped(check: &str, reason: &str) {
+    let line = format!("SKIPPED {check}: {reason}\n");
+    let written = io::stderr().write_all(line.as_bytes());
+    written.expect("standard error is open");
 }
 
 /// Reads a variable of the environment; an empty one counts as none.

@@ -25,7 +25,7 @@ mod wait;
 pub use broker::{BrokerAddress, Vhost, message_count};
 pub use environment::Environment;
 pub use guardian::Guardian;
-pub use install::{Server, Tool, ensure_installed, has_tools};
+pub use install::{Server, Tool, ensure_installed, has_tools, skipped};
 pub use management::{Depth, Management, Publication, QueuedMessage};
 pub use proxy::CutProxy;
 pub use rabbitmq::{RabbitMq, RabbitMqOptions};

@@ -1,19 +1,24 @@
 //! A network that a test can break: a TCP proxy whose connections can be cut, refused and stalled.
 
 use std::{
+    future::poll_fn,
     io,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{self, Poll},
 };
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-    sync::watch,
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::{Notify, watch},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// A proxy on a free loopback port in front of one address. It ends, with its connections, when dropped.
 #[derive(Debug)]
@@ -26,7 +31,12 @@ pub struct CutProxy {
 /// The state of the broken network, shared with every connection.
 #[derive(Debug)]
 struct Network {
-    refusing: watch::Sender<bool>,
+    /// Bound, and never listening: nobody else gets the port while connections are refused.
+    port: TcpSocket,
+    /// Nothing while connections are refused.
+    listener: Mutex<Option<TcpListener>>,
+    /// There is a listener again.
+    relistening: Notify,
     stalled: watch::Sender<bool>,
     /// Cancelled to cut the connections of today; replaced for those of tomorrow.
     connected: Mutex<CancellationToken>,
@@ -39,19 +49,16 @@ impl CutProxy {
     /// # Errors
     ///
     /// Returns an error if no port of the loopback interface can be listened on.
+    #[expect(
+        clippy::unused_async,
+        reason = "listening needs a runtime, as only an async caller surely has"
+    )]
     pub async fn start(target: impl Into<String>) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .context("listen for the proxy")?;
-        let address = listener.local_addr().context("listen for the proxy")?;
-        let listening = CancellationToken::new();
-        let network = Arc::new(Network {
-            refusing: watch::Sender::new(false),
-            stalled: watch::Sender::new(false),
-            connected: Mutex::new(listening.child_token()),
-            listening: listening.clone(),
-        });
-        tokio::spawn(accept(listener, target.into(), Arc::clone(&network)));
+        let network = Network::start().context("listen for the proxy")?;
+        let address = network.port.local_addr().context("listen for the proxy")?;
+        let listening = network.listening.clone();
+        let network = Arc::new(network);
+        tokio::spawn(accept(target.into(), Arc::clone(&network)));
         Ok(Self {
             address,
             network,
@@ -88,9 +95,20 @@ impl CutProxy {
         std::mem::replace(&mut *connected, next).cancel();
     }
 
-    /// Resets new connections from now on, or lets them through again. Open ones are not touched.
+    /// Refuses new connections from now on, as a port does on which nobody listens, or lets them through again. Open ones
+    /// are not touched.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it cannot listen again.
     pub fn refuse(&self, refuse: bool) {
-        self.network.refusing.send_replace(refuse);
+        let mut listener = self.network.lock_listener();
+        if refuse {
+            *listener = None;
+        } else if listener.is_none() {
+            *listener = Some(listen(self.address).expect("the port was kept"));
+            self.network.relistening.notify_one();
+        }
     }
 
     /// Lets no byte pass from now on, on open and new connections, or lets them pass again. Nothing is lost.
@@ -100,10 +118,36 @@ impl CutProxy {
 }
 
 impl Network {
-    fn lock_connected(&self) -> std::sync::MutexGuard<'_, CancellationToken> {
+    fn start() -> io::Result<Self> {
+        let port = bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let listener = listen(port.local_addr()?)?;
+        let listening = CancellationToken::new();
+        Ok(Self {
+            port,
+            listener: Mutex::new(Some(listener)),
+            relistening: Notify::new(),
+            stalled: watch::Sender::new(false),
+            connected: Mutex::new(listening.child_token()),
+            listening,
+        })
+    }
+
+    fn lock_connected(&self) -> MutexGuard<'_, CancellationToken> {
         self.connected
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_listener(&self) -> MutexGuard<'_, Option<TcpListener>> {
+        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next connection; none comes while they are refused.
+    fn poll_accept(&self, context: &mut task::Context<'_>) -> Poll<io::Result<TcpStream>> {
+        match &*self.lock_listener() {
+            Some(listener) => listener.poll_accept(context).map_ok(|(client, _)| client),
+            None => Poll::Pending,
+        }
     }
 
     /// Waits while the network is stalled.
@@ -114,23 +158,34 @@ impl Network {
     }
 }
 
-async fn accept(listener: TcpListener, target: String, network: Arc<Network>) {
-    let listening = network.listening.clone();
+/// A socket that shares its port with others of ours.
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    bind(address)?.listen(BACKLOG)
+}
+
+async fn accept(target: String, network: Arc<Network>) {
     let accepting = async {
         loop {
+            let accepted = tokio::select! {
+                accepted = poll_fn(|context| network.poll_accept(context)) => accepted,
+                () = network.relistening.notified() => continue,
+            };
             // Only this process running out of file descriptors fails here, and its test will tell.
-            let Ok((client, _)) = listener.accept().await else {
+            let Ok(client) = accepted else {
                 tokio::task::yield_now().await;
                 continue;
             };
-            if *network.refusing.borrow() {
-                client.set_zero_linger().ok();
-                continue;
-            }
             tokio::spawn(connect(client, target.clone(), Arc::clone(&network)));
         }
     };
-    listening.run_until_cancelled(accepting).await;
+    network.listening.run_until_cancelled(accepting).await;
 }
 
 /// Carries one connection until an end closes it or it is cut.

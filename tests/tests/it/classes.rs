@@ -2,22 +2,26 @@
 
 use std::time::Duration;
 
-use bridge_tests::app::{PATIENCE, TestApp, call};
-use bridge_tests::pipedrive::{Fault, FaultRule, RequestRecord};
-use bridge_tests::services::{QueuedMessage, wait_until};
+use bridge_tests::app::{PATIENCE, TestApp, call, sample};
+use bridge_tests::pipedrive::{Activity, Fault, FaultRule, RequestRecord};
+use bridge_tests::services::{CutProxy, QueuedMessage, wait_until};
+use futures_util::future::join_all;
 use shared::broker::topology;
 
 const CREATE: (&str, &str) = ("POST", "/api/v2/activities");
 const SEARCH: (&str, &str) = ("GET", "/api/v2/persons/search");
 const DEALS: (&str, &str) = ("GET", "/api/v2/deals");
 const PROBE: (&str, &str) = ("GET", "/v1/users/me");
+/// What is looked at for a record whose create was not answered.
+const LIST: (&str, &str) = ("GET", "/api/v2/activities");
 
-/// Posts one call of a known person while Pipedrive misbehaves once; it must be recorded once all the same.
+/// Posts one call of a known person, who has a deal, while Pipedrive misbehaves once; it must be recorded once all the same.
 async fn heals(request: (&str, &str), fault: Fault) -> TestApp {
     let app = TestApp::spawn().await;
     let person = app
         .pipedrive
         .add_person("Casey Customer", &["+12025550143"]);
+    app.pipedrive.add_deal("Twenty seats", person);
     app.pipedrive
         .add_fault(FaultRule::once(request.0, request.1, fault.clone()));
 
@@ -25,9 +29,7 @@ async fn heals(request: (&str, &str), fault: Fault) -> TestApp {
         .await
         .assert_accepted();
 
-    let activities = app.wait_for_activities(1).await;
-    app.wait_until_idle().await;
-    assert_eq!(app.pipedrive.activities().len(), 1, "{fault:?}");
+    let activities = app.wait_for_exactly(1).await;
     assert_eq!(activities[0].person_id, Some(person), "{fault:?}");
     assert_eq!(app.pipedrive.persons().len(), 1, "{fault:?}");
     app.wait_for_dead_letters(0).await;
@@ -50,23 +52,21 @@ fn assert_apart(requests: &[RequestRecord], pause: Duration) {
     }
 }
 
-/// Waits for the one message, which came back to the work queue, where nobody takes it.
-async fn kept_message(app: &TestApp) -> QueuedMessage {
-    let kept = wait_until("a message in the work queue", PATIENCE, async || {
+/// Waits for the one message in a queue, which it stays in.
+async fn message_in(app: &TestApp, queue: &str) -> QueuedMessage {
+    let awaited = format!("a message in {queue}");
+    let found = wait_until(&awaited, PATIENCE, async || {
         let vhost = app.vhost().name();
-        let mut messages = app
-            .management()
-            .get_messages(vhost, topology::WORK_QUEUE, 2)
-            .await?;
+        let mut messages = app.management().get_messages(vhost, queue, 2).await?;
         anyhow::ensure!(messages.len() == 1, "there are {}", messages.len());
         Ok(messages.remove(0))
     });
-    kept.await.unwrap_or_else(|error| panic!("{error:#}"))
+    found.await.unwrap_or_else(|error| panic!("{error:#}"))
 }
 
-/// A message that waits because of `reason`, and spent no attempt.
+/// A message that came back to the work queue, where nobody takes it, because of `reason`, and spent no attempt.
 async fn assert_parked(app: &TestApp, reason: &str) {
-    let message = kept_message(app).await;
+    let message = message_in(app, topology::WORK_QUEUE).await;
     assert_eq!(message.header("x-retry-reason"), Some(&reason.into()));
     assert_eq!(message.header("x-attempt"), Some(&0.into()));
 }
@@ -97,7 +97,7 @@ async fn a_burst_that_lasts_parks_the_message_and_costs_no_attempt() {
 
     app.post(call("call-1", "Unknown")).await.assert_accepted();
 
-    app.wait_for_activities(1).await;
+    app.wait_for_exactly(1).await;
     let requests = app.pipedrive.requests();
     let creates = asked(&requests);
     assert_eq!(creates.iter().filter(|it| **it == CREATE).count(), 7);
@@ -120,7 +120,7 @@ async fn an_account_that_is_not_open_pauses_everything_until_it_is() {
 
     app.pipedrive.set_account_closed(false);
 
-    app.wait_for_activities(1).await;
+    app.wait_for_exactly(1).await;
     app.wait_for_dead_letters(0).await;
     assert_eq!(asked(&refused)[0], CREATE);
     assert!(asked(&refused)[1..].iter().all(|probe| *probe == PROBE));
@@ -140,7 +140,7 @@ async fn cloudflares_page_is_no_refusal_of_the_message_and_is_tried_again_ever_s
     app.wait_until_not_ready("Cloudflare").await;
     assert_parked(&app, "pipedrive_blocked").await;
 
-    app.wait_for_activities(1).await;
+    app.wait_for_exactly(1).await;
     app.wait_for_dead_letters(0).await;
     let requests = app.pipedrive.requests();
     assert_eq!(asked(&requests)[..4], [CREATE, PROBE, PROBE, PROBE]);
@@ -148,65 +148,220 @@ async fn cloudflares_page_is_no_refusal_of_the_message_and_is_tried_again_ever_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn not_being_allowed_to_look_at_deals_costs_the_link_and_nothing_else() {
+    let app = heals(DEALS, Fault::forbidden()).await;
+
+    assert_eq!(asked(&app.pipedrive.requests()), [SEARCH, DEALS, CREATE]);
+    assert_eq!(app.pipedrive.activities()[0].deal_id, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn server_errors_and_unreadable_answers_are_looked_into_and_never_repeated_blindly() {
-    for fault in [
-        Fault::server_error_before_effect(500),
-        Fault::server_error_after_effect(503),
-        Fault::unreadable_answer(),
-        Fault::unsuccessful_answer(true),
-        Fault::unsuccessful_answer(false),
-        Fault::TruncateAnswer,
-        Fault::CutBeforeEffect,
-    ] {
-        heals(CREATE, fault).await;
-    }
+    let faults = [
+        (Fault::server_error_before_effect(500), 2),
+        (Fault::CutBeforeEffect, 2),
+        (Fault::unsuccessful_answer(false), 2),
+        (Fault::server_error_after_effect(503), 1),
+        (Fault::unreadable_answer(), 1),
+        (Fault::unsuccessful_answer(true), 1),
+        (Fault::TruncateAnswer, 1),
+        // Longer than the worker waits for an answer.
+        (Fault::latency_after(Duration::from_secs(5)), 1),
+    ];
+    join_all(faults.map(async |(fault, creates)| {
+        let app = heals(CREATE, fault.clone()).await;
+
+        let requests = app.pipedrive.requests();
+        let writes_and_looks: Vec<_> = asked(&requests)
+            .into_iter()
+            .filter(|request| [CREATE, LIST].contains(request))
+            .collect();
+        assert_eq!(
+            writes_and_looks,
+            [CREATE, LIST, CREATE][..=creates],
+            "{fault:?}"
+        );
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_that_was_never_sent_is_repeated_without_looking_for_it() {
+    let mut app = TestApp::builder()
+        .without_worker()
+        .set("BRIDGE__RETRY__DELAYS", "2s,1h")
+        .spawn()
+        .await;
+    let base_url = app.sandbox().base_url().parse().unwrap();
+    let (network, address) = CutProxy::in_front_of(&base_url).await.unwrap();
+    app.settings.pipedrive.base_url = address;
+    network.refuse(true);
+    app.start_worker().await;
+
+    // Without a number nobody is looked for: the create is the first request.
+    app.post(call("call-1", "Unknown")).await.assert_accepted();
+    let retry_queue = topology::retry_queue(&app.settings.retry.delays[0]);
+    let retried = message_in(&app, &retry_queue).await;
+    network.refuse(false);
+
+    app.wait_for_exactly(1).await;
+    let reason = retried.header("x-retry-reason").unwrap();
+    assert_eq!(reason, "pipedrive_unreachable");
+    assert_eq!(retried.header("x-attempt").unwrap(), 1);
+    // A second attempt that waits, or a third, would be on the rung of an hour.
+    assert_eq!(asked(&app.pipedrive.requests()), [CREATE]);
+    app.wait_for_dead_letters(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_that_fails_is_read_again() {
-    for fault in [
+    let faults = [
         Fault::server_error_before_effect(502),
         Fault::unreadable_answer(),
         Fault::TruncateAnswer,
+        Fault::CutBeforeEffect,
+    ];
+    join_all(faults.map(async |fault| {
+        let app = heals(DEALS, fault.clone()).await;
+
+        // Another attempt would find the person remembered, and look at them.
+        let requests = app.pipedrive.requests();
+        let within_the_attempt = [SEARCH, DEALS, DEALS, CREATE];
+        assert_eq!(asked(&requests), within_the_attempt, "{fault:?}");
+    }))
+    .await;
+}
+
+/// A bridge that has recorded the customer's side of a call.
+async fn with_a_recorded_call() -> TestApp {
+    let app = TestApp::spawn().await;
+    app.pipedrive
+        .add_person("Casey Customer", &["+12025550143"]);
+    app.post(sample("eventbridge-customer-end-voice-inbound"))
+        .await
+        .assert_accepted();
+    app.wait_for_exactly(1).await;
+    app
+}
+
+/// Posts the agent's side of the call while the change that it makes fails so; gives what the activity tells in the end.
+async fn told_in_spite_of(fault: Option<Fault>) -> Activity {
+    let app = with_a_recorded_call().await;
+    let begun = app.pipedrive.request_count();
+    if let Some(fault) = fault.clone() {
+        let rule = FaultRule::once("PATCH", "/api/v2/activities/*", fault);
+        app.pipedrive.add_fault(rule);
+    }
+
+    for event in [
+        "eventbridge-user-end-voice-inbound",
+        "eventbridge-acw-voice-inbound",
     ] {
-        heals(SEARCH, fault).await;
+        app.post(sample(event)).await.assert_accepted();
+    }
+
+    let activity = app.wait_for_exactly(1).await.remove(0);
+    app.wait_for_dead_letters(0).await;
+    let mut changes = app.pipedrive.requests_since(begun);
+    changes.retain(|request| request.method == "PATCH");
+    let lost = changes.iter().position(|change| change.fault.is_some());
+    assert_eq!(lost.is_some(), fault.is_some(), "{changes:#?}");
+    if let Some(lost) = lost {
+        // One that takes effect late must not undo the next one.
+        let settled = app.settings.pipedrive.settle_time;
+        assert!(changes.len() > lost + 1, "{changes:#?}");
+        assert_apart(&changes[lost..lost + 2], settled);
+    }
+    activity
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_answer_is_lost_is_made_again_and_all_events_are_told_once() {
+    let whole = told_in_spite_of(None).await;
+    let faults = [
+        Fault::server_error_before_effect(500),
+        Fault::server_error_after_effect(503),
+        Fault::latency_after(Duration::from_secs(5)),
+        Fault::unreadable_answer(),
+        Fault::CutAfterEffect,
+        Fault::apply_late(Duration::from_millis(800)),
+    ];
+    let told = join_all(faults.map(async |fault| {
+        let activity = told_in_spite_of(Some(fault.clone())).await;
+        (fault, activity)
+    }));
+
+    for (fault, activity) in told.await {
+        assert_eq!(activity.note, whole.note, "{fault:?}");
+        assert_eq!(activity.subject, whole.subject, "{fault:?}");
+        assert_eq!(activity.duration, whole.duration, "{fault:?}");
+    }
+    let note = whole.note.unwrap();
+    for told in ["<b>Agent:</b>", "Asked for a quote", "Genesys interaction"] {
+        assert_eq!(note.matches(told).count(), 1, "{told} in {note}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_is_never_answered_times_out_and_is_looked_for() {
-    heals(CREATE, Fault::latency_after(Duration::from_secs(5))).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_activity_that_somebody_deleted_stays_deleted() {
-    let app = TestApp::spawn().await;
-    app.pipedrive
-        .add_person("Casey Customer", &["+12025550143"]);
-    app.post(bridge_tests::app::sample(
-        "eventbridge-customer-end-voice-inbound",
-    ))
-    .await
-    .assert_accepted();
-    app.wait_for_activities(1).await;
-    app.wait_until_idle().await;
+    let answers = [
+        ("PATCH", Fault::not_found()),
+        ("PATCH", Fault::gone()),
+        ("GET", Fault::not_found()),
+        ("GET", Fault::gone()),
+    ];
+    let apps = join_all(answers.clone().map(async |(method, answer)| {
+        let app = with_a_recorded_call().await;
+        let rule = FaultRule::always(method, "/api/v2/activities/*", answer);
+        app.pipedrive.add_fault(rule);
 
-    app.pipedrive.add_fault(FaultRule::always(
-        "PATCH",
-        "/api/v2/activities/*",
-        Fault::not_found(),
-    ));
-    app.post(bridge_tests::app::sample("eventbridge-acw-voice-inbound"))
-        .await
-        .assert_accepted();
+        app.post(sample("eventbridge-acw-voice-inbound"))
+            .await
+            .assert_accepted();
 
-    app.wait_until_idle().await;
-    assert_eq!(app.pipedrive.activities().len(), 1);
-    app.wait_for_dead_letters(0).await;
+        app.wait_for_exactly(1).await;
+        app.wait_for_dead_letters(0).await;
+        app
+    }))
+    .await;
+
     // The workers of this process count together; nobody else has such an activity.
-    let (_, metrics) = app.get(&format!("{}/metrics", app.worker_url())).await;
+    let (_, metrics) = apps[0]
+        .get(&format!("{}/metrics", apps[0].worker_url()))
+        .await;
     let counted = metrics
         .lines()
         .find_map(|line| line.strip_prefix("bridge_worker_messages_total{outcome=\"deleted\"} "));
-    assert_eq!(counted, Some("1"));
+    assert_eq!(counted, Some(&*answers.len().to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_remembered_person_who_is_gone_is_forgotten_and_looked_for_within_the_attempt() {
+    let answers = [Fault::not_found(), Fault::gone()];
+    join_all(answers.map(async |answer| {
+        let app = TestApp::spawn().await;
+        let person = app
+            .pipedrive
+            .add_person("Casey Customer", &["+12025550143"]);
+        app.post(call("call-1", "+12025550143"))
+            .await
+            .assert_accepted();
+        app.wait_for_exactly(1).await;
+        let remembered = format!("/api/v2/persons/{person}");
+        let rule = FaultRule::once("GET", &remembered, answer);
+        app.pipedrive.add_fault(rule);
+        let begun = app.pipedrive.request_count();
+
+        app.post(call("call-2", "+12025550143"))
+            .await
+            .assert_accepted();
+
+        let activities = app.wait_for_exactly(2).await;
+        assert!(activities.iter().all(|it| it.person_id == Some(person)));
+        let requests = app.pipedrive.requests_since(begun);
+        let people = ("GET", "/api/v2/persons");
+        let within_the_attempt = [("GET", &*remembered), people, SEARCH, DEALS, CREATE];
+        assert_eq!(asked(&requests), within_the_attempt);
+    }))
+    .await;
 }

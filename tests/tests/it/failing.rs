@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use bridge_tests::app::{TestApp, call};
 use bridge_tests::pipedrive::{Fault, FaultRule, Limits, SandboxConfig};
+use bridge_tests::services::{Redis, RedisOptions, Scratch};
+use jiff::SignedDuration;
 use shared::broker::topology::WORK_QUEUE;
+use shared::clock;
+use shared::config::ClockTime;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_activity_whose_answer_was_lost_is_found_and_not_written_again() {
@@ -23,9 +27,7 @@ async fn an_activity_whose_answer_was_lost_is_found_and_not_written_again() {
             .await
             .assert_accepted();
 
-        app.wait_for_activities(1).await;
-        app.wait_until_idle().await;
-        assert_eq!(app.pipedrive.activities().len(), 1, "{fault:?}");
+        app.wait_for_exactly(1).await;
     }
 }
 
@@ -43,7 +45,7 @@ async fn a_person_whose_creation_was_never_answered_is_found_and_not_created_aga
         .await
         .assert_accepted();
 
-    let activities = app.wait_for_activities(1).await;
+    let activities = app.wait_for_exactly(1).await;
     assert_eq!(app.pipedrive.persons().len(), 1);
     assert_eq!(activities[0].person_id, Some(app.pipedrive.persons()[0].id));
 }
@@ -68,8 +70,7 @@ async fn an_activity_whose_answer_was_lost_is_found_though_its_person_was_merged
     // The effect settles for two seconds before it is looked for.
     app.pipedrive.merge_persons(loser, survivor);
 
-    app.wait_until_idle().await;
-    let activities = app.wait_for_activities(1).await;
+    let activities = app.wait_for_exactly(1).await;
     assert_eq!(activities[0].person_id, Some(survivor));
     app.wait_for_dead_letters(0).await;
     let requests = app.pipedrive.requests();
@@ -139,6 +140,7 @@ async fn an_expired_token_pauses_consumption_and_a_good_one_resumes_it() {
             .assert_accepted();
     }
     app.wait_until_not_ready("API token").await;
+    app.wait_for_consumers(0).await;
     app.wait_until_queued(20).await;
     let vhost = app.vhost().name();
     let waiting = app.management().get_messages(vhost, WORK_QUEUE, 20).await;
@@ -149,7 +151,7 @@ async fn an_expired_token_pauses_consumption_and_a_good_one_resumes_it() {
     }
     app.pipedrive.set_api_token(&token);
 
-    app.wait_for_activities(20).await;
+    app.wait_for_exactly(20).await;
     app.wait_for_dead_letters(0).await;
 }
 
@@ -175,7 +177,7 @@ async fn a_spent_day_pauses_consumption_and_costs_no_attempt() {
         .assert_accepted();
 
     // An attempt spent would be on the rung of an hour; and nobody asks before the day is over.
-    app.wait_for_activities(2).await;
+    app.wait_for_exactly(2).await;
     let pause = app
         .pipedrive
         .requests_since(asked)
@@ -193,12 +195,19 @@ async fn a_spent_day_pauses_consumption_and_costs_no_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_whose_tokens_are_spent_by_our_own_count_pauses_consumption_before_pipedrive_has_to()
-{
-    let app = TestApp::builder()
+async fn a_day_whose_tokens_are_spent_by_our_own_count_pauses_consumption_until_the_daily_reset() {
+    let mut app = TestApp::builder()
+        .without_worker()
         .set("BRIDGE__PIPEDRIVE__DAILY_TOKENS", "36")
         .spawn()
         .await;
+    // Room for one call and most of another to come first. A setting knows whole minutes only.
+    let reset = clock::now() + SignedDuration::from_secs(20);
+    let seconds = reset.as_second().rem_euclid(24 * 60 * 60);
+    app.settings.pipedrive.daily_reset = ClockTime {
+        seconds: seconds.try_into().unwrap(),
+    };
+    app.start_worker().await;
     app.pipedrive
         .add_person("Casey Customer", &["+12025550143"]);
     app.post(call("call-1", "+12025550143"))
@@ -211,12 +220,42 @@ async fn a_day_whose_tokens_are_spent_by_our_own_count_pauses_consumption_before
         .assert_accepted();
 
     app.wait_until_not_ready("tokens are spent").await;
-    assert!(
-        app.pipedrive.tokens_spent() <= 36,
-        "{}",
-        app.pipedrive.tokens_spent()
-    );
+    app.wait_for_consumers(0).await;
+    let (asked, spent) = (app.pipedrive.request_count(), app.pipedrive.tokens_spent());
+    assert!(spent <= 36, "{spent}");
     assert_eq!(app.pipedrive.activities().len(), 1);
+    app.wait_for_exactly(2).await;
+    let resumed = app.pipedrive.requests_since(asked)[0].at;
+    let late = resumed.duration_since(reset).as_secs();
+    assert!((0..10).contains(&late), "{late} s after the reset");
+    app.wait_for_dead_letters(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_redis_is_away_nobody_consumes_and_afterwards_everything_is_recorded() {
+    let scratch = Scratch::create().unwrap();
+    let options = RedisOptions::default();
+    let redis = Redis::start(&scratch.path().join("redis"), &options).await;
+    let mut redis = redis.unwrap();
+    let app = TestApp::builder()
+        .set("BRIDGE__REDIS__URL", redis.url().to_string())
+        .spawn()
+        .await;
+    app.wait_for_consumers(1).await;
+
+    redis.kill().unwrap();
+    for n in 0..5 {
+        app.post(call(&format!("call-{n}"), "+12025550143"))
+            .await
+            .assert_accepted();
+    }
+    app.wait_until_not_ready("Redis").await;
+    app.wait_for_consumers(0).await;
+    app.wait_until_queued(5).await;
+    redis.restart().await.unwrap();
+
+    app.wait_for_consumers(1).await;
+    app.wait_for_exactly(5).await;
     app.wait_for_dead_letters(0).await;
 }
 
@@ -243,7 +282,7 @@ async fn pipedrives_limits_are_kept_to_without_a_single_429() {
             .assert_accepted();
     }
 
-    app.wait_for_activities(30).await;
+    app.wait_for_exactly(30).await;
     let refused = app
         .pipedrive
         .requests()

@@ -19,7 +19,7 @@ async fn an_unknown_caller_becomes_one_person_however_many_calls_come_at_once_in
         answer.assert_accepted();
     }
 
-    let activities = app.wait_for_activities(12).await;
+    let activities = app.wait_for_exactly(12).await;
     let persons = app.pipedrive.persons();
     assert_eq!(persons.len(), 1);
     assert_eq!(persons[0].phones[0].value, "+15550123456");
@@ -42,7 +42,7 @@ async fn a_call_without_a_number_is_written_unattached_and_creates_nobody() {
         .assert_accepted();
     app.post(call("call-1", "Unknown")).await.assert_accepted();
 
-    let activities = app.wait_for_activities(3).await;
+    let activities = app.wait_for_exactly(3).await;
     assert!(
         activities
             .iter()
@@ -62,7 +62,7 @@ async fn a_number_that_several_people_share_is_attached_to_none_of_them() {
         .await
         .assert_accepted();
 
-    let activities = app.wait_for_activities(1).await;
+    let activities = app.wait_for_exactly(1).await;
     assert_eq!(activities[0].person_id, None);
     assert!(
         activities[0]
@@ -90,7 +90,7 @@ async fn a_person_merged_away_is_found_again_as_the_one_who_stayed() {
         .await
         .assert_accepted();
 
-    let activities = app.wait_for_activities(2).await;
+    let activities = app.wait_for_exactly(2).await;
     assert!(
         activities
             .iter()
@@ -118,7 +118,7 @@ async fn several_who_took_the_place_of_one_are_ambiguous() {
         .await
         .assert_accepted();
 
-    let activities = app.wait_for_activities(2).await;
+    let activities = app.wait_for_exactly(2).await;
     let last = activities.iter().max_by_key(|activity| activity.id);
     let last = last.unwrap();
     assert_eq!(last.person_id, None, "{last:#?}");
@@ -145,7 +145,7 @@ async fn a_search_that_fails_is_never_taken_for_nobody() {
         .await
         .assert_accepted();
 
-    let activities = app.wait_for_activities(1).await;
+    let activities = app.wait_for_exactly(1).await;
     assert_eq!(activities[0].person_id, Some(person));
     assert_eq!(app.pipedrive.persons().len(), 1);
 }

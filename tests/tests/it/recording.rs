@@ -43,15 +43,13 @@ async fn a_webhook_sent_twice_creates_one_activity_and_its_second_message_asks_p
     app.post(call("call-1", "+12025550143"))
         .await
         .assert_accepted();
-    app.wait_for_activities(1).await;
-    app.wait_until_idle().await;
+    app.wait_for_exactly(1).await;
     let asked = app.pipedrive.request_count();
     app.post(call("call-1", "+12025550143"))
         .await
         .assert_accepted();
-    app.wait_until_idle().await;
 
-    assert_eq!(app.pipedrive.activities().len(), 1);
+    app.wait_for_exactly(1).await;
     assert_eq!(app.pipedrive.request_count(), asked);
 }
 
@@ -72,10 +70,7 @@ async fn the_events_of_one_conversation_end_in_the_same_record_whatever_their_or
             app.post(sample(events[event])).await.assert_accepted();
         }
 
-        app.wait_for_activities(1).await;
-        app.wait_until_idle().await;
-        let activities = app.pipedrive.activities();
-        assert_eq!(activities.len(), 1, "{order:?}");
+        let activities = app.wait_for_exactly(1).await;
         let activity = &activities[0];
         assert!(activity.person_id.is_some());
         notes.push((
@@ -182,5 +177,5 @@ async fn a_text_that_looks_like_another_record_is_not_taken_for_it() {
         .await
         .assert_accepted();
 
-    app.wait_for_activities(2).await;
+    app.wait_for_exactly(2).await;
 }

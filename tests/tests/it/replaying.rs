@@ -31,7 +31,7 @@ async fn a_dead_letter_moved_to_the_work_queue_is_recorded() {
         .await
         .unwrap();
 
-    app.wait_for_activities(2).await;
+    app.wait_for_exactly(2).await;
     app.wait_for_dead_letters(0).await;
 }
 
@@ -78,7 +78,7 @@ async fn the_command_moves_what_its_filter_admits_and_leaves_the_rest() {
 
     assert_eq!(listed, Replayed { seen: 3, moved: 3 });
     assert_eq!(moved, Replayed { seen: 3, moved: 1 });
-    app.wait_for_activities(1).await;
+    app.wait_for_exactly(1).await;
     let letters = app.wait_for_dead_letters(2).await;
     assert!(
         letters

@@ -298,6 +298,6 @@ async fn the_password_of_the_broker() {
     .await
     .unwrap();
 
-    app.wait_for_activities(2).await;
+    app.wait_for_exactly(2).await;
     management.delete_user(&user).await.unwrap();
 }

@@ -68,7 +68,7 @@ async fn real_bodies_cut_anywhere_are_recorded_in_part_or_become_dead_letters() 
     }
 
     assert!(recorded.len() > 100 && dead > 100 && ignored > 0);
-    let activities = app.wait_for_activities(recorded.len()).await;
+    let activities = app.wait_for_exactly(recorded.len()).await;
     for letter in app.wait_for_dead_letters(dead).await {
         assert_eq!(letter.header("x-failure-reason").unwrap(), "unrecognised");
         assert_eq!(letter.header("x-partial").unwrap(), "truncated");

@@ -1,26 +1,57 @@
 //! What an older version left in queues and in Redis is processed by today's; what a newer one left is not misread.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::ensure;
 use bridge_tests::app::{PATIENCE, TestApp, call, sample};
-use bridge_tests::services::{Publication, wait_until};
+use bridge_tests::services::{Publication, QueuedMessage, Scratch, wait_until};
 use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 use shared::broker::{message, topology};
-use shared::domain::ids::{InteractionId, sha256_hex};
+use shared::domain::ids::{InteractionId, sha256_hex, sha256_hex_of};
 use worker::replay;
 
 /// The interaction of most samples, and the number that called.
 const INTERACTION: &str = "e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c";
 const CALLER: &str = "+12025550143";
+/// What tells of the fixtures, and is none.
+const OF_FIXTURES: [&str; 2] = ["README.md", "SHA256SUMS"];
 
 fn fixtures(kind: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("fixtures")
         .join(kind)
+}
+
+/// All fixtures by their path in the folder, with their digests.
+fn digests(folder: &Path, of: &mut BTreeMap<String, String>) {
+    for entry in std::fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() {
+            digests(&path, of);
+        } else if !OF_FIXTURES.contains(&path.file_name().and_then(OsStr::to_str).unwrap_or("")) {
+            let name = path.strip_prefix(fixtures("")).expect("a path in it");
+            let bytes = std::fs::read(&path).expect("a readable file");
+            of.insert(name.display().to_string(), sha256_hex_of(&bytes));
+        }
+    }
+}
+
+#[test]
+fn no_fixture_was_ever_changed_or_taken_away() {
+    let list = std::fs::read_to_string(fixtures("SHA256SUMS")).unwrap();
+    let listed = list.lines().map(|line| {
+        let (digest, name) = line.split_once("  ").unwrap();
+        (name.to_owned(), digest.to_owned())
+    });
+
+    let mut found = BTreeMap::new();
+    digests(&fixtures(""), &mut found);
+
+    assert_eq!(found, listed.collect());
 }
 
 /// All messages of all schemas, by path.
@@ -89,7 +120,7 @@ async fn restore(app: &TestApp, key: &str, path: &Path, changes: &[(&str, &str)]
 #[tokio::test(flavor = "multi_thread")]
 async fn every_message_of_every_schema_is_recorded_by_todays_worker() {
     let messages = messages();
-    assert!(messages.len() >= 13, "{} fixtures", messages.len());
+    assert!(!messages.is_empty());
     // Each in a bridge of its own: several tell the same interaction.
     let processed = messages.iter().map(async |(path, message)| {
         let app = TestApp::spawn().await;
@@ -98,53 +129,85 @@ async fn every_message_of_every_schema_is_recorded_by_todays_worker() {
 
         publish(&app, message).await;
 
-        app.wait_for_activities(1).await;
+        app.wait_for_exactly(1).await;
         app.wait_for_dead_letters(0).await;
     });
     join_all(processed).await;
 }
 
+/// Asserts that a message has all that a fixture of the present schema has.
+fn assert_has_form_of(name: &str, queued: &QueuedMessage) {
+    let folder = fixtures("messages").join(format!("v{}", message::SCHEMA));
+    let text =
+        std::fs::read_to_string(folder.join(format!("{name}.json"))).expect("the fixture is there");
+    let fixture: Value = serde_json::from_str(&text).expect("a fixture is JSON");
+    assert_eq!(fixture["payload"], queued.payload);
+    let members = |value: &Value| value.as_object().cloned().expect("an object");
+    for (property, value) in &members(&fixture["properties"]) {
+        match property.as_str() {
+            "headers" => {}
+            // Different each time.
+            "timestamp" | "correlation_id" => assert!(queued.property(property).is_some()),
+            _ => assert_eq!(queued.property(property), Some(value), "{property}"),
+        }
+    }
+    for (header, value) in &members(&fixture["properties"]["headers"]) {
+        match header.as_str() {
+            "x-received-at" | "traceparent" => assert!(queued.header(header).is_some()),
+            _ => assert_eq!(queued.header(header), Some(value), "{header}"),
+        }
+    }
+}
+
+/// Waits until so many messages are in the work queue, where they stay.
+async fn queued(app: &TestApp, count: usize) -> Vec<QueuedMessage> {
+    let queued = wait_until("messages in the work queue", PATIENCE, async || {
+        let vhost = app.vhost().name();
+        let queued = app
+            .management()
+            .get_messages(vhost, topology::WORK_QUEUE, 100)
+            .await?;
+        ensure!(queued.len() == count, "there are {}", queued.len());
+        Ok(queued)
+    });
+    queued.await.unwrap_or_else(|error| panic!("{error:#}"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_ingest_publishes_today_has_the_form_of_its_schemas_fixtures() {
     let app = TestApp::builder().without_worker().spawn().await;
-    let folder = fixtures("messages").join(format!("v{}", message::SCHEMA));
     for name in [
         "guide-interaction-completed",
         "eventbridge-acw-voice-inbound",
     ] {
         app.post(sample(name)).await.assert_accepted();
+
+        assert_has_form_of(name, &queued(&app, 1).await[0]);
         let vhost = app.vhost().name();
-        let queued = wait_until("a message", PATIENCE, async || {
-            let mut queued = app
-                .management()
-                .get_messages(vhost, topology::WORK_QUEUE, 1)
-                .await?;
-            ensure!(!queued.is_empty());
-            Ok(queued.remove(0))
-        })
-        .await
-        .unwrap();
         let purged = app.management().purge(vhost, topology::WORK_QUEUE).await;
         purged.unwrap();
-
-        let text = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
-        let fixture: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(fixture["payload"], queued.payload);
-        for (property, value) in fixture["properties"].as_object().unwrap() {
-            match property.as_str() {
-                "headers" => {}
-                // Different each time.
-                "timestamp" | "correlation_id" => assert!(queued.property(property).is_some()),
-                _ => assert_eq!(queued.property(property), Some(value), "{property}"),
-            }
-        }
-        for (header, value) in fixture["properties"]["headers"].as_object().unwrap() {
-            match header.as_str() {
-                "x-received-at" | "traceparent" => assert!(queued.header(header).is_some()),
-                _ => assert_eq!(queued.header(header), Some(value), "{header}"),
-            }
-        }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_in_a_spool_of_schema_1_is_published_as_today_and_recorded() {
+    let scratch = Scratch::create().unwrap();
+    let spool = scratch.path().join("spool.sqlite");
+    std::fs::copy(fixtures("spools/v1/three-events.sqlite"), &spool).unwrap();
+
+    let mut app = TestApp::builder()
+        .without_worker()
+        .set("BRIDGE__INGEST__SPOOL__PATH", spool.to_str().unwrap())
+        .spawn()
+        .await;
+
+    let messages = queued(&app, 3).await;
+    assert_has_form_of("guide-interaction-completed", &messages[0]);
+    assert_has_form_of("eventbridge-customer-end-webmessaging", &messages[1]);
+    assert_eq!(messages[2].header("x-partial").unwrap(), "truncated");
+    app.start_worker().await;
+    app.wait_for_exactly(2).await;
+    app.wait_for_dead_letters(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,7 +222,7 @@ async fn a_message_published_by_hand_without_any_header_is_recorded() {
     };
     publish(&app, &message).await;
 
-    app.wait_for_activities(1).await;
+    app.wait_for_exactly(1).await;
     app.wait_for_dead_letters(0).await;
 }
 
@@ -243,7 +306,7 @@ async fn an_intent_of_schema_1_is_looked_for_before_anything_is_written() {
         .await
         .assert_accepted();
 
-    app.wait_for_activities(1).await;
+    app.wait_for_exactly(1).await;
     let requests = app.pipedrive.requests();
     let first = |method: &str| {
         requests
@@ -281,7 +344,7 @@ async fn a_number_of_each_schema_leads_to_the_person_who_is_remembered_for_it() 
 
         app.post(call("call-1", CALLER)).await.assert_accepted();
 
-        let activities = app.wait_for_activities(1).await;
+        let activities = app.wait_for_exactly(1).await;
         assert_eq!(activities[0].person_id, Some(person));
         let requests = app.pipedrive.requests();
         let searches = requests
@@ -301,7 +364,7 @@ async fn an_intent_to_create_a_person_of_each_schema_is_looked_for_before_one_is
 
         app.post(call("call-1", CALLER)).await.assert_accepted();
 
-        let activities = app.wait_for_activities(1).await;
+        let activities = app.wait_for_exactly(1).await;
         assert_eq!(activities[0].person_id, Some(person), "{name}");
         assert_eq!(app.pipedrive.persons().len(), 1, "{name}");
     }
@@ -338,6 +401,6 @@ async fn a_dead_letter_of_schema_1_that_is_replayed_is_recorded() {
     let moved = replay::replay(&app.settings, &replay::Filter::default()).await;
 
     assert_eq!(moved.unwrap().moved, 1);
-    app.wait_for_activities(1).await;
+    app.wait_for_exactly(1).await;
     app.wait_for_dead_letters(0).await;
 }

@@ -316,10 +316,8 @@ impl Lease {
         lines: &str,
     ) -> Result<(), LeaseError> {
         let until = until.map(|until| until.as_millisecond().to_string());
-        let fields = [
-            ("doubted", until.as_deref().unwrap_or_default()),
-            ("lines", lines),
-        ];
+        let doubted = ("doubted", until.as_deref().unwrap_or_default());
+        let fields = [doubted, ("lines", lines)];
         self.step(&fields, self.duration, self.store.settings().open_ttl)
             .await
     }

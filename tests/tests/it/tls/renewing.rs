@@ -95,8 +95,7 @@ async fn a_renewed_pair_under_load_fails_no_request_and_cuts_no_connection() {
         accepted += seen.accepted;
     }
     assert_eq!(fresh().await.unwrap(), new);
-    app.wait_for_activities(accepted).await;
-    app.wait_until_idle().await;
+    app.wait_for_exactly(accepted).await;
     app.wait_for_dead_letters(0).await;
 }
 
