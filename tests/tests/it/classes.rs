@@ -9,6 +9,7 @@ use shared::broker::topology;
 
 const CREATE: (&str, &str) = ("POST", "/api/v2/activities");
 const SEARCH: (&str, &str) = ("GET", "/api/v2/persons/search");
+const PERSON: (&str, &str) = ("GET", "/api/v2/persons/1");
 const DEALS: (&str, &str) = ("GET", "/api/v2/deals");
 const PROBE: (&str, &str) = ("GET", "/v1/users/me");
 
@@ -76,12 +77,12 @@ async fn a_burst_is_waited_out_within_the_attempt() {
     // Another attempt would ask for the person again.
     let app = heals(CREATE, Fault::burst_limit()).await;
     let requests = app.pipedrive.requests();
-    assert_eq!(asked(&requests), [SEARCH, DEALS, CREATE, CREATE]);
-    assert_apart(&requests[2..], Duration::from_millis(1_900));
+    assert_eq!(asked(&requests), [SEARCH, PERSON, DEALS, CREATE, CREATE]);
+    assert_apart(&requests[3..], Duration::from_millis(1_900));
 
     let app = heals(SEARCH, Fault::burst_limit()).await;
     let requests = app.pipedrive.requests();
-    assert_eq!(asked(&requests), [SEARCH, SEARCH, DEALS, CREATE]);
+    assert_eq!(asked(&requests), [SEARCH, SEARCH, PERSON, DEALS, CREATE]);
     assert_apart(&requests[..2], Duration::from_millis(1_900));
 }
 
