@@ -17,3 +17,4 @@ mod poison;
 mod process;
 mod redis;
 mod spool;
+mod unanswered;
