@@ -263,7 +263,7 @@ fn pipeline(
         },
         recorder: Recorder {
             client,
-            marks: Marks::default(),
+            marks: Marks::new(settings.redis.done_ttl),
             style: Style {
                 call_type: pipedrive.call_type.clone(),
                 chat_type: pipedrive.chat_type.clone(),

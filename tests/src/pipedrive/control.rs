@@ -9,9 +9,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::config::{Behaviour, Limits};
 use super::faults::FaultRule;
-use super::handlers::{deals, persons};
+use super::handlers::{activities, deals, persons};
 use super::log::{Answer, RequestRecord};
 use super::model::{Activity, CallLog, Contact, Deal, Note, Person, User};
 use super::oauth::OAuthConfig;
@@ -182,6 +184,18 @@ impl Control {
             person.update_time = world::now();
             world.put_person(person);
             true
+        })
+    }
+
+    /// Adds an activity of nobody that was created, and changed last, at some time.
+    pub fn add_activity(&self, subject: &str, at: Timestamp) -> i64 {
+        self.world(|world| {
+            let mut activity = activities::new_activity(world, TOKEN_USER);
+            subject.clone_into(&mut activity.subject);
+            (activity.add_time, activity.update_time) = (at, at);
+            let id = activity.id;
+            world.put_activity(activity);
+            id
         })
     }
 
