@@ -68,19 +68,16 @@ impl Consumer {
             }
             // The gate closes when Redis does not answer: what could not be struck out then can be now.
             self.pipeline.quarantine.settle().await;
-            match self.session(&shutdown).await {
-                Ok(()) => backoff.reset(),
-                Err(error) => {
-                    let pause = backoff.next_pause();
-                    tracing::warn!(
-                        error = chain(&error),
-                        ?pause,
-                        "Consuming stopped; connecting anew"
-                    );
-                    tokio::select! {
-                        () = shutdown.cancelled() => {}
-                        () = tokio::time::sleep(pause) => {}
-                    }
+            if let Err(error) = self.session(&shutdown, &mut backoff).await {
+                let pause = backoff.next_pause();
+                tracing::warn!(
+                    error = chain(&error),
+                    ?pause,
+                    "Consuming stopped; connecting anew"
+                );
+                tokio::select! {
+                    () = shutdown.cancelled() => {}
+                    () = tokio::time::sleep(pause) => {}
                 }
             }
         }
@@ -89,11 +86,16 @@ impl Consumer {
     }
 
     /// Consumes over one connection, until shutdown or until the gate closes.
-    async fn session(&self, shutdown: &CancellationToken) -> Result<(), ConsumerError> {
+    async fn session(
+        &self,
+        shutdown: &CancellationToken,
+        backoff: &mut Backoff,
+    ) -> Result<(), ConsumerError> {
         let Some(opened) = shutdown.run_until_cancelled(self.open()).await else {
             return Ok(());
         };
         let (connection, channel, mut deliveries) = opened?;
+        backoff.reset();
         let running = TaskTracker::new();
         self.consuming.send_replace(true);
         let outcome = loop {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use bridge_tests::app::{Builder, PATIENCE, TestApp, WEBHOOK_TOKEN, call};
@@ -372,4 +372,31 @@ async fn a_stalled_network_is_spooled_and_what_was_confirmed_late_is_recorded_on
     .unwrap();
     app.stop_worker().await;
     assert_recorded_once(&app.wait_for_activities(20).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_consumed_meanwhile_is_back_soon_however_often_it_was_cut_off() {
+    let (_vhost, network, address) = proxied_broker().await;
+    let app = TestApp::builder()
+        .set("BRIDGE__BROKER__URL", address.to_string())
+        .spawn()
+        .await;
+
+    let mut away = Duration::ZERO;
+    for _ in 0..6 {
+        let cut = Instant::now();
+        network.cut_all();
+        app.wait_until_not_ready("").await;
+        wait_until("a worker that consumes", PATIENCE, async || {
+            let (status, _) = app.get(&format!("{}/health/ready", app.worker_url())).await;
+            ensure!(status == 200);
+            Ok(())
+        })
+        .await
+        .unwrap();
+        away = cut.elapsed();
+    }
+
+    // Failures that add up are at pauses of five seconds and more by now.
+    assert!(away < Duration::from_millis(4_500), "{away:?}");
 }
