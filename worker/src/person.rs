@@ -67,7 +67,7 @@ impl PersonFinder {
                     let what = "record in Redis";
                     return Err(Failure::NewerSchema { what, schema });
                 }
-                PersonClaim::Busy(_) => match pauses.next() {
+                PersonClaim::Busy => match pauses.next() {
                     Some(pause) => tokio::time::sleep(pause).await,
                     None => return Err(Failure::Busy),
                 },
