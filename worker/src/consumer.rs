@@ -68,19 +68,16 @@ impl Consumer {
             }
             // The gate closes when Redis does not answer: what could not be struck out then can be now.
             self.pipeline.quarantine.settle().await;
-            match self.session(&shutdown).await {
-                Ok(()) => backoff.reset(),
-                Err(error) => {
-                    let pause = backoff.next_pause();
-                    tracing::warn!(
-                        error = chain(&error),
-                        ?pause,
-                        "Consuming stopped; connecting anew"
-                    );
-                    tokio::select! {
-                        () = shutdown.cancelled() => {}
-                        () = tokio::time::sleep(pause) => {}
-                    }
+            if let Err(error) = self.session(&shutdown, &mut backoff).await {
+                let pause = backoff.next_pause();
+                tracing::warn!(
+                    error = chain(&error),
+                    ?pause,
+                    "Consuming stopped; connecting anew"
+                );
+                tokio::select! {
+                    () = shutdown.cancelled() => {}
+                    () = tokio::time::sleep(pause) => {}
                 }
             }
         }
@@ -89,9 +86,16 @@ impl Consumer {
     }
 
     /// Consumes over one connection, until shutdown or until the gate closes.
-    async fn session(&self, shutdown: &CancellationToken) -> Result<(), ConsumerError> {
-        let connection = broker::connect(&self.broker, &self.name).await?;
-        let (channel, mut deliveries) = self.consume(&connection).await?;
+    async fn session(
+        &self,
+        shutdown: &CancellationToken,
+        backoff: &mut Backoff,
+    ) -> Result<(), ConsumerError> {
+        let Some(opened) = shutdown.run_until_cancelled(self.open()).await else {
+            return Ok(());
+        };
+        let (connection, channel, mut deliveries) = opened?;
+        backoff.reset();
         let running = TaskTracker::new();
         self.consuming.send_replace(true);
         let outcome = loop {
@@ -111,20 +115,37 @@ impl Consumer {
             }
         };
         self.consuming.send_replace(false);
-        if outcome.is_ok() {
-            give_back_the_rest(&channel, deliveries).await;
-        }
         running.close();
-        if tokio::time::timeout(self.grace_period, running.wait())
+        let ending = async {
+            if outcome.is_ok() {
+                give_back_the_rest(&channel, deliveries).await;
+            }
+            running.wait().await;
+        };
+        if tokio::time::timeout(self.grace_period, ending)
             .await
             .is_err()
         {
             // Nothing is lost: an unacknowledged message goes back to the queue.
             tracing::warn!(unfinished = running.len(), "The grace period is over");
         }
-        let closed = connection.close(200, "done".into()).await;
-        tracing::debug!(ok = closed.is_ok(), "Closed the consuming connection");
+        let closing = connection.close(200, "done".into());
+        let closed = tokio::time::timeout(self.broker.connect_timeout, closing).await;
+        tracing::debug!(
+            ok = matches!(closed, Ok(Ok(()))),
+            "Closed the consuming connection"
+        );
         outcome
+    }
+
+    /// Connects, and begins to consume.
+    async fn open(&self) -> Result<(Connection, Channel, lapin::Consumer), ConsumerError> {
+        let connection = broker::connect(&self.broker, &self.name).await?;
+        // A queue whose leader is away leaves its declaration unanswered.
+        let limit = self.broker.connect_timeout;
+        let consuming = tokio::time::timeout(limit, self.consume(&connection)).await;
+        let (channel, deliveries) = consuming.map_err(|_| ConnectError::TimedOut(limit))??;
+        Ok((connection, channel, deliveries))
     }
 
     async fn consume(

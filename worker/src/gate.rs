@@ -15,7 +15,7 @@ use crate::pipedrive::{self, Denial, PipedriveError};
 use crate::redis::Store;
 use shared::telemetry::chain;
 
-/// Between two looks at whether it has healed, where a look costs Pipedrive nothing.
+/// The longest between two looks at whether it has healed. A look costs Pipedrive nothing before its time has come.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// After how many of the intervals in which a refused token is tried Cloudflare is tried again: it blocks those who go on
 /// despite limits.
@@ -244,7 +244,7 @@ impl Gatekeeper {
         self.gate.closed().await;
         let mut tended: Option<(Closure, Timestamp)> = None;
         while let Some(closure) = self.gate.closure() {
-            // Another reason, or another attempt after Cloudflare, has a time of its own.
+            // Another reason, or another attempt, has a time of its own.
             let since = match tended {
                 Some((known, since)) if known == closure => since,
                 _ => clock::now(),
@@ -254,10 +254,10 @@ impl Gatekeeper {
                 match self.has_healed(closure, since).await {
                     Healing::Done if self.gate.open(closure) => return,
                     Healing::Done | Healing::Waiting => {}
-                    Healing::TurnedAway => tended = None,
+                    Healing::TurnedAway => tended = Some((closure, clock::now())),
                 }
             }
-            tokio::time::sleep(self.interval(closure)).await;
+            tokio::time::sleep(self.probe_interval.min(POLL_INTERVAL)).await;
         }
     }
 
@@ -283,11 +283,10 @@ impl Gatekeeper {
 
     async fn has_healed(&self, closure: Closure, since: Timestamp) -> Healing {
         let elapsed = clock::now().duration_since(since).unsigned_abs();
+        if elapsed < self.least_pause(closure) {
+            return Healing::Waiting;
+        }
         match closure {
-            // `users/me` may be let through where the rest is not: only time tells.
-            Closure::Blocked if elapsed < self.probe_interval * BLOCKED_INTERVALS => {
-                Healing::Waiting
-            }
             Closure::Unauthorized { .. }
             | Closure::Denied(_)
             | Closure::NoToken
@@ -302,17 +301,21 @@ impl Gatekeeper {
                 }
                 Ok(_) | Err(_) => Healing::Done,
             },
-            Closure::BudgetSpent { wait } if elapsed < wait => Healing::Waiting,
             Closure::Redis | Closure::BudgetSpent { .. } => Healing::Done,
         }
     }
 
-    fn interval(&self, closure: Closure) -> Duration {
+    /// How long nothing is tried. `users/me` may be let through where the rest is not: without a pause the gate would open
+    /// and close again at once, and each time what is in progress costs tokens.
+    fn least_pause(&self, closure: Closure) -> Duration {
         match closure {
-            Closure::Redis | Closure::Blocked | Closure::BudgetSpent { .. } => POLL_INTERVAL,
+            Closure::Redis => Duration::ZERO,
             Closure::Unauthorized { .. } | Closure::Denied(_) | Closure::NoToken => {
                 self.probe_interval
             }
+            Closure::Blocked => self.probe_interval * BLOCKED_INTERVALS,
+            // Pipedrive may tell a time that is far too short.
+            Closure::BudgetSpent { wait } => wait.max(self.probe_interval),
         }
     }
 }

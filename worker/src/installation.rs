@@ -2,6 +2,7 @@
 //!
 //! The witness is RabbitMQ, whose data lies elsewhere: before a worker begins its first epoch, it leaves a mark there.
 
+use lapin::Connection;
 use shared::broker::{self, ConnectError, TopologyError};
 use shared::config;
 
@@ -33,9 +34,16 @@ impl Installation {
     /// When RabbitMQ cannot be asked. Nothing can be consumed then either.
     pub async fn is_first(&self) -> Result<bool, WitnessError> {
         let connection = broker::connect(&self.broker, "worker installation").await?;
-        let is_marked = broker::is_marked(&connection, &self.prefix).await?;
+        // A broker that is about to fail may leave a question unanswered.
+        let limit = self.broker.connect_timeout;
+        let asked = tokio::time::timeout(limit, self.ask(&connection)).await;
+        asked.map_err(|_| ConnectError::TimedOut(limit))?
+    }
+
+    async fn ask(&self, connection: &Connection) -> Result<bool, WitnessError> {
+        let is_marked = broker::is_marked(connection, &self.prefix).await?;
         if !is_marked {
-            broker::mark(&connection, &self.prefix).await?;
+            broker::mark(connection, &self.prefix).await?;
         }
         let closed = connection.close(200, "done".into()).await;
         tracing::debug!(

@@ -5,8 +5,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared::clock;
 use shared::domain::ids::{ActivityId, InteractionId};
 use tokio::sync::Mutex;
@@ -28,8 +29,12 @@ pub struct Marked {
 }
 
 /// Finds records by their marks. Clones share what they know.
-#[derive(Clone, Debug, Default)]
-pub struct Marks(Arc<Mutex<Known>>);
+#[derive(Clone, Debug)]
+pub struct Marks {
+    known: Arc<Mutex<Known>>,
+    /// How long an interaction is known. No sender's clock makes us look back further.
+    memory: SignedDuration,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -40,6 +45,15 @@ struct Known {
 }
 
 impl Marks {
+    /// Knows nothing yet, and looks back `memory` at most.
+    #[must_use]
+    pub fn new(memory: Duration) -> Self {
+        Self {
+            known: Arc::default(),
+            memory: SignedDuration::try_from(memory).unwrap_or(SignedDuration::MAX),
+        }
+    }
+
     /// The record of `interaction`, if there is one by now that was changed after `since`. 10 tokens a page, of what
     /// changed since somebody looked last.
     ///
@@ -53,11 +67,15 @@ impl Marks {
         since: Timestamp,
     ) -> Result<Option<Marked>, PipedriveError> {
         let asked = clock::now();
-        let mut known = self.0.lock().await;
-        if let Some(from) = known.to_list(since, asked) {
+        let forgotten = asked.checked_sub(self.memory).unwrap_or(Timestamp::MIN);
+        let mut known = self.known.lock().await;
+        if let Some(from) = known.to_list(since.max(forgotten), asked) {
             let begun = clock::now();
-            let changed = client.activities_since(from).await?;
-            known.learn(changed, from, begun);
+            known.make_room();
+            client
+                .activities_since(from, |page| known.learn(page))
+                .await?;
+            known.note_listed(from, begun);
         }
         Ok(known.record(interaction))
     }
@@ -75,11 +93,15 @@ impl Known {
         }
     }
 
-    fn learn(&mut self, changed: Vec<ActivityRecord>, from: Timestamp, begun: Timestamp) {
-        let is_more = self.listed.is_some_and(|(first, _)| first <= from);
-        if !is_more || self.records.len() >= MAX_MARKS {
+    /// Forgets everything, if that is much.
+    fn make_room(&mut self) {
+        if self.records.len() >= MAX_MARKS {
             *self = Self::default();
         }
+    }
+
+    /// Takes in a part of a list. All of it counts as listed only once it is [noted](Self::note_listed).
+    fn learn(&mut self, changed: Vec<ActivityRecord>) {
         for activity in changed {
             let marked = Marked {
                 id: activity.id,
@@ -93,6 +115,10 @@ impl Known {
                 }
             }
         }
+    }
+
+    /// What changed from `from` to `begun` was listed to the end. It joins on to what was listed before.
+    fn note_listed(&mut self, from: Timestamp, begun: Timestamp) {
         let first = self.listed.map_or(from, |(first, _)| first.min(from));
         self.listed = Some((first, begun));
     }
@@ -134,7 +160,13 @@ mod tests {
     fn only_what_changed_since_is_listed_again() {
         let mut known = Known::default();
         assert_eq!(known.to_list(at(5_000), at(9_000)), Some(at(5_000)));
-        known.learn(vec![activity(1, "a", None)], at(5_000), at(9_001));
+        known.learn(vec![activity(1, "a", None)]);
+        assert_eq!(
+            known.to_list(at(5_000), at(9_000)),
+            Some(at(5_000)),
+            "there may be another page"
+        );
+        known.note_listed(at(5_000), at(9_001));
 
         assert_eq!(
             known.to_list(at(5_000), at(9_000)),
@@ -148,7 +180,8 @@ mod tests {
             "nobody looked there"
         );
 
-        known.learn(vec![activity(2, "b", None)], at(8_881), at(9_003));
+        known.learn(vec![activity(2, "b", None)]);
+        known.note_listed(at(8_881), at(9_003));
         assert_eq!(
             (record(&known, "a"), record(&known, "b")),
             (Some(1), Some(2))
@@ -159,15 +192,11 @@ mod tests {
     #[test]
     fn the_oldest_is_the_record_and_what_it_says_last_counts() {
         let mut known = Known::default();
-        known.learn(
-            vec![activity(7, "a", Some(1)), activity(3, "a", None)],
-            at(1),
-            at(2),
-        );
+        known.learn(vec![activity(7, "a", Some(1)), activity(3, "a", None)]);
         assert_eq!(record(&known, "a"), Some(3));
         assert_eq!(record(&known, "aa"), None);
 
-        known.learn(vec![activity(3, "a", Some(1))], at(1), at(3));
+        known.learn(vec![activity(3, "a", Some(1))]);
         let interaction = InteractionId::parse("a").unwrap();
         assert!(known.record(&interaction).unwrap().has_person);
     }

@@ -1,5 +1,7 @@
 //! Which person in Pipedrive an interaction belongs to: decided here, from what was found; found elsewhere.
 
+use std::collections::BTreeSet;
+
 use shared::domain::ids::PersonId;
 use shared::domain::phone::{self, E164, Region};
 
@@ -24,25 +26,31 @@ pub enum PersonMatch {
     Ambiguous(Vec<PersonId>),
 }
 
-/// Compares every candidate's numbers with the one that is wanted. A search is no proof: it finds parts of numbers.
+impl PersonMatch {
+    /// What it means that just `holders` have the number.
+    #[must_use]
+    pub fn of(holders: BTreeSet<PersonId>) -> Self {
+        let holders: Vec<PersonId> = holders.into_iter().collect();
+        match holders[..] {
+            [] => Self::Unknown,
+            [only] => Self::One(only),
+            _ => Self::Ambiguous(holders),
+        }
+    }
+}
+
+/// The candidates of whom one number is the one that is wanted. A search is no proof: it finds parts of numbers.
 #[must_use]
-pub fn match_person(
+pub fn holders(
     candidates: &[Candidate],
     wanted: &E164,
     region: Option<Region>,
-) -> PersonMatch {
-    let mut verified: Vec<PersonId> = candidates
+) -> BTreeSet<PersonId> {
+    candidates
         .iter()
         .filter(|candidate| has_number(&candidate.phones, wanted, region))
         .map(|candidate| candidate.id)
-        .collect();
-    verified.sort_unstable();
-    verified.dedup();
-    match verified[..] {
-        [] => PersonMatch::Unknown,
-        [only] => PersonMatch::One(only),
-        _ => PersonMatch::Ambiguous(verified),
-    }
+        .collect()
 }
 
 /// Whether one of the stored numbers is the one that is wanted.
@@ -79,7 +87,8 @@ mod tests {
 
     fn matched(candidates: &[Candidate]) -> PersonMatch {
         let wanted = E164::try_from("+12025550143".to_owned()).unwrap();
-        match_person(candidates, &wanted, Some(Region::parse("US").unwrap()))
+        let region = Region::parse("US").unwrap();
+        PersonMatch::of(holders(candidates, &wanted, Some(region)))
     }
 
     #[test]

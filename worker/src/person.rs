@@ -1,5 +1,6 @@
 //! Finds the person of a number, or creates it once.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +20,8 @@ use crate::timing::{Timing, surely_before, wait_since};
 /// How often, and first for how long, a number is waited for that somebody else looks up.
 const BUSY_TRIES: usize = 5;
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
+/// So many who have a number are ambiguous.
+const SHARED_BY: usize = 2;
 
 /// Finds people by number.
 #[derive(Clone, Debug)]
@@ -64,7 +67,7 @@ impl PersonFinder {
                     let what = "record in Redis";
                     return Err(Failure::NewerSchema { what, schema });
                 }
-                PersonClaim::Busy(_) => match pauses.next() {
+                PersonClaim::Busy => match pauses.next() {
                     Some(pause) => tokio::time::sleep(pause).await,
                     None => return Err(Failure::Busy),
                 },
@@ -80,7 +83,7 @@ impl PersonFinder {
         }
     }
 
-    /// One token buys certainty: a remembered person may have been merged away, or given another number.
+    /// One token buys certainty: a person who is remembered, or found, may have been merged away, or given another number.
     async fn still_has(&self, person: PersonId, number: &E164) -> Result<bool, Failure> {
         match self.client.person(person).await {
             Ok(person) if person.is_deleted => Ok(false),
@@ -150,26 +153,64 @@ impl PersonFinder {
         let since = SignedDuration::try_from(in_doubt).ok();
         let since = since.and_then(|span| epoch_began.checked_sub(span).ok());
         let recent = self.changed_since(since.unwrap_or(epoch_began)).await?;
-        Ok(matching::match_person(&recent, number, self.region))
+        Ok(PersonMatch::of(self.holders(&recent, number)))
     }
 
-    /// Searches, with those beside what is found whom the search may not know yet.
+    /// Searches, with those beside what is found whom the search may not know yet. It may not know either that somebody is
+    /// gone, or gave the number away: whom it brings up is looked at.
     async fn search(
         &self,
         lease: &PersonLease,
         number: &E164,
         recent: &[Candidate],
     ) -> Result<PersonMatch, Failure> {
+        let mut found = self.holders(recent, number);
+        let mut is_listed = lease
+            .intent
+            .is_some_and(|since| since <= self.unknown_since());
         for term in matching::search_terms(number, self.search_international) {
             lease.renew().await?;
-            let mut candidates = self.client.search_by_phone(&term).await?;
-            candidates.extend_from_slice(recent);
-            let found = matching::match_person(&candidates, number, self.region);
-            if found != PersonMatch::Unknown {
-                return Ok(found);
+            let hits = self.client.search_by_phone(&term).await?;
+            let hits = self.holders(&hits, number);
+            let is_stale = self.look_at(lease, number, hits, &mut found).await?;
+            if is_stale && !is_listed {
+                // The search does not know who took the number over either.
+                let recent = self.changed_since(self.unknown_since()).await?;
+                found.extend(self.holders(&recent, number));
+                is_listed = true;
+            }
+            if !found.is_empty() {
+                break;
             }
         }
-        Ok(PersonMatch::Unknown)
+        Ok(PersonMatch::of(found))
+    }
+
+    /// Adds those of `hits` to `found` who have the number still. Tells whether there are others. 1 token each, until two
+    /// have it: that is enough to attach to none, and the rest is taken as it was found.
+    async fn look_at(
+        &self,
+        lease: &PersonLease,
+        number: &E164,
+        hits: BTreeSet<PersonId>,
+        found: &mut BTreeSet<PersonId>,
+    ) -> Result<bool, Failure> {
+        let mut is_stale = false;
+        for hit in hits {
+            if found.len() < SHARED_BY && !found.contains(&hit) {
+                lease.renew().await?;
+                if !self.still_has(hit, number).await? {
+                    is_stale = true;
+                    continue;
+                }
+            }
+            found.insert(hit);
+        }
+        Ok(is_stale)
+    }
+
+    fn holders(&self, candidates: &[Candidate], number: &E164) -> BTreeSet<PersonId> {
+        matching::holders(candidates, number, self.region)
     }
 
     /// People whom the search may not know yet, from the database's list.

@@ -3,7 +3,8 @@
 //! A crash gives back every message that was held, and the broker counts a failed delivery for each: the count does not
 //! tell which one did it. A message that failed often is therefore worked on alone, and that is written down before and
 //! struck out after. A note that was never struck out is proof, once the process that made it is gone: one that lives on
-//! takes back what it could not strike out while Redis did not answer.
+//! takes back what it could not strike out while Redis did not answer. Until a note is older than any work on a message,
+//! its process may be at work on a copy, and the message waits.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +15,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::failure::Failure;
 use crate::inbound::Inbound;
-use crate::redis::Suspects;
+use crate::redis::{Suspects, Suspicion};
 
 /// Processes that died while they worked alone on a message, which prove it to be poison. One may have been bad luck.
 const PROOF: u32 = 2;
@@ -53,26 +54,33 @@ impl Quarantine {
     ///
     /// # Errors
     ///
-    /// When the message is proven to be poison, or Redis does not answer.
+    /// When the message is proven to be poison, another process may be at work on it, or Redis does not answer.
     pub async fn enter(&self, message: &Inbound) -> Result<Pass<'_>, Failure> {
         if !message.is_suspect() {
             return Ok(Pass::Shared(self.alone.read().await));
         }
         let key = sha256_hex_of(message.body());
+        // Before others are kept waiting for it.
+        if self.suspects.look(&key).await? == Suspicion::Open {
+            return Err(Failure::Busy);
+        }
         let alone = self.alone.write().await;
         // Before it is sent: an answer that does not come leaves the note in Redis, now or later.
         self.change_noted(|noted| noted.insert(key.clone()));
-        let crashes = self.suspects.begin(&key).await?;
-        if crashes >= PROOF {
-            // It is not worked on: the notes of those who died are what proves it.
-            self.take_back(vec![key]).await;
-            return Err(Failure::Poison { crashes });
-        }
-        tracing::warn!(
-            crashes,
-            "Working alone on a message that may have killed a worker"
-        );
-        Ok(Pass::Alone(alone, key))
+        let failure = match self.suspects.begin(&key).await? {
+            Suspicion::Crashes(crashes) if crashes < PROOF => {
+                tracing::warn!(
+                    crashes,
+                    "Working alone on a message that may have killed a worker"
+                );
+                return Ok(Pass::Alone(alone, key));
+            }
+            Suspicion::Crashes(crashes) => Failure::Poison { crashes },
+            Suspicion::Open => Failure::Busy,
+        };
+        // It is not worked on: the notes of others are what is known of it.
+        self.take_back(vec![key]).await;
+        Err(failure)
     }
 
     /// Gives a pass back: the process is still alive. Where the message was not worked on after all (`was_tried`), that

@@ -252,7 +252,7 @@ fn pipeline(
     let (pipedrive, region) = (&settings.pipedrive, settings.phone.default_region);
     let timing = Timing::new(pipedrive);
     Pipeline {
-        quarantine: Quarantine::new(Suspects::new(store.clone())),
+        quarantine: Quarantine::new(Suspects::new(store.clone(), settings.worker.lease * 2)),
         ledger: Ledger::new(store.clone(), settings.worker.lease),
         finder: PersonFinder {
             client: client.clone(),
@@ -263,7 +263,7 @@ fn pipeline(
         },
         recorder: Recorder {
             client,
-            marks: Marks::default(),
+            marks: Marks::new(settings.redis.done_ttl),
             style: Style {
                 call_type: pipedrive.call_type.clone(),
                 chat_type: pipedrive.chat_type.clone(),

@@ -84,15 +84,15 @@ impl Drain {
             .is_some()
         {
             // Not cut short: what is confirmed is to be deleted too.
-            match self.pass(&mut position).await {
-                Ok(()) => backoff.reset(),
-                Err(why) => {
-                    let left = self.spool.status().depth.messages;
-                    tracing::warn!(error = why, left, "The spool is not drained yet");
-                    let pause = tokio::time::sleep(backoff.next_pause());
-                    if shutdown.run_until_cancelled(pause).await.is_none() {
-                        return;
-                    }
+            let passed = self.pass(&mut position).await;
+            if let Err(why) = &passed {
+                let left = self.spool.status().depth.messages;
+                tracing::warn!(error = why, left, "The spool is not drained yet");
+            }
+            if let Some(pause) = pause_after(&passed, &mut backoff) {
+                let pause = tokio::time::sleep(pause);
+                if shutdown.run_until_cancelled(pause).await.is_none() {
+                    return;
                 }
             }
         }
@@ -112,8 +112,8 @@ impl Drain {
         self.publisher.ready().await;
     }
 
-    /// Publishes some messages, and deletes those that the broker confirmed.
-    async fn pass(&self, position: &mut Position) -> Result<(), String> {
+    /// Publishes some messages, and deletes those that the broker confirmed. Tells how many.
+    async fn pass(&self, position: &mut Position) -> Result<usize, String> {
         let batch = self.spool.oldest(position.after, position.count).await;
         let batch = batch.map_err(|error| error.to_string())?;
         let outcomes = join_all(batch.iter().map(|message| self.publish(message))).await;
@@ -124,9 +124,9 @@ impl Drain {
                 Err(error) => failure = Some(chain(&error)),
             }
         }
-        position.advance(&batch, confirmed.len());
-        if !confirmed.is_empty() {
-            let count = confirmed.len();
+        let count = confirmed.len();
+        position.advance(&batch, count);
+        if count > 0 {
             self.delete(confirmed)
                 .await
                 .map_err(|error| error.to_string())?;
@@ -135,7 +135,7 @@ impl Drain {
         if self.spool.status().depth.messages == 0 {
             tracing::info!("The spool is drained");
         }
-        failure.map_or(Ok(()), Err)
+        failure.map_or(Ok(count), Err)
     }
 
     async fn publish(&self, message: &Stored) -> Result<(), DrainError> {
@@ -154,6 +154,19 @@ impl Drain {
         self.spool.delete(ids).await?;
         kill_point::reach(KillPoint::SpoolDeleted).await;
         Ok(())
+    }
+}
+
+/// The pause after a pass that drained so many, or failed. One that found nothing says nothing: it lies between two
+/// attempts at a message that is the last, and is never taken.
+fn pause_after(passed: &Result<usize, String>, backoff: &mut Backoff) -> Option<Duration> {
+    match passed {
+        Ok(0) => None,
+        Ok(_) => {
+            backoff.reset();
+            None
+        }
+        Err(_) => Some(backoff.next_pause()),
     }
 }
 
@@ -193,5 +206,22 @@ mod tests {
         position.advance(&batch(&[1, 2, 3]), 1);
 
         assert_eq!((position.after, position.count), (0, BATCH));
+    }
+
+    #[test]
+    fn a_last_message_that_is_never_taken_is_tried_less_and_less_often() {
+        let mut backoff = Backoff::default();
+        let fail = |backoff: &mut Backoff| {
+            let pause = pause_after(&Err("refused".to_owned()), backoff);
+            assert_eq!(pause_after(&Ok(0), backoff), None);
+            pause.unwrap()
+        };
+
+        assert!(fail(&mut backoff) <= Duration::from_millis(500));
+        let longest = (0..10).map(|_| fail(&mut backoff)).max().unwrap();
+        assert!(longest >= Duration::from_secs(5), "{longest:?}");
+
+        assert_eq!(pause_after(&Ok(1), &mut backoff), None);
+        assert!(fail(&mut backoff) <= Duration::from_millis(500));
     }
 }

@@ -9,14 +9,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::config::{Behaviour, Limits};
 use super::faults::FaultRule;
-use super::handlers::{deals, persons};
+use super::handlers::{activities, deals, persons};
 use super::log::{Answer, RequestRecord};
 use super::model::{Activity, CallLog, Contact, Deal, Note, Person, User};
 use super::oauth::OAuthConfig;
 use super::state::State;
-use super::world::{TOKEN_USER, World};
+use super::world::{self, TOKEN_USER, World};
 use super::{SandboxConfig, faults};
 
 /// A handle on the state of a sandbox. Copies of it are handles on the same state.
@@ -165,14 +167,34 @@ impl Control {
     pub fn add_person(&self, name: &str, phones: &[&str]) -> i64 {
         self.world(|world| {
             let mut person = persons::new_person(world, name, TOKEN_USER);
-            let contact = |(position, phone): (usize, &&str)| Contact {
-                value: (*phone).to_owned(),
-                primary: position == 0,
-                label: "work".to_owned(),
-            };
-            person.phones = phones.iter().enumerate().map(contact).collect();
+            person.phones = contacts(phones);
             let id = person.id;
             world.put_person(person);
+            id
+        })
+    }
+
+    /// Gives a person other phone numbers; whether there was one.
+    pub fn set_phones(&self, id: i64, phones: &[&str]) -> bool {
+        self.world(|world| {
+            let Some(mut person) = world.person(id).cloned() else {
+                return false;
+            };
+            person.phones = contacts(phones);
+            person.update_time = world::now();
+            world.put_person(person);
+            true
+        })
+    }
+
+    /// Adds an activity of nobody that was created, and changed last, at some time.
+    pub fn add_activity(&self, subject: &str, at: Timestamp) -> i64 {
+        self.world(|world| {
+            let mut activity = activities::new_activity(world, TOKEN_USER);
+            subject.clone_into(&mut activity.subject);
+            (activity.add_time, activity.update_time) = (at, at);
+            let id = activity.id;
+            world.put_activity(activity);
             id
         })
     }
@@ -324,9 +346,12 @@ impl Control {
         self.lock().gateway.account_closed = closed;
     }
 
-    /// Changes how long a change takes to show up in searches.
+    /// Changes how long a change takes to show up in searches, from now on.
     pub fn set_search_lag(&self, lag: Duration) {
-        self.lock().world.behaviour.search_lag = lag;
+        self.world(|world| {
+            world.index.catch_up(&world.persons);
+            world.behaviour.search_lag = lag;
+        });
     }
 
     /// The answers to open questions that are given now.
@@ -343,4 +368,14 @@ impl Control {
     pub fn reset(&self) {
         self.with(State::reset);
     }
+}
+
+/// Phone numbers, the first of them the primary one.
+fn contacts(phones: &[&str]) -> Vec<Contact> {
+    let contact = |(position, phone): (usize, &&str)| Contact {
+        value: (*phone).to_owned(),
+        primary: position == 0,
+        label: "work".to_owned(),
+    };
+    phones.iter().enumerate().map(contact).collect()
 }

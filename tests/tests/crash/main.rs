@@ -19,3 +19,4 @@ mod process;
 mod redis;
 mod settled;
 mod spool;
+mod unanswered;

@@ -77,11 +77,28 @@ async fn c17_the_number_comes_in_another_form_between_the_search_and_the_create(
     assert_eq!(created(&app, "/api/v2/persons"), 1);
 }
 
+const OTHER: &str = "+12025550199";
+
 /// What is done to a person by hand.
 #[derive(Clone, Copy, Debug)]
 enum Hand {
     Merges,
     Deletes,
+    GivesNumberAway,
+}
+
+impl Hand {
+    /// Takes the number from `loser`; where somebody has it then, that is `other`.
+    fn act(self, app: &TestApp, loser: i64, other: i64) {
+        assert!(match self {
+            Self::Merges => app.pipedrive.merge_persons(loser, other),
+            Self::Deletes => app.pipedrive.delete_person(loser),
+            Self::GivesNumberAway => {
+                app.pipedrive.set_phones(loser, &[])
+                    && app.pipedrive.set_phones(other, &[OTHER, CALLER])
+            }
+        });
+    }
 }
 
 /// A person is remembered for a number; while a worker is held over their next call, they are merged or deleted.
@@ -90,21 +107,18 @@ async fn lose_at(point: &str, hand: Hand) {
     // The index knows neither the merge nor the deletion before the end of the test.
     app.pipedrive.set_search_lag(Duration::from_secs(600));
     let loser = first_call(&app).await;
-    let survivor = app.pipedrive.add_person("Casey C.", &["+12025550199"]);
+    let survivor = app.pipedrive.add_person("Casey C.", &[OTHER]);
     let hold = Hold::new();
     let _worker = Worker::start(&app, &hold.at(point));
     app.post(call("call-2", CALLER)).await.assert_accepted();
     hold.reached().await;
 
-    match hand {
-        Hand::Merges => assert!(app.pipedrive.merge_persons(loser, survivor)),
-        Hand::Deletes => assert!(app.pipedrive.delete_person(loser)),
-    }
+    hand.act(&app, loser, survivor);
     hold.release();
 
     match hand {
         Hand::Merges => assert_eq!(assert_all_of_one_person(&app, 2).await, survivor),
-        Hand::Deletes => {
+        Hand::Deletes | Hand::GivesNumberAway => {
             app.wait_for_activities(2).await;
             assert_settled(&app).await;
             let activities = app.pipedrive.activities();
@@ -142,7 +156,7 @@ async fn of_two_workers_that_forget_a_merged_person_the_later_one_keeps_whom_the
     let app = TestApp::builder().without_worker().spawn().await;
     app.pipedrive.set_search_lag(Duration::from_secs(600));
     let loser = first_call(&app).await;
-    let survivor = app.pipedrive.add_person("Casey C.", &["+12025550199"]);
+    let survivor = app.pipedrive.add_person("Casey C.", &[OTHER]);
     let hold = Hold::new();
     let _slow = Worker::start(&app, &hold.at("person-recalled"));
     app.post(call("call-2", CALLER)).await.assert_accepted();
@@ -161,4 +175,41 @@ async fn of_two_workers_that_forget_a_merged_person_the_later_one_keeps_whom_the
         .iter()
         .filter(|request| request.method == "GET" && request.path == "/api/v2/persons");
     assert_eq!(lists.count(), 0, "nobody had to be found again: {later:#?}");
+}
+
+/// The search knows a person, and goes on to after they lost the number. Nobody is remembered for it, or they are.
+async fn lose_whom_the_search_knows(hand: Hand, is_remembered: bool) {
+    let app = TestApp::builder().without_worker().spawn().await;
+    let loser = app.pipedrive.add_person("Casey Customer", &[CALLER]);
+    let other = app.pipedrive.add_person("Casey C.", &[OTHER]);
+    if is_remembered {
+        first_call(&app).await;
+    }
+    app.pipedrive.set_search_lag(Duration::from_secs(600));
+    hand.act(&app, loser, other);
+
+    let _worker = Worker::start(&app, "");
+    app.post(call("call-2", CALLER)).await.assert_accepted();
+
+    let calls = 1 + usize::from(is_remembered);
+    let activities = app.wait_for_activities(calls).await;
+    app.wait_until_idle().await;
+    app.wait_for_dead_letters(0).await;
+    let (heir, newcomers) = match hand {
+        Hand::Merges | Hand::GivesNumberAway => (other, 0),
+        Hand::Deletes => (app.pipedrive.persons().last().expect("a new person").id, 1),
+    };
+    let case = format!("{hand:?}, remembered: {is_remembered}");
+    assert_eq!(activities[calls - 1].person_id, Some(heir), "{case}");
+    assert_eq!(created(&app, "/api/v2/persons"), newcomers, "{case}");
+    assert_eq!(created(&app, "/api/v2/activities"), calls, "{case}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_the_search_still_knows_by_a_number_that_they_lost_does_not_get_its_calls() {
+    let hands = [Hand::Merges, Hand::Deletes, Hand::GivesNumberAway];
+    let cases = hands
+        .into_iter()
+        .flat_map(|hand| [(hand, false), (hand, true)]);
+    join_all(cases.map(|(hand, known)| lose_whom_the_search_knows(hand, known))).await;
 }

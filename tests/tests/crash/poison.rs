@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use bridge_tests::app::{TestApp, call};
 use bridge_tests::services::{Publication, wait_until};
+use futures_util::future::join_all;
+use redis::AsyncCommands;
 use serde_json::{Map, json};
 use shared::broker::topology;
 use shared::domain::ids::sha256_hex;
-use worker::redis::{Store, Suspects};
+use worker::redis::{Store, Suspects, Suspicion};
 
 use crate::hold::Hold;
 use crate::process::Worker;
@@ -39,6 +41,8 @@ async fn a_message_that_kills_the_worker_is_found_and_dead_lettered_and_the_othe
     }
 
     let deaths = keep_running(&app, "claimed=abort@call-3", async || {
+        // Two leases later the process of a note is surely dead.
+        age_notes(&app).await;
         let looking = wait_until("seven activities", Duration::from_secs(1), async || {
             anyhow::ensure!(app.pipedrive.activities().len() == 7);
             let letters = app.vhost().message_count("interactions.dead").await?;
@@ -101,12 +105,24 @@ async fn publish(app: &TestApp, body: &str, failed_deliveries: u32) {
     published.expect("RabbitMQ takes the message");
 }
 
-/// The notes of a worker that is not there.
-async fn suspects(app: &TestApp) -> Suspects {
+/// The notes of a worker that is not there, or does not end; others are dead once they are older than `work`.
+async fn suspects(app: &TestApp, work: Duration) -> Suspects {
     let store = Store::new(app.settings.redis.clone()).expect("an address");
     let connected = store.connect(async || Ok(true)).await;
     connected.expect("Redis answers");
-    Suspects::new(store)
+    Suspects::new(store, work)
+}
+
+/// Lets all notes be as old as those of the dead are.
+async fn age_notes(app: &TestApp) {
+    let mut redis = app.redis().await;
+    for notes in app.redis_keys("suspects:").await {
+        let processes: Vec<String> = redis.hkeys(&notes).await.expect("Redis answers");
+        for process in processes {
+            let aged: redis::RedisResult<()> = redis.hset(&notes, process, 0).await;
+            aged.expect("Redis answers");
+        }
+    }
 }
 
 async fn assert_no_notes(app: &TestApp) {
@@ -116,25 +132,52 @@ async fn assert_no_notes(app: &TestApp) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_suspect_by_other_processes_that_never_ended_with_it() {
     let app = TestApp::builder().without_worker().spawn().await;
-    let (first, second, third) = (
-        suspects(&app).await,
-        suspects(&app).await,
-        suspects(&app).await,
-    );
+    let [first, second, third] = join_all([Duration::ZERO; 3].map(|work| suspects(&app, work)))
+        .await
+        .try_into()
+        .unwrap();
+    let crashes = |count| Ok(Suspicion::Crashes(count));
 
     // A process that comes to it again lives.
-    assert_eq!(first.begin("message").await.unwrap(), 0);
-    assert_eq!(first.begin("message").await.unwrap(), 0);
-    assert_eq!(second.begin("message").await.unwrap(), 1);
-    assert_eq!(third.begin("message").await.unwrap(), 2);
-    assert_eq!(third.begin("another message").await.unwrap(), 0);
+    assert_eq!(first.begin("message").await, crashes(0));
+    assert_eq!(first.begin("message").await, crashes(0));
+    assert_eq!(second.begin("message").await, crashes(1));
+    assert_eq!(third.begin("message").await, crashes(2));
+    assert_eq!(third.begin("another message").await, crashes(0));
 
     // Who takes a note back takes the own one.
     let both = ["message".to_owned(), "another message".to_owned()];
     third.withdraw(&both).await.unwrap();
-    assert_eq!(first.begin("message").await.unwrap(), 1);
+    assert_eq!(first.begin("message").await, crashes(1));
     second.acquit("message").await.unwrap();
     assert_no_notes(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_which_other_workers_hold_copies_waits_and_is_not_taken_for_poison() {
+    let app = TestApp::builder().without_worker().spawn().await;
+    let suspect = call("call-1", "+15550123456");
+    let key = sha256_hex(&suspect);
+    // Each notes, as if it had not seen the other.
+    let others = [Duration::ZERO; 2].map(|work| suspects(&app, work));
+    for other in join_all(others).await {
+        other.begin(&key).await.unwrap();
+    }
+    publish(&app, &suspect, 2).await;
+    let worker = Worker::start(&app, "");
+    let busy = r#"reason="busy""#;
+    worker
+        .wait_for_metric("bridge_worker_retries_total", busy, 2)
+        .await;
+    app.wait_for_dead_letters(0).await;
+
+    // One of them is done.
+    let one = suspects(&app, Duration::ZERO).await;
+    one.acquit(&key).await.unwrap();
+
+    app.wait_for_activities(1).await;
+    app.wait_until_idle().await;
+    app.wait_for_dead_letters(0).await;
 }
 
 /// What Redis is asked while it stalls it does afterwards: the note is made, though nobody waits for the answer any more.
@@ -142,8 +185,9 @@ async fn a_message_is_suspect_by_other_processes_that_never_ended_with_it() {
 async fn a_message_over_which_one_worker_died_and_redis_stalled_is_recorded() {
     let (app, mut redis, _scratch) = app_with_redis().await;
     let suspect = call("call-1", "+15550123456");
-    let died = suspects(&app).await;
+    let died = suspects(&app, Duration::ZERO).await;
     died.begin(&sha256_hex(&suspect)).await.unwrap();
+    age_notes(&app).await;
     // The suspect waits for the other message, which needs no Redis itself.
     let hold = Hold::new();
     let worker = Worker::start(&app, &hold.at("delivered"));

@@ -10,6 +10,7 @@ use shared::broker::topology;
 
 const CREATE: (&str, &str) = ("POST", "/api/v2/activities");
 const SEARCH: (&str, &str) = ("GET", "/api/v2/persons/search");
+const PERSON: (&str, &str) = ("GET", "/api/v2/persons/1");
 const DEALS: (&str, &str) = ("GET", "/api/v2/deals");
 const PROBE: (&str, &str) = ("GET", "/v1/users/me");
 /// What is looked at for a record whose create was not answered.
@@ -76,12 +77,12 @@ async fn a_burst_is_waited_out_within_the_attempt() {
     // Another attempt would ask for the person again.
     let app = heals(CREATE, Fault::burst_limit()).await;
     let requests = app.pipedrive.requests();
-    assert_eq!(asked(&requests), [SEARCH, DEALS, CREATE, CREATE]);
-    assert_apart(&requests[2..], Duration::from_millis(1_900));
+    assert_eq!(asked(&requests), [SEARCH, PERSON, DEALS, CREATE, CREATE]);
+    assert_apart(&requests[3..], Duration::from_millis(1_900));
 
     let app = heals(SEARCH, Fault::burst_limit()).await;
     let requests = app.pipedrive.requests();
-    assert_eq!(asked(&requests), [SEARCH, SEARCH, DEALS, CREATE]);
+    assert_eq!(asked(&requests), [SEARCH, SEARCH, PERSON, DEALS, CREATE]);
     assert_apart(&requests[..2], Duration::from_millis(1_900));
 }
 
@@ -124,7 +125,51 @@ async fn an_account_that_is_not_open_pauses_everything_until_it_is() {
     app.wait_for_dead_letters(0).await;
     assert_eq!(asked(&refused)[0], CREATE);
     assert!(asked(&refused)[1..].iter().all(|probe| *probe == PROBE));
-    assert_apart(&refused[1..], app.settings.pipedrive.probe_interval);
+    assert_apart(&refused, app.settings.pipedrive.probe_interval);
+}
+
+/// Posts a call of which the first creates are refused, and gives these and the one that is let through.
+async fn creates_of(app: &TestApp, refusals: u32, refusal: Fault) -> Vec<RequestRecord> {
+    let refused = FaultRule::always(CREATE.0, CREATE.1, refusal).times(refusals);
+    app.pipedrive.add_fault(refused);
+    app.post(call("call-1", "Unknown")).await.assert_accepted();
+    app.wait_for_activities(1).await;
+    app.wait_until_idle().await;
+    app.wait_for_dead_letters(0).await;
+    let mut requests = app.pipedrive.requests();
+    requests.retain(|request| (&*request.method, &*request.path) == CREATE);
+    assert_eq!(requests.len(), refusals as usize + 1, "{requests:#?}");
+    requests
+}
+
+async fn app_that_probes_every(interval: &str) -> TestApp {
+    let app = TestApp::builder().set("BRIDGE__PIPEDRIVE__PROBE_INTERVAL", interval);
+    app.spawn().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_known_but_may_not_write_is_not_tried_again_without_a_pause() {
+    for status in [401, 402] {
+        let app = app_that_probes_every("2s").await;
+        let refusal = Fault::Answer {
+            applied: false,
+            status,
+            headers: Vec::new(),
+            body: String::new(),
+        };
+        let creates = creates_of(&app, 2, refusal).await;
+        assert_apart(&creates, app.settings.pipedrive.probe_interval);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spent_day_is_waited_for_though_pipedrive_tells_no_time_to_speak_of() {
+    for told in [0, 2] {
+        let app = app_that_probes_every("3s").await;
+        let spent = Fault::daily_budget_exceeded(Duration::from_secs(told));
+        let creates = creates_of(&app, 2, spent).await;
+        assert_apart(&creates, app.settings.pipedrive.probe_interval);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,7 +23,11 @@ async fn each_kind_of_interaction_has_its_price() {
     let without_number = price(&app, sample("eventbridge-customer-end-webmessaging"), 4).await;
     let again = price(&app, call("call-1", "+12025550143"), 4).await;
 
-    assert_eq!(cold, 20 + 10 + 5, "a search, the open deals, the activity");
+    assert_eq!(
+        cold,
+        20 + 1 + 10 + 5,
+        "a search, a look at the person, the open deals, the activity"
+    );
     assert_eq!(
         warm,
         1 + 10 + 5,

@@ -2,7 +2,8 @@
 
 use bridge_tests::app::{TestApp, call, sample};
 use bridge_tests::pipedrive::{Fault, FaultRule};
-use serde_json::json;
+use jiff::ToSpan;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_lands_on_the_timeline_of_the_person_who_has_the_number() {
@@ -178,4 +179,26 @@ async fn a_text_that_looks_like_another_record_is_not_taken_for_it() {
         .assert_accepted();
 
     app.wait_for_exactly(2).await;
+}
+
+/// It is looked for first, among what changed since its time: but not among all that the company ever wrote.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_no_time_lists_no_more_activities_than_are_remembered() {
+    let app = TestApp::spawn().await;
+    let long_ago = shared::clock::now() - (60 * 24).hours();
+    for _ in 0..1_001 {
+        app.pipedrive.add_activity("Lunch", long_ago);
+    }
+    let name = "eventbridge-customer-end-voice-inbound";
+    let mut event: Value = serde_json::from_slice(&sample(name)).unwrap();
+    event["detail"]["eventBody"]["eventTime"] = json!(0);
+
+    app.post(event.to_string()).await.assert_accepted();
+
+    app.wait_for_activities(1_002).await;
+    let requests = app.pipedrive.requests();
+    let lists = requests
+        .iter()
+        .filter(|request| request.method == "GET" && request.path == "/api/v2/activities");
+    assert_eq!(lists.count(), 1, "{requests:#?}");
 }

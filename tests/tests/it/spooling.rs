@@ -1,7 +1,7 @@
 //! RabbitMQ away, blocking or full: what was answered 200 is recorded once all the same.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use bridge_tests::app::{Builder, PATIENCE, TestApp, WEBHOOK_TOKEN, call};
@@ -368,4 +368,28 @@ async fn a_stalled_network_is_spooled_and_what_was_confirmed_late_is_recorded_on
     wait_until_drained(&app).await;
     app.start_worker().await;
     assert_recorded_once(&app, calls(0..20)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_consumed_meanwhile_is_back_soon_however_often_it_was_cut_off() {
+    let (builder, network) = proxied(TestApp::builder()).await;
+    let app = builder.spawn().await;
+
+    let mut away = Duration::ZERO;
+    for _ in 0..6 {
+        let cut = Instant::now();
+        network.cut_all();
+        app.wait_until_not_ready("").await;
+        wait_until("a worker that consumes", PATIENCE, async || {
+            let (status, _) = app.get(&format!("{}/health/ready", app.worker_url())).await;
+            ensure!(status == 200);
+            Ok(())
+        })
+        .await
+        .unwrap();
+        away = cut.elapsed();
+    }
+
+    // Failures that add up are at pauses of five seconds and more by now.
+    assert!(away < Duration::from_millis(4_500), "{away:?}");
 }

@@ -12,6 +12,8 @@ use super::reason::presentable;
 
 /// `Retry-After` above which a 429 is taken for the daily limit; a burst is over in seconds.
 const BURST_MAX: Duration = Duration::from_secs(10);
+/// A day's end is no further away.
+const DAY: Duration = Duration::from_secs(86_400);
 /// Least wait after a burst: Pipedrive's window.
 const WINDOW: Duration = Duration::from_secs(2);
 
@@ -63,7 +65,7 @@ fn too_many(operation: &'static str, headers: &HeaderMap, message: &str) -> Pipe
         || retry_after.is_some_and(|wait| wait > BURST_MAX);
     if is_spent {
         // Without a hint, look again in a quarter of an hour: the reset's hour is not documented.
-        let wait = retry_after.unwrap_or(Duration::from_secs(900));
+        let wait = retry_after.unwrap_or(Duration::from_secs(900)).min(DAY);
         return PipedriveError::BudgetSpent { operation, wait };
     }
     let wait = retry_after
@@ -118,6 +120,17 @@ mod tests {
         for error in spent {
             assert!(
                 matches!(error, PipedriveError::BudgetSpent { .. }),
+                "{error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_spent_day_ends_within_a_day_whatever_is_told() {
+        for told in ["86401", "18446744073709551615"] {
+            let error = too_many("x", &headers(&[("retry-after", told)]), "");
+            assert!(
+                matches!(error, PipedriveError::BudgetSpent { wait, .. } if wait == DAY),
                 "{error:?}"
             );
         }

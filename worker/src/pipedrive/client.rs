@@ -157,15 +157,17 @@ impl Client {
         }
     }
 
-    /// Activities changed since `since`, newest first. 10 tokens a page. A database list.
+    /// Activities changed since `since`, newest first, for `take` page by page: there may be more than are to be held at
+    /// once. 10 tokens a page. A database list.
     ///
     /// # Errors
     ///
-    /// When Pipedrive does not answer with a list.
+    /// When Pipedrive does not answer with a list. Pages that were taken before are part of one then.
     pub async fn activities_since(
         &self,
         since: Timestamp,
-    ) -> Result<Vec<ActivityRecord>, PipedriveError> {
+        take: impl FnMut(Vec<ActivityRecord>) + Send,
+    ) -> Result<(), PipedriveError> {
         let since = whole_seconds(since);
         let query = [
             ("updated_since", &*since),
@@ -173,8 +175,8 @@ impl Client {
             ("sort_direction", "desc"),
             ("limit", PAGE),
         ];
-        self.list(get("list activities", "/api/v2/activities", &query, 10))
-            .await
+        let call = get("list activities", "/api/v2/activities", &query, 10);
+        self.each_page(call, take).await
     }
 
     /// One activity. 1 token.
@@ -299,14 +301,30 @@ impl Client {
     }
 
     /// All records of a list.
-    async fn list<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<Vec<T>, PipedriveError> {
+    async fn list<T>(&self, call: Call<'_>) -> Result<Vec<T>, PipedriveError>
+    where
+        T: DeserializeOwned + Send,
+    {
         let pages: Vec<Vec<T>> = self.pages(call).await?;
         Ok(pages.into_iter().flatten().collect())
     }
 
     /// The data of all pages.
-    async fn pages<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<Vec<T>, PipedriveError> {
+    async fn pages<T>(&self, call: Call<'_>) -> Result<Vec<T>, PipedriveError>
+    where
+        T: DeserializeOwned + Send,
+    {
         let mut pages = Vec::new();
+        self.each_page(call, |page| pages.push(page)).await?;
+        Ok(pages)
+    }
+
+    /// Hands over the data of one page after another.
+    async fn each_page<T: DeserializeOwned>(
+        &self,
+        call: Call<'_>,
+        mut take: impl FnMut(T) + Send,
+    ) -> Result<(), PipedriveError> {
         let mut cursor: Option<String> = None;
         loop {
             let mut query = call.query.to_vec();
@@ -321,10 +339,10 @@ impl Client {
                 ..call
             };
             let answer: Answer<T> = self.call(&page).await?;
-            pages.extend(answer.data);
+            answer.data.into_iter().for_each(&mut take);
             cursor = answer.additional_data.and_then(|data| data.next_cursor);
             if cursor.is_none() {
-                return Ok(pages);
+                return Ok(());
             }
         }
     }

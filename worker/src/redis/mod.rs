@@ -18,6 +18,6 @@ pub use idempotency::{Claim, ClaimRequest, Job, Lease, LeaseError, Ledger, Step}
 pub use incidents::Incidents;
 pub use people::{People, PersonClaim, PersonLease};
 pub use store::{Facts as StoreFacts, Store, StoreError};
-pub use suspects::Suspects;
+pub use suspects::{Suspects, Suspicion};
 pub use token_bucket::{TokenBucket, TokenBucketSettings};
 pub use vault::{Found, Vault, VaultError, Vaults};

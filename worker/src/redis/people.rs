@@ -33,8 +33,8 @@ pub struct People {
 pub enum PersonClaim {
     /// The number is this person's, as far as is remembered.
     Known(PersonId),
-    /// Somebody else is finding out, at most so long.
-    Busy(Duration),
+    /// Somebody else is finding out.
+    Busy,
     /// Find out.
     Granted(PersonLease),
     /// Redis is not the one that was connected to: it lost data.
@@ -84,14 +84,8 @@ impl People {
             .arg(&epoch.id)
             .arg(SCHEMA);
         let answer: Vec<String> = call.invoke_async(&mut self.store.connection()?).await?;
-        let number = |at: usize| {
-            answer
-                .get(at)
-                .and_then(|text| text.parse::<u64>().ok())
-                .unwrap_or_default()
-        };
         Ok(match answer.first().map(String::as_str) {
-            Some("known") => PersonClaim::Known(PersonId(number(1))),
+            Some("known") => PersonClaim::Known(PersonId(answer[1].parse().unwrap_or_default())),
             Some("granted") => PersonClaim::Granted(PersonLease {
                 store: self.store.clone(),
                 keys,
@@ -103,7 +97,7 @@ impl People {
             }),
             Some("epoch") => PersonClaim::EpochChanged,
             Some("newer") => PersonClaim::Newer(answer[1].parse().unwrap_or(i64::MAX)),
-            _ => PersonClaim::Busy(Duration::from_millis(number(1))),
+            _ => PersonClaim::Busy,
         })
     }
 

@@ -31,6 +31,9 @@ const JITTER_MS: u64 = 50;
 const DAY: i64 = 86_400;
 /// The day's counter outlives its day, whatever the clocks say.
 const DAY_TTL: Duration = Duration::from_secs(2 * 86_400);
+/// How long it counts that Pipedrive told that little is left. Its day begins at an hour that nobody names: what it told
+/// may be of a day that is over, and where it keeps us from asking, nobody is told anew.
+const TOLD_TTL: Duration = Duration::from_secs(900);
 
 /// How much may be spent.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +85,9 @@ impl TokenBucket {
                 return Err(SpendError::Spent(self.until_reset()));
             }
             let wait = Duration::from_micros(wait_us);
+            if verdict == "told" {
+                return Err(SpendError::Spent(wait));
+            }
             if wait > LONGEST_BURST {
                 // Somebody was told that the day's tokens are spent, and paused everybody.
                 return Err(SpendError::Spent(wait));
@@ -105,7 +111,8 @@ impl TokenBucket {
         call.key(self.key("requests"))
             .key(self.key("searches"))
             .key(self.key("pause"))
-            .key(self.day_key());
+            .key(self.day_key())
+            .key(self.told_key());
         call.arg(WINDOW.as_micros())
             .arg(requests)
             .arg(settings.searches)
@@ -157,11 +164,11 @@ impl TokenBucket {
             return Ok(());
         }
         let mut call = LEARN.prepare_invoke();
-        call.key(self.key("requests")).key(self.day_key());
+        call.key(self.key("requests")).key(self.told_key());
         call.arg(WINDOW.as_micros())
             .arg(used)
             .arg(spent)
-            .arg(ms(DAY_TTL));
+            .arg(ms(TOLD_TTL));
         call.invoke_async(&mut self.store.connection()?).await
     }
 
@@ -176,23 +183,29 @@ impl TokenBucket {
         self.key(&format!("day:{day}"))
     }
 
+    /// What everybody spent of our tokens at least, by Pipedrive's account.
+    fn told_key(&self) -> String {
+        self.key("told")
+    }
+
     /// Tokens a day.
     #[must_use]
     pub fn daily_tokens(&self) -> u64 {
         self.settings.daily_tokens
     }
 
-    /// What all workers spent today.
+    /// What all workers spent today; or everybody, where Pipedrive tells that it is more.
     ///
     /// # Errors
     ///
     /// When Redis does not answer.
     pub async fn spent_today(&self) -> Result<u64, RedisError> {
-        let spent: Option<u64> = redis::cmd("GET")
+        let spent: Vec<Option<u64>> = redis::cmd("MGET")
             .arg(self.day_key())
+            .arg(self.told_key())
             .query_async(&mut self.store.connection()?)
             .await?;
-        Ok(spent.unwrap_or(0))
+        Ok(spent.into_iter().flatten().max().unwrap_or(0))
     }
 
     /// How long until the day's tokens are new.

@@ -139,7 +139,7 @@ fn settle_participants(participants: &mut Vec<Participant>) -> Result<(), ApiErr
 }
 
 /// An activity with the values that are taken when none are sent.
-pub(super) fn new_activity(world: &World, user_id: i64) -> Activity {
+pub(in super::super) fn new_activity(world: &World, user_id: i64) -> Activity {
     Activity {
         id: next_id(&world.activities),
         subject: "Call".to_owned(),

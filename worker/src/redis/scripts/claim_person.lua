@@ -13,7 +13,7 @@ if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
 elseif redis.call('GET', KEYS[2]) == ARGV[1] then
   fence = redis.call('HGET', KEYS[1], 'fence')
 else
-  return {'busy', tostring(redis.call('PTTL', KEYS[2]))}
+  return {'busy'}
 end
 redis.call('HSET', KEYS[1], 'schema', ARGV[5])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])

@@ -1,11 +1,14 @@
 -- Takes the tokens of one request, or says how long there are none.
 -- Pipedrive counts requests in any 2 seconds: a token is back 2 seconds after it was taken, so what is kept is when the
 -- last ones were. A bucket that refills evenly would let through twice the limit at the edge of a burst.
--- KEYS requests, searches, pause, day
+-- KEYS requests, searches, pause, day, told
 -- ARGV window us, requests in it, searches in it, search (1 or 0), cost, tokens a day, day's ttl ms
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-if tonumber(redis.call('GET', KEYS[4]) or '0') + ARGV[5] > tonumber(ARGV[6]) then return {'spent', '0'} end
+local function exceeds(key) return tonumber(redis.call('GET', key) or '0') + ARGV[5] > tonumber(ARGV[6]) end
+if exceeds(KEYS[4]) then return {'spent', '0'} end
+-- What was told expires: then a call goes through, and is told anew.
+if exceeds(KEYS[5]) then return {'told', string.format('%.0f', redis.call('PTTL', KEYS[5]) * 1000)} end
 
 local free_at = tonumber(redis.call('GET', KEYS[3]) or '0')
 local function look(key, limit)
