@@ -74,7 +74,8 @@ impl RetrySchedule {
 
     /// How long a message with so many failed attempts waited on the ladder.
     fn age(&self, attempts: u32) -> Duration {
-        let climbed = attempts.min(self.delays.len() as u32);
+        let rungs = u32::try_from(self.delays.len()).unwrap_or(u32::MAX);
+        let climbed = attempts.min(rungs);
         let repeated = self
             .rung(attempts)
             .duration
