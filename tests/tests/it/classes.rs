@@ -12,6 +12,7 @@ const CREATE: (&str, &str) = ("POST", "/api/v2/activities");
 const SEARCH: (&str, &str) = ("GET", "/api/v2/persons/search");
 const PERSON: (&str, &str) = ("GET", "/api/v2/persons/1");
 const DEALS: (&str, &str) = ("GET", "/api/v2/deals");
+const LOOK: (&str, &str) = ("GET", "/api/v2/persons/1");
 const PROBE: (&str, &str) = ("GET", "/v1/users/me");
 /// What is looked at for a record whose create was not answered.
 const LIST: (&str, &str) = ("GET", "/api/v2/activities");
@@ -196,7 +197,10 @@ async fn cloudflares_page_is_no_refusal_of_the_message_and_is_tried_again_ever_s
 async fn not_being_allowed_to_look_at_deals_costs_the_link_and_nothing_else() {
     let app = heals(DEALS, Fault::forbidden()).await;
 
-    assert_eq!(asked(&app.pipedrive.requests()), [SEARCH, DEALS, CREATE]);
+    assert_eq!(
+        asked(&app.pipedrive.requests()),
+        [SEARCH, LOOK, DEALS, CREATE]
+    );
     assert_eq!(app.pipedrive.activities()[0].deal_id, None);
 }
 
@@ -269,9 +273,9 @@ async fn a_read_that_fails_is_read_again() {
     join_all(faults.map(async |fault| {
         let app = heals(DEALS, fault.clone()).await;
 
-        // Another attempt would find the person remembered, and look at them.
+        // Another attempt would find the person remembered, and look at them once more.
         let requests = app.pipedrive.requests();
-        let within_the_attempt = [SEARCH, DEALS, DEALS, CREATE];
+        let within_the_attempt = [SEARCH, LOOK, DEALS, DEALS, CREATE];
         assert_eq!(asked(&requests), within_the_attempt, "{fault:?}");
     }))
     .await;
@@ -349,16 +353,16 @@ async fn a_change_whose_answer_is_lost_is_made_again_and_all_events_are_told_onc
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_activity_that_somebody_deleted_stays_deleted() {
-    let answers = [
-        ("PATCH", Fault::not_found()),
-        ("PATCH", Fault::gone()),
-        ("GET", Fault::not_found()),
-        ("GET", Fault::gone()),
-    ];
-    let apps = join_all(answers.clone().map(async |(method, answer)| {
+    // Before it is read, or between that and the update.
+    let answers = [0, 1].map(|read| [(read, Fault::not_found()), (read, Fault::gone())]);
+    let answers = answers.concat();
+    let apps = join_all(answers.clone().into_iter().map(async |(read, answer)| {
         let app = with_a_recorded_call().await;
-        let rule = FaultRule::always(method, "/api/v2/activities/*", answer);
-        app.pipedrive.add_fault(rule);
+        let path = "/api/v2/activities/*";
+        let update = FaultRule::always("PATCH", path, answer.clone());
+        app.pipedrive.add_fault(update);
+        app.pipedrive
+            .add_fault(FaultRule::always("GET", path, answer).after(read));
 
         app.post(sample("eventbridge-acw-voice-inbound"))
             .await
