@@ -4,11 +4,13 @@ use std::{
     future::poll_fn,
     io,
     net::{Ipv4Addr, SocketAddr},
+    os::fd::AsRawFd as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{self, Poll},
 };
 
 use anyhow::{Context as _, Result, ensure};
+use nix::sys::socket::{Shutdown, shutdown};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -104,7 +106,10 @@ impl CutProxy {
     pub fn refuse(&self, refuse: bool) {
         let mut listener = self.network.lock_listener();
         if refuse {
-            *listener = None;
+            if let Some(listener) = listener.take() {
+                // A process that is being started has a copy of it for a moment: closing ours would not be enough.
+                shutdown(listener.as_raw_fd(), Shutdown::Both).expect("it listens");
+            }
         } else if listener.is_none() {
             *listener = Some(listen(self.address).expect("the port was kept"));
             self.network.relistening.notify_one();
