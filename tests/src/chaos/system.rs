@@ -1,6 +1,6 @@
 //! The bridge as it runs in production, of processes and servers, with a breakable network between all of them.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::strike::Link;
 use crate::app::WEBHOOK_TOKEN;
 use crate::pipedrive::{Behaviour, Control, Sandbox, SandboxConfig};
 use crate::services::{
-    CutProxy, Management, RabbitMq, RabbitMqOptions, Redis, RedisOptions, wait_until,
+    CutProxy, Management, RabbitMq, RabbitMqOptions, Redis, RedisOptions, free_ports, wait_until,
 };
 
 /// The retry queues: short, so that a campaign of minutes sees every rung many times.
@@ -101,7 +101,8 @@ impl System {
         });
         populate(&sandbox, plan);
 
-        let ingest_address = free_address()?;
+        let [port] = free_ports()?;
+        let ingest_address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let (broker, store) = (rabbitmq.address().url(), redis.url());
         let mut links = Links {
             webhook: CutProxy::start(ingest_address.to_string()).await?,
@@ -250,11 +251,6 @@ fn through(url: &Url, proxy: &CutProxy) -> Result<Url> {
     let set = url.set_port(Some(proxy.address().port()));
     set.map_err(|()| anyhow::anyhow!("{url} has no port"))?;
     Ok(url)
-}
-
-fn free_address() -> Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("find a free port")?;
-    Ok(listener.local_addr()?)
 }
 
 async fn wait_ready(ingest: SocketAddr) -> Result<()> {

@@ -1,6 +1,5 @@
 //! The whole bridge on this machine: servers, sandbox, `ingest` and `worker`, and what happens in it.
 
-use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +16,9 @@ use super::outcome::{Attached, Landed, Letter, Seen};
 use super::scene::Scene;
 use crate::app::Answer;
 use crate::pipedrive::{Limits, Plan, Sandbox, SandboxConfig};
-use crate::services::{Environment, Management, QueuedMessage, Scratch, Vhost, wait_until};
+use crate::services::{
+    Environment, Management, QueuedMessage, Scratch, Vhost, free_ports, wait_until,
+};
 
 /// What webhooks carry.
 pub const TOKEN: &str = "demo-token";
@@ -306,16 +307,6 @@ fn write_settings(scratch: &Scratch, settings: &[(&'static str, String)]) -> Res
         writeln!(file, "{variable}={value}")?;
     }
     Ok(())
-}
-
-/// Held together until both are found, so that they differ.
-fn free_ports() -> Result<[u16; 2]> {
-    let listeners = [
-        TcpListener::bind("127.0.0.1:0")?,
-        TcpListener::bind("127.0.0.1:0")?,
-    ];
-    let [first, second] = listeners.each_ref().map(TcpListener::local_addr);
-    Ok([first?.port(), second?.port()])
 }
 
 /// Messages that ended, by the worker's own count: all outcomes but `retried`, after which a message comes again.

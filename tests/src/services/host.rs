@@ -1,8 +1,8 @@
 //! What a private server runs in: a process of ours or a container, driven alike.
 
-use std::{net::TcpListener, time::Duration};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::wait::wait_until;
 
@@ -41,20 +41,6 @@ pub(super) async fn stop(host: &mut dyn Host, grace: Duration) -> Result<()> {
         ended.await.ok();
     }
     host.kill()
-}
-
-/// Finds ports of the loopback interface that are free now.
-///
-/// They are held together until all are found, so that no two are the same.
-pub(super) fn free_ports<const N: usize>() -> Result<[u16; N]> {
-    let mut held = Vec::with_capacity(N);
-    let mut ports = [0; N];
-    for port in &mut ports {
-        let listener = TcpListener::bind("127.0.0.1:0").context("find a free port")?;
-        *port = listener.local_addr().context("find a free port")?.port();
-        held.push(listener);
-    }
-    Ok(ports)
 }
 
 /// The end of a server's log: enough to see why it did not start.

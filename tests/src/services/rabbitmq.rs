@@ -18,6 +18,7 @@ use super::{
     container::Container,
     host::{self, Host},
     install::{Origin, Server, ensure_installed, find_program},
+    ports::free_ports,
     process::Process,
     wait::wait_until,
 };
@@ -85,7 +86,7 @@ impl RabbitMq {
     }
 
     fn installed(program: &Path, folder: &Path, options: &RabbitMqOptions) -> Result<Self> {
-        let [amqp, management, metrics, distribution, mapper] = host::free_ports()?;
+        let [amqp, management, metrics, distribution, mapper] = free_ports()?;
         let mut settings = common_settings(options);
         settings.extend([
             format!("listeners.tcp.1 = 127.0.0.1:{amqp}"),
@@ -111,6 +112,7 @@ impl RabbitMq {
         let path = |name: &str| folder.join(name).into_os_string();
         let variables = vec![
             ("HOME", folder.into()),
+            ("ERL_CRASH_DUMP", path("erl_crash.dump")),
             ("ERL_EPMD_ADDRESS", "127.0.0.1".into()),
             ("ERL_EPMD_PORT", mapper.to_string().into()),
             // Nothing of an installation's own settings is to be met.
@@ -159,7 +161,7 @@ impl RabbitMq {
     }
 
     fn containerised(image: &str, folder: &Path, options: &RabbitMqOptions) -> Result<Self> {
-        let [amqp, management] = host::free_ports()?;
+        let [amqp, management] = free_ports()?;
         let configuration = folder.join("rabbitmq.conf");
         write(&configuration, &lines(&common_settings(options)))?;
         let plugins = folder.join("enabled_plugins");

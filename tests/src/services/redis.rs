@@ -10,6 +10,7 @@ use super::{
     container::Container,
     host::{self, Host},
     install::{Origin, Server, ensure_installed},
+    ports::free_ports,
     process::Process,
     wait::wait_until,
 };
@@ -53,7 +54,7 @@ impl Redis {
     pub async fn start(folder: &Path, options: &RedisOptions) -> Result<Self> {
         ensure_installed(&[Server::Redis])?;
         fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
-        let [port] = host::free_ports()?;
+        let [port] = free_ports()?;
         let mut arguments: Vec<String> = [
             // As the bridge requires it in production: nothing acknowledged is lost, nothing evicted.
             ["--appendonly", "yes"],

@@ -1,12 +1,11 @@
 //! The services as processes that can die.
 
-use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use bridge_tests::app::{TestApp, WEBHOOK_TOKEN};
-use bridge_tests::services::wait_until;
+use bridge_tests::services::{free_ports, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
@@ -78,12 +77,9 @@ impl Worker {
     }
 }
 
-/// Free a moment ago. Whoever took it since makes the start fail, and the test with it.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port")
-        .port()
+    let [port] = free_ports().expect("a free port");
+    port
 }
 
 /// A running ingest. It dies with the test.
