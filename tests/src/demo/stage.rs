@@ -309,12 +309,16 @@ fn write_settings(scratch: &Scratch, settings: &[(&'static str, String)]) -> Res
     Ok(())
 }
 
-/// Messages that ended, by the worker's own count: all outcomes but `retried`, after which a message comes again.
+/// Messages that ended, by the worker's own count: all outcomes but those after which a message comes again.
 fn settled_messages(metrics: &str) -> usize {
     let outcomes = metrics
         .lines()
         .filter(|line| line.starts_with("bridge_worker_messages_total{"))
-        .filter(|line| !line.contains(r#"outcome="retried""#));
+        .filter(|line| {
+            !["retried", "parked"]
+                .iter()
+                .any(|again| line.contains(again))
+        });
     outcomes
         .filter_map(|line| line.rsplit_once(' ')?.1.parse::<usize>().ok())
         .sum()
