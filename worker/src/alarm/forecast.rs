@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::redis::Spent;
+
 /// The pace is that of the last hour: a day's calls come in waves that are longer than that.
 const HORIZON: SignedDuration = SignedDuration::from_hours(1);
 /// A pace of less than ten minutes says little about hours.
@@ -25,7 +27,7 @@ pub struct Budget {
     pub until_reset: Duration,
 }
 
-/// What was spent when, in the last hour.
+/// What we spent when, in the last hour: what Pipedrive tells comes and goes, and is of a day that may be another.
 #[derive(Debug, Default)]
 pub struct Forecast {
     samples: VecDeque<(Timestamp, u64)>,
@@ -36,17 +38,21 @@ impl Forecast {
     pub fn update(
         &mut self,
         limit: u64,
-        spent: u64,
+        spent: Spent,
         until_reset: Duration,
         now: Timestamp,
     ) -> Budget {
         // A lower count is another day's.
-        if self.samples.back().is_some_and(|(_, last)| spent < *last) {
+        if self
+            .samples
+            .back()
+            .is_some_and(|(_, last)| spent.ours < *last)
+        {
             self.samples.clear();
         }
         let is_due = |(at, _): &(Timestamp, u64)| now.duration_since(*at) >= SPACING;
         if self.samples.back().is_none_or(is_due) {
-            self.samples.push_back((now, spent));
+            self.samples.push_back((now, spent.ours));
         }
         while self
             .samples
@@ -57,20 +63,21 @@ impl Forecast {
         }
         Budget {
             limit,
-            spent,
+            spent: spent.at_least(),
             projected: self.project(spent, until_reset, now),
             until_reset,
         }
     }
 
-    fn project(&self, spent: u64, until_reset: Duration, now: Timestamp) -> Option<u64> {
+    fn project(&self, spent: Spent, until_reset: Duration, now: Timestamp) -> Option<u64> {
         let (since, then) = self.samples.front()?;
         let observed = now.duration_since(*since);
         if observed < LEAST {
             return None;
         }
-        let rest = u128::from(spent - then) * until_reset.as_millis()
+        let rest = u128::from(spent.ours - then) * until_reset.as_millis()
             / observed.unsigned_abs().as_millis();
+        let spent = spent.at_least();
         Some(spent.saturating_add(u64::try_from(rest).unwrap_or(u64::MAX)))
     }
 }
@@ -78,6 +85,10 @@ impl Forecast {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn ours(ours: u64) -> Spent {
+        Spent { ours, told: 0 }
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_000_000 + second).unwrap()
@@ -96,7 +107,7 @@ mod tests {
             };
             let rest = Duration::from_secs(6 * 3600);
             let second = i64::try_from(minute * 60).unwrap();
-            budget = Some(forecast.update(5000, spent, rest, at(second)));
+            budget = Some(forecast.update(5000, ours(spent), rest, at(second)));
         }
 
         let budget = budget.unwrap();
@@ -110,18 +121,40 @@ mod tests {
         let mut forecast = Forecast::default();
         let rest = Duration::from_secs(3600);
 
-        assert_eq!(forecast.update(100, 0, rest, at(0)).projected, None);
-        assert_eq!(forecast.update(100, 90, rest, at(599)).projected, None);
-        assert!(forecast.update(100, 90, rest, at(600)).projected.is_some());
+        assert_eq!(forecast.update(100, ours(0), rest, at(0)).projected, None);
+        assert_eq!(
+            forecast.update(100, ours(90), rest, at(599)).projected,
+            None
+        );
+        assert!(
+            forecast
+                .update(100, ours(90), rest, at(600))
+                .projected
+                .is_some()
+        );
     }
 
     #[test]
     fn a_new_day_is_observed_anew() {
         let mut forecast = Forecast::default();
         let rest = Duration::from_secs(3600);
-        forecast.update(100, 90, rest, at(0));
+        forecast.update(100, ours(90), rest, at(0));
 
-        assert_eq!(forecast.update(100, 2, rest, at(900)).projected, None);
-        assert_eq!(forecast.update(100, 4, rest, at(1800)).projected, Some(12));
+        assert_eq!(forecast.update(100, ours(2), rest, at(900)).projected, None);
+        let projected = forecast.update(100, ours(4), rest, at(1800)).projected;
+        assert_eq!(projected, Some(12));
+    }
+
+    #[test]
+    fn what_pipedrive_tells_and_no_longer_tells_is_no_pace() {
+        let mut forecast = Forecast::default();
+        let rest = Duration::from_secs(3600);
+        let told = |told| Spent { ours: 20, told };
+        forecast.update(100, told(60), rest, at(0));
+        forecast.update(100, told(0), rest, at(900));
+
+        let budget = forecast.update(100, told(70), rest, at(1800));
+
+        assert_eq!((budget.spent, budget.projected), (70, Some(70)));
     }
 }

@@ -19,5 +19,5 @@ pub use incidents::Incidents;
 pub use people::{People, PersonClaim, PersonLease};
 pub use store::{Facts as StoreFacts, Store, StoreError};
 pub use suspects::{Suspects, Suspicion};
-pub use token_bucket::{TokenBucket, TokenBucketSettings};
+pub use token_bucket::{Spent, TokenBucket, TokenBucketSettings};
 pub use vault::{Found, Vault, VaultError, Vaults};

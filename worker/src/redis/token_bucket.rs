@@ -48,6 +48,23 @@ pub struct TokenBucketSettings {
     pub daily_reset: config::ClockTime,
 }
 
+/// Tokens spent in a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// By all workers, since the day began for us.
+    pub ours: u64,
+    /// By everybody, as Pipedrive told lately; 0 where it told nothing, or that much is left.
+    pub told: u64,
+}
+
+impl Spent {
+    /// What is gone of the day's tokens at least.
+    #[must_use]
+    pub fn at_least(self) -> u64 {
+        self.ours.max(self.told)
+    }
+}
+
 /// Hands out tokens.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
@@ -194,18 +211,21 @@ impl TokenBucket {
         self.settings.daily_tokens
     }
 
-    /// What all workers spent today; or everybody, where Pipedrive tells that it is more.
+    /// What was spent today.
     ///
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn spent_today(&self) -> Result<u64, RedisError> {
-        let spent: Vec<Option<u64>> = redis::cmd("MGET")
+    pub async fn spent_today(&self) -> Result<Spent, RedisError> {
+        let (ours, told): (Option<u64>, Option<u64>) = redis::cmd("MGET")
             .arg(self.day_key())
             .arg(self.told_key())
             .query_async(&mut self.store.connection()?)
             .await?;
-        Ok(spent.into_iter().flatten().max().unwrap_or(0))
+        Ok(Spent {
+            ours: ours.unwrap_or(0),
+            told: told.unwrap_or(0),
+        })
     }
 
     /// How long until the day's tokens are new.
