@@ -292,14 +292,21 @@ impl Lease {
             .await
     }
 
-    /// Takes an intent back: the activity was surely not created. Whom it was to be attached to goes with it: they may be
-    /// the reason.
+    /// Takes an intent back, or says that there never was one: the activity was surely not created, and need not be looked
+    /// for. Whom it was to be attached to goes with it: they may be the reason.
     ///
     /// # Errors
     ///
     /// When the lease is lost, or Redis does not answer.
     pub async fn withdraw_activity(&self) -> Result<(), LeaseError> {
-        let fields = ["activity", "person", "number", "written"].map(|field| (field, ""));
+        let fields = [
+            ("activity", ""),
+            ("person", ""),
+            ("number", ""),
+            ("written", ""),
+            ("clean", "1"),
+            ("epoch", &self.epoch.id),
+        ];
         self.step(&fields, self.duration, self.store.settings().open_ttl)
             .await
     }
