@@ -263,7 +263,8 @@ fn pipeline(
         },
         recorder: Recorder {
             client,
-            marks: Marks::new(settings.redis.done_ttl),
+            // An intent is looked for as long as it is remembered.
+            marks: Marks::new(settings.redis.done_ttl.max(settings.redis.open_ttl)),
             style: Style {
                 call_type: pipedrive.call_type.clone(),
                 chat_type: pipedrive.chat_type.clone(),
