@@ -252,7 +252,7 @@ fn pipeline(
     let (pipedrive, region) = (&settings.pipedrive, settings.phone.default_region);
     let timing = Timing::new(pipedrive);
     Pipeline {
-        quarantine: Quarantine::new(Suspects::new(store.clone(), settings.worker.lease * 2)),
+        quarantine: Quarantine::new(Suspects::new(store.clone(), settings.worker.lease)),
         ledger: Ledger::new(store.clone(), settings.worker.lease),
         finder: PersonFinder {
             client: client.clone(),

@@ -41,8 +41,6 @@ async fn a_message_that_kills_the_worker_is_found_and_dead_lettered_and_the_othe
     }
 
     let deaths = keep_running(&app, "claimed=abort@call-3", async || {
-        // Two leases later the process of a note is surely dead.
-        age_notes(&app).await;
         let looking = wait_until("seven activities", Duration::from_secs(1), async || {
             anyhow::ensure!(app.pipedrive.activities().len() == 7);
             let letters = app.vhost().message_count("interactions.dead").await?;

@@ -38,7 +38,8 @@ pub enum Suspicion {
 }
 
 impl Suspects {
-    /// Notes in `store`, under a name of this process's own. Nobody works on one message for longer than `work`.
+    /// Notes in `store`, under a name of this process's own. Whose note is older than `work` is dead: a lease is as long as
+    /// work on one message may be, and keeps others waiting for as long.
     #[must_use]
     pub fn new(store: Store, work: Duration) -> Self {
         Self {
