@@ -85,7 +85,7 @@ impl Drain {
         {
             // Not cut short: what is confirmed is to be deleted too.
             let passed = self.pass(&mut position).await;
-            if let Err(why) = &passed {
+            if let Some(why) = &passed.failure {
                 let left = self.spool.status().depth.messages;
                 tracing::warn!(error = why, left, "The spool is not drained yet");
             }
@@ -112,10 +112,12 @@ impl Drain {
         self.publisher.ready().await;
     }
 
-    /// Publishes some messages, and deletes those that the broker confirmed. Tells how many.
-    async fn pass(&self, position: &mut Position) -> Result<usize, String> {
-        let batch = self.spool.oldest(position.after, position.count).await;
-        let batch = batch.map_err(|error| error.to_string())?;
+    /// Publishes some messages, and deletes those that the broker confirmed.
+    async fn pass(&self, position: &mut Position) -> Passed {
+        let batch = match self.spool.oldest(position.after, position.count).await {
+            Ok(batch) => batch,
+            Err(error) => return Passed::failed(&error),
+        };
         let outcomes = join_all(batch.iter().map(|message| self.publish(message))).await;
         let (mut confirmed, mut failure) = (Vec::with_capacity(batch.len()), None);
         for (message, outcome) in batch.iter().zip(outcomes) {
@@ -127,15 +129,18 @@ impl Drain {
         let count = confirmed.len();
         position.advance(&batch, count);
         if count > 0 {
-            self.delete(confirmed)
-                .await
-                .map_err(|error| error.to_string())?;
+            if let Err(error) = self.delete(confirmed).await {
+                return Passed::failed(&error);
+            }
             self.drained.increment(count as u64);
         }
         if self.spool.status().depth.messages == 0 {
             tracing::info!("The spool is drained");
         }
-        failure.map_or(Ok(count), Err)
+        Passed {
+            drained: count,
+            failure,
+        }
     }
 
     async fn publish(&self, message: &Stored) -> Result<(), DrainError> {
@@ -157,17 +162,31 @@ impl Drain {
     }
 }
 
-/// The pause after a pass that drained so many, or failed. One that found nothing says nothing: it lies between two
-/// attempts at a message that is the last, and is never taken.
-fn pause_after(passed: &Result<usize, String>, backoff: &mut Backoff) -> Option<Duration> {
-    match passed {
-        Ok(0) => None,
-        Ok(_) => {
-            backoff.reset();
-            None
+/// What came of a pass.
+#[derive(Debug, Default)]
+struct Passed {
+    /// Messages that were confirmed and deleted.
+    drained: usize,
+    /// Why others were not.
+    failure: Option<String>,
+}
+
+impl Passed {
+    fn failed(error: &SpoolError) -> Self {
+        Self {
+            drained: 0,
+            failure: Some(error.to_string()),
         }
-        Err(_) => Some(backoff.next_pause()),
     }
+}
+
+/// The pause after a pass. They grow as long as nothing is drained. A pass that found nothing says nothing: it lies
+/// between two attempts at a message that is the last, and is never taken.
+fn pause_after(passed: &Passed, backoff: &mut Backoff) -> Option<Duration> {
+    if passed.drained > 0 {
+        backoff.reset();
+    }
+    passed.failure.as_ref().map(|_| backoff.next_pause())
 }
 
 #[cfg(test)]
@@ -211,9 +230,13 @@ mod tests {
     #[test]
     fn a_last_message_that_is_never_taken_is_tried_less_and_less_often() {
         let mut backoff = Backoff::default();
+        let refused = |drained| Passed {
+            drained,
+            failure: Some("refused".to_owned()),
+        };
         let fail = |backoff: &mut Backoff| {
-            let pause = pause_after(&Err("refused".to_owned()), backoff);
-            assert_eq!(pause_after(&Ok(0), backoff), None);
+            let pause = pause_after(&refused(0), backoff);
+            assert_eq!(pause_after(&Passed::default(), backoff), None);
             pause.unwrap()
         };
 
@@ -221,7 +244,10 @@ mod tests {
         let longest = (0..10).map(|_| fail(&mut backoff)).max().unwrap();
         assert!(longest >= Duration::from_secs(5), "{longest:?}");
 
-        assert_eq!(pause_after(&Ok(1), &mut backoff), None);
-        assert!(fail(&mut backoff) <= Duration::from_millis(500));
+        let beside_others = pause_after(&refused(1), &mut backoff).unwrap();
+        assert!(
+            beside_others <= Duration::from_millis(500),
+            "new ones do not wait for it"
+        );
     }
 }
