@@ -152,9 +152,10 @@ pub(super) fn least_tokens(history: &History, verdict: &Verdict) -> u64 {
         with_person.clone().filter_map(|it| it.person).collect();
     let created = count(verdict.counts.persons_created);
     let found = count(attached.len()).saturating_sub(created);
-    // Who was just found or created is not looked at again.
-    let first_calls = found + created;
-    count(history.activities.len()) * ACTIVITY + count(with_person.count()) * LOOK - first_calls
+    // Who was just created is not looked at, and has no deals.
+    let looks = count(with_person.count()).saturating_sub(created);
+    count(history.activities.len()) * ACTIVITY
+        + looks * LOOK
         + found * SEARCH
         + created * (2 * SEARCH + PERSON)
 }

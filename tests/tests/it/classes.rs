@@ -12,7 +12,6 @@ const CREATE: (&str, &str) = ("POST", "/api/v2/activities");
 const SEARCH: (&str, &str) = ("GET", "/api/v2/persons/search");
 const PERSON: (&str, &str) = ("GET", "/api/v2/persons/1");
 const DEALS: (&str, &str) = ("GET", "/api/v2/deals");
-const LOOK: (&str, &str) = ("GET", "/api/v2/persons/1");
 const PROBE: (&str, &str) = ("GET", "/v1/users/me");
 /// What is looked at for a record whose create was not answered.
 const LIST: (&str, &str) = ("GET", "/api/v2/activities");
@@ -199,7 +198,7 @@ async fn not_being_allowed_to_look_at_deals_costs_the_link_and_nothing_else() {
 
     assert_eq!(
         asked(&app.pipedrive.requests()),
-        [SEARCH, LOOK, DEALS, CREATE]
+        [SEARCH, PERSON, DEALS, CREATE]
     );
     assert_eq!(app.pipedrive.activities()[0].deal_id, None);
 }
@@ -275,7 +274,7 @@ async fn a_read_that_fails_is_read_again() {
 
         // Another attempt would find the person remembered, and look at them once more.
         let requests = app.pipedrive.requests();
-        let within_the_attempt = [SEARCH, LOOK, DEALS, DEALS, CREATE];
+        let within_the_attempt = [SEARCH, PERSON, DEALS, DEALS, CREATE];
         assert_eq!(asked(&requests), within_the_attempt, "{fault:?}");
     }))
     .await;
