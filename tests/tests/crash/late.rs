@@ -10,14 +10,20 @@ use serde_json::{Value, json};
 
 use crate::settled::assert_settled;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_update_that_comes_late_does_not_undo_a_later_one() {
+/// A bridge that has recorded the customer's side of a call.
+async fn with_a_recorded_call() -> TestApp {
     let app = TestApp::spawn().await;
     app.post(sample("eventbridge-customer-end-voice-inbound"))
         .await
         .assert_accepted();
     app.wait_for_activities(1).await;
     app.wait_until_idle().await;
+    app
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_that_comes_late_does_not_undo_a_later_one() {
+    let app = with_a_recorded_call().await;
     let late = Fault::apply_late(Duration::from_millis(1_500));
     app.pipedrive
         .add_fault(FaultRule::once("PATCH", "/api/v2/activities/*", late));
@@ -46,8 +52,8 @@ async fn an_update_that_comes_late_does_not_undo_a_later_one() {
 
 /// What the agent's side of the call tells, of another agent than the sample's.
 fn second_leg() -> String {
-    let leg = String::from_utf8(sample("eventbridge-user-end-voice-inbound")).expect("JSON");
-    let mut leg: Value = serde_json::from_str(&leg).expect("JSON");
+    let leg = sample("eventbridge-user-end-voice-inbound");
+    let mut leg: Value = serde_json::from_slice(&leg).expect("samples are JSON");
     let body = &mut leg["detail"]["eventBody"];
     body["userId"] = json!("00000000-0000-4000-8000-000000000002");
     body["participantId"] = json!("00000000-0000-4000-8000-000000000003");
@@ -56,12 +62,7 @@ fn second_leg() -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_of_an_update_whose_answer_was_lost_give_way_to_later_ones() {
-    let app = TestApp::spawn().await;
-    app.post(sample("eventbridge-customer-end-voice-inbound"))
-        .await
-        .assert_accepted();
-    app.wait_for_activities(1).await;
-    app.wait_until_idle().await;
+    let app = with_a_recorded_call().await;
     let lost = Fault::server_error_after_effect(500);
     app.pipedrive
         .add_fault(FaultRule::once("PATCH", "/api/v2/activities/*", lost));
