@@ -1,4 +1,4 @@
-//! What is remembered of long bodies.
+//! What is remembered of long bodies, and how old an interaction may be.
 
 use super::*;
 use crate::domain::event::{Filter, Recognised, recognise};
@@ -56,4 +56,30 @@ fn words_and_texts_of_other_scripts_are_kept_whole() {
     let told = told(&serde_json::json!({ "summary": summary }));
 
     assert_eq!(told.summary.as_deref(), Some(summary.as_str()));
+}
+
+#[test]
+fn an_end_without_a_time_of_its_own_may_be_of_any_call_of_the_last_day() {
+    let received = Timestamp::from_second(1_800_000_000).unwrap();
+    let earliest = |event_time: Option<i64>| {
+        let topic = "v2.detail.events.conversation.call-1.customer.end";
+        let body = serde_json::json!({
+            "conversationId": "call-1", "mediaType": "VOICE", "interactingDurationMs": 60_000,
+            "eventTime": event_time,
+        });
+        let event = serde_json::json!({"detail": {"topicName": topic, "eventBody": body}});
+        match recognise(event.to_string().as_bytes(), None, &Filter::everything()) {
+            Ok(Recognised::Event(event)) => Facts::of(&event, received).earliest(),
+            other => panic!("no event: {other:?}"),
+        }
+    };
+
+    let ended = received.as_millisecond() - 5_000;
+    let told = received - SignedDuration::from_secs(65);
+    assert_eq!(earliest(Some(ended)), told);
+    assert_eq!(
+        earliest(None),
+        received - LOOK_BACK,
+        "received is not ended"
+    );
 }
