@@ -170,6 +170,15 @@ impl Redis {
         self.tell(&["CONFIG", "SET", "appendonly", "no"]).await
     }
 
+    /// Has each write on disk before it is answered, from now on.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the server does not answer.
+    pub async fn write_through(&self) -> Result<()> {
+        self.tell(&["CONFIG", "SET", "appendfsync", "always"]).await
+    }
+
     /// Makes it look as a replica does that took over from a server that is gone: it keeps its data, and says that it
     /// replicated another one.
     ///

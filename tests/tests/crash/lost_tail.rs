@@ -88,16 +88,24 @@ async fn c12_redis_restarts_without_its_last_writes_and_the_webhook_is_sent_agai
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c12_redis_restarts_without_its_last_writes_and_the_message_is_delivered_again() {
+    // That it writes through from then on brings nothing back.
+    join_all([false, true].map(deliver_again_after_a_restart)).await;
+}
+
+async fn deliver_again_after_a_restart(writes_through_then: bool) {
     let (mut app, mut redis, _scratch) = app(&RedisOptions::synced_each_second()).await;
     app.start_worker().await;
     app.stop_worker().await;
     let lost = epoch(&app).await;
 
-    redis.stop_saving().await.unwrap();
+    redis.stop_saving().await.expect("Redis answers");
     let (doomed, _hold) = hold_over_a_call(&app, "completed").await;
-    redis.kill().unwrap();
+    redis.kill().expect("Redis runs");
     doomed.kill().await;
-    redis.restart().await.unwrap();
+    redis.restart().await.expect("Redis starts");
+    if writes_through_then {
+        redis.write_through().await.expect("Redis answers");
+    }
     let _heir = Worker::start(&app, "");
 
     assert_looked_for(&app, &lost).await;
