@@ -8,6 +8,7 @@ mod settings;
 mod waiting;
 mod webhook;
 
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -26,6 +27,8 @@ use settings::variable;
 
 /// Longer than anything takes that a test waits for, on a machine that is busy with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How many of the last requests to Pipedrive a failed test tells.
+const TOLD_REQUESTS: usize = 100;
 /// The token of webhooks.
 pub const WEBHOOK_TOKEN: &str = "test-webhook-token";
 
@@ -187,6 +190,9 @@ struct RunningWorker {
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.stop.cancel();
+        if thread::panicking() {
+            self.tell_requests();
+        }
     }
 }
 
@@ -345,5 +351,13 @@ impl TestApp {
         })
         .await
         .context("not ready")
+    }
+
+    /// What was asked of Pipedrive lately, for whoever reads why a test failed.
+    fn tell_requests(&self) {
+        let requests = self.pipedrive.requests();
+        for request in &requests[requests.len().saturating_sub(TOLD_REQUESTS)..] {
+            println!("{request}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The truth log: every request, what was answered, and what it changed.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,24 @@ pub struct RequestRecord {
     pub effects: Vec<Effect>,
     /// Whether its effect is yet to come, after the connection was cut.
     pub effect_is_pending: bool,
+}
+
+impl fmt::Display for RequestRecord {
+    /// One line: when, what, what came of it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{} {} {}: {:?}",
+            self.at, self.method, self.path, self.answer
+        )?;
+        if let Some(fault) = &self.fault {
+            write!(formatter, ", {fault}")?;
+        }
+        match self.effects.len() {
+            0 => Ok(()),
+            effects => write!(formatter, ", {effects} effects"),
+        }
+    }
 }
 
 impl RequestRecord {
