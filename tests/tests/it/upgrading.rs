@@ -318,6 +318,22 @@ async fn an_intent_of_schema_1_is_looked_for_before_anything_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_whose_record_cannot_be_read_is_recorded_from_its_message() {
+    let app = TestApp::spawn().await;
+    let person = app.pipedrive.add_person("Casey Customer", &[CALLER]);
+    let unreadable = [("$person", &*person.to_string()), ("{", "?")];
+    restore_record(&app, "v1/intended.json", &unreadable).await;
+
+    app.post(sample("eventbridge-customer-end-voice-inbound"))
+        .await
+        .assert_accepted();
+
+    let activities = app.wait_for_exactly(1).await;
+    assert_eq!(activities[0].person_id, Some(person));
+    app.wait_for_dead_letters(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_of_a_newer_schema_is_left_alone() {
     let app = TestApp::builder()
         .set("BRIDGE__RETRY__MAX_AGE", "4s")

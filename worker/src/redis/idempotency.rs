@@ -197,7 +197,10 @@ impl Ledger {
             Some("busy") => Claim::Busy,
             Some("granted") => {
                 let (store, owner) = (self.store.clone(), request.owner.to_owned());
-                let job = Job::read(&answer[2..], &epoch);
+                let mut job = Job::read(&answer[2..], &epoch);
+                // What was kept of this event before may be unreadable.
+                let own = || request.facts.clone();
+                job.facts.entry(request.event.digest()).or_insert_with(own);
                 let lease = Lease {
                     store,
                     keys,
@@ -221,7 +224,11 @@ impl Job {
             .collect();
         let facts = fields.iter().filter_map(|(name, value)| {
             let event = name.strip_prefix("f:")?;
-            Some((event.to_owned(), serde_json::from_str(value).ok()?))
+            let read = serde_json::from_str(value);
+            let facts = read.inspect_err(|error| {
+                tracing::warn!(%error, event, "What Redis keeps of an event cannot be read and is left out");
+            });
+            Some((event.to_owned(), facts.ok()?))
         });
         let same_epoch = fields.get("epoch").is_some_and(|id| *id == epoch.id);
         Self {
