@@ -141,15 +141,9 @@ impl Inbound {
             });
         }
         let (topic, filter) = (self.envelope.event.as_deref(), Filter::everything());
-        let (cut, mended);
-        let body = match salvage::without_lone_surrogates(&self.delivery.data) {
-            Some(body) => {
-                mended = body;
-                &mended
-            }
-            None => &self.delivery.data,
-        };
-        let recognised = match recognise(body, topic, &filter) {
+        let body = salvage::without_lone_surrogates(&self.delivery.data);
+        let cut;
+        let recognised = match recognise(&body, topic, &filter) {
             Err(error @ Unrecognised::Syntax(_)) => {
                 cut = Cut::of(&self.delivery.data)
                     .ok_or_else(|| Failure::Unrecognised(reason(&error)))?;

@@ -174,16 +174,10 @@ impl Webhook {
             return Err(WebhookError::Compressed);
         }
         let topic = topic(request);
-        let (cut, mended);
-        let body = match salvage::without_lone_surrogates(&arrived.body) {
-            Some(body) => {
-                mended = body;
-                &mended
-            }
-            None => &*arrived.body,
-        };
-        let mut read_as = body;
-        let recognised = match recognise(body, topic.as_deref(), &self.filter) {
+        let body = salvage::without_lone_surrogates(&arrived.body);
+        let mut read_as = &*body;
+        let cut;
+        let recognised = match recognise(&body, topic.as_deref(), &self.filter) {
             Err(Unrecognised::Syntax(error)) => {
                 let Some(part) = arrived.cut() else {
                     return Err(self.unreadable(&arrived, error));
@@ -216,12 +210,23 @@ impl Webhook {
             properties: told.properties(topic.as_deref(), received_at, &traceparent),
             body: arrived.body.clone(),
         };
+        self.hand_over(publisher, message, received_at).await?;
+        told.report(arrived.body.len(), &traceparent, &self.metrics);
+        Ok(Outcome::Accepted(told.into_accepted()))
+    }
+
+    /// To the broker, else to the spool: from then on the sender may forget it.
+    async fn hand_over(
+        &self,
+        publisher: &Publisher,
+        message: impl Fn() -> Outgoing,
+        received_at: Timestamp,
+    ) -> Result<(), WebhookError> {
         match self.publish(publisher, message()).await {
             Ok(()) => kill_point::reach(KillPoint::WebhookConfirmed).await,
             Err(error) => self.keep(message(), received_at, error).await?,
         }
-        told.report(arrived.body.len(), &traceparent, &self.metrics);
-        Ok(Outcome::Accepted(told.into_accepted()))
+        Ok(())
     }
 
     /// Reads the body, and checks the credential on it. Of a body over the limit the beginning is taken if that is

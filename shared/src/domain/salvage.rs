@@ -9,6 +9,8 @@
 //! shorter one that came as announced is what somebody typed wrong, and is refused as malformed. If its interaction is
 //! known it is recorded, and the record says that it is incomplete; if not it becomes a dead letter.
 
+use std::borrow::Cow;
+
 use super::event::{self, Filter, Ignored, Node, Recognised, Unrecognised};
 use super::facts::Part;
 use super::ids::{EventKey, InteractionId, sha256_hex_of};
@@ -24,11 +26,11 @@ const CUT_MARK: &str = " […]";
 /// The longest tail of a text that may be no whole character: an escaped pair of surrogates less its last digit.
 const BROKEN_TAIL_MAX_BYTES: usize = 11;
 
-/// A body with each half of an escaped surrogate pair that stands alone replaced by U+FFFD; nothing for one without. A
-/// text that JavaScript cut in the middle of an emoji ends in such a half, which no parser of JSON takes.
+/// A body with each half of an escaped surrogate pair that stands alone replaced by U+FFFD. A text that JavaScript cut in
+/// the middle of an emoji ends in such a half, which no parser of JSON takes.
 #[must_use]
-pub fn without_lone_surrogates(body: &[u8]) -> Option<Vec<u8>> {
-    let mut mended: Option<Vec<u8>> = None;
+pub fn without_lone_surrogates(body: &[u8]) -> Cow<'_, [u8]> {
+    let mut mended = Cow::Borrowed(body);
     let mut at = 0;
     while at < body.len() {
         match (body[at], surrogate(body, at)) {
@@ -38,8 +40,7 @@ pub fn without_lone_surrogates(body: &[u8]) -> Option<Vec<u8>> {
                 at += 12;
             }
             (b'\\', Some(_)) => {
-                let mended = mended.get_or_insert_with(|| body.to_vec());
-                mended[at + 2..at + 6].copy_from_slice(b"fffd");
+                mended.to_mut()[at + 2..at + 6].copy_from_slice(b"fffd");
                 at += 6;
             }
             // What is escaped begins no escape.

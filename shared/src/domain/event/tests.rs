@@ -1,7 +1,10 @@
 //! Recognition, by the committed samples of every form.
 
+use std::borrow::Cow;
+
 use super::*;
 use crate::domain::facts::{Direction, Facts};
+use crate::domain::salvage::without_lone_surrogates;
 
 fn filter() -> Filter {
     Filter {
@@ -227,14 +230,14 @@ fn what_strict_parsers_stumble_over_is_taken_all_the_same() {
     );
 
     let body = br#"{"data":{"id":"a","channelType":"voice","participantName":"C\\\ud83d \ud83d\ude00 \ud83dx"}}"#;
-    let mended = crate::domain::salvage::without_lone_surrogates(body).unwrap();
+    let mended = without_lone_surrogates(body);
     assert_eq!(
         facts(&mended).customer.as_deref(),
         Some("C\\\u{fffd} \u{1f600} \u{fffd}x")
     );
-    assert_eq!(
-        crate::domain::salvage::without_lone_surrogates(br#"{"a":"\\ud83d"}"#),
-        None,
-        "an escaped backslash"
-    );
+    let escaped_backslash = br#"{"a":"\\ud83d"}"#;
+    assert!(matches!(
+        without_lone_surrogates(escaped_backslash),
+        Cow::Borrowed(_)
+    ));
 }
