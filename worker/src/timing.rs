@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use shared::domain::facts::CLOCK_SKEW;
 use shared::{clock, config};
 
 use crate::failure::Failure;
-
-/// How far clocks may be apart: lists of what was written "since" begin so much earlier.
-pub(crate) const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(120);
 
 /// How long things take in Pipedrive.
 #[derive(Clone, Copy, Debug)]

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Channel, Event, Kind, Source};
 
+/// How far clocks may be apart.
+pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(120);
 /// How long before an event something of its interaction may have been recorded, where the event does not tell when the
 /// interaction began: an agent's leg can end hours before the call does, and a sender can repeat itself as late.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
@@ -25,7 +27,7 @@ const MEDIA_LEFT_OUT: &str = "[media left out]";
 pub struct Facts {
     /// Which event told it.
     pub kind: Kind,
-    /// When the event happened, else when it was received.
+    /// When the event happened, as far as that was told and can be; else when it was received.
     pub at: Timestamp,
     /// Whether that is only when it was received.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -107,13 +109,24 @@ impl Direction {
 }
 
 impl Facts {
-    /// Takes the facts out of an event. `received` stands in for times that it does not tell.
+    /// Takes the facts out of an event. `received` stands in for times that it does not tell, and for those of a clock that
+    /// is ahead: what is over by then did not happen later.
     #[must_use]
     pub fn of(event: &Event<'_>, received: Timestamp) -> Self {
-        if event.source == Source::Guide {
+        let told = if event.source == Source::Guide {
             Self::of_guide(event, received)
         } else {
             Self::of_detail(event, received)
+        };
+        let latest = received.checked_add(CLOCK_SKEW).unwrap_or(Timestamp::MAX);
+        if told.at <= latest && told.started.is_none_or(|started| started <= latest) {
+            return told;
+        }
+        Self {
+            at: received,
+            at_receipt: true,
+            started: None,
+            ..told
         }
     }
 

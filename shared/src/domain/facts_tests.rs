@@ -82,4 +82,33 @@ fn an_end_without_a_time_of_its_own_may_be_of_any_call_of_the_last_day() {
         received - LOOK_BACK,
         "received is not ended"
     );
+    let ahead = received.as_millisecond() + 7_200_000;
+    assert_eq!(
+        earliest(Some(ahead)),
+        received - LOOK_BACK,
+        "nothing ends after it was told"
+    );
+}
+
+#[test]
+fn a_clock_that_is_ahead_tells_no_times() {
+    let received: Timestamp = "2026-03-10T14:00:00Z".parse().unwrap();
+    let of = |start: &str, end: &str| {
+        let data = serde_json::json!({
+            "id": "call-1", "channelType": "voice", "duration": 60, "startTime": start, "endTime": end,
+        });
+        let event = serde_json::json!({ "data": data });
+        match recognise(event.to_string().as_bytes(), None, &Filter::everything()) {
+            Ok(Recognised::Event(event)) => Facts::of(&event, received),
+            other => panic!("no event: {other:?}"),
+        }
+    };
+
+    let a_minute = of("2026-03-10T14:00:00Z", "2026-03-10T14:01:00Z");
+    assert!(a_minute.started.is_some() && !a_minute.at_receipt);
+
+    let a_time_zone = of("2026-03-10T13:58:00Z", "2026-03-10T14:59:00Z");
+    assert_eq!((a_time_zone.started, a_time_zone.at), (None, received));
+    assert!(a_time_zone.at_receipt);
+    assert_eq!(a_time_zone.duration_ms, Some(60_000));
 }

@@ -7,6 +7,7 @@ use anyhow::{bail, ensure};
 use bridge_tests::app::{PATIENCE, TestApp, call, sample};
 use bridge_tests::pipedrive::{Activity, Fault, FaultRule};
 use bridge_tests::services::{Redis, RedisOptions, Scratch, wait_until};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::clock;
 
@@ -25,8 +26,13 @@ async fn app() -> (TestApp, Redis, Scratch) {
 
 /// A sample of an event that happens now.
 fn now(name: &str) -> String {
+    at(name, clock::now())
+}
+
+/// A sample of an event that happens at `time`, or so says its sender.
+fn at(name: &str, time: Timestamp) -> String {
     let mut event: Value = serde_json::from_slice(&sample(name)).expect("samples are JSON");
-    event["detail"]["eventBody"]["eventTime"] = json!(clock::now().as_millisecond());
+    event["detail"]["eventBody"]["eventTime"] = json!(time.as_millisecond());
     event.to_string()
 }
 
@@ -94,6 +100,25 @@ async fn a_webhook_sent_again_after_redis_forgot_it_is_recorded_once() {
         .assert_accepted();
 
     assert_both_recorded_once(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_ahead_makes_nothing_new_that_redis_forgot() {
+    let (app, redis, _scratch) = app().await;
+    let in_two_hours = clock::now() + SignedDuration::from_hours(2);
+    let end = at("eventbridge-customer-end-voice-inbound", in_two_hours);
+    record(&app, end.clone(), "(442 seconds)").await;
+    redis.flush().await.unwrap();
+
+    // Over another call the worker notices: what comes next is not parked for that, which would be a sign by itself.
+    app.post(call("call-2", UNKNOWN_CALLER))
+        .await
+        .assert_accepted();
+    app.wait_for_exactly(2).await;
+    app.post(end).await.assert_accepted();
+
+    app.wait_for_exactly(2).await;
+    assert_settled(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
