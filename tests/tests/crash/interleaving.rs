@@ -1,8 +1,9 @@
 //! The state machine under arbitrary interleavings: two events of one interaction, two workers, crashes, leases that end,
-//! answers that are lost, on a real Redis, against a Pipedrive that does what it is told once it is told.
+//! answers that are lost, a Redis that forgets, on a real one, against a Pipedrive that does what it is told once it is told.
 //!
-//! The rule that a request ends within its lease is kept: a lease ends by itself only while nothing is being sent. What
-//! happens without it is the hole that `docs/RELIABILITY.md` tells of.
+//! Two rules are kept. A request ends within its lease: one ends by itself only while nothing is being sent. And nobody
+//! looks for what Redis forgot before what was being sent then has ended. What happens without them is the hole that
+//! `docs/RELIABILITY.md` tells of.
 
 use std::collections::BTreeSet;
 
@@ -25,6 +26,8 @@ enum Move {
     Crash { worker: usize },
     /// A lease ends.
     Expire,
+    /// Redis loses all it knows.
+    Forget,
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
@@ -34,6 +37,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         2 => pair().prop_map(|(worker, event)| Move::WorkUnanswered { worker, event }),
         1 => (0..2_usize).prop_map(|worker| Move::Crash { worker }),
         2 => Just(Move::Expire),
+        1 => Just(Move::Forget),
     ];
     proptest::collection::vec(one, 1..40)
 }
@@ -44,6 +48,8 @@ enum At {
     #[default]
     Idle,
     Claimed(Lease, Box<Job>),
+    /// About to create the activity, or to change this one.
+    Intended(Lease, Box<Job>, Option<ActivityId>),
     Written(Lease, Box<Job>, ActivityId),
     Finished,
 }
@@ -63,9 +69,12 @@ struct Event {
 }
 
 struct World {
+    store: Store,
     ledger: Ledger,
     redis: redis::aio::MultiplexedConnection,
-    lease_key: String,
+    prefix: String,
+    /// Whether Redis never forgot anything.
+    is_first_epoch: bool,
     interaction: InteractionId,
     events: [Event; 2],
     /// What each activity tells that Pipedrive holds: the digests of events.
@@ -86,14 +95,15 @@ impl World {
         let events = names.map(Event::sample);
         let interaction = events[0].interaction.clone();
         assert_eq!(interaction, events[1].interaction, "two events of one call");
-        let key = interaction.idempotency_key();
         Self {
-            ledger: Ledger::new(store, settings.worker.lease),
+            ledger: Ledger::new(store.clone(), settings.worker.lease),
+            store,
             redis: client
                 .get_multiplexed_async_connection()
                 .await
                 .expect("Redis answers"),
-            lease_key: format!("{}:lease:{{{key}}}", settings.redis.prefix),
+            prefix: settings.redis.prefix.clone(),
+            is_first_epoch: true,
             interaction,
             events,
             activities: Vec::new(),
@@ -101,7 +111,7 @@ impl World {
         }
     }
 
-    /// One step of a worker, as the pipeline takes them: claim, look, create or change, mark as recorded.
+    /// One step of a worker, as the pipeline takes them: claim, look and intend, create or change, mark as recorded.
     async fn work(&mut self, worker: usize, event: usize, is_answered: bool) {
         let at = std::mem::take(&mut self.workers[worker].at);
         if matches!(at, At::Idle | At::Finished) {
@@ -109,7 +119,8 @@ impl World {
         }
         self.workers[worker].at = match at {
             At::Idle | At::Finished => self.claim(event).await,
-            At::Claimed(lease, job) => self.record(lease, job, is_answered).await,
+            At::Claimed(lease, job) => self.intend(lease, job).await,
+            At::Intended(lease, job, known) => self.write(lease, job, known, is_answered).await,
             At::Written(lease, job, id) => match lease.complete(&job, id).await {
                 Ok(()) => At::Finished,
                 Err(_) => At::Idle,
@@ -125,7 +136,7 @@ impl World {
             event: &event.key,
             facts: &event.facts,
             epoch: &epoch,
-            is_surely_new: true,
+            is_surely_new: self.is_first_epoch,
             owner: &Ledger::new_owner(),
         };
         match self.ledger.claim(&request).await.expect("Redis answers") {
@@ -135,14 +146,20 @@ impl World {
         }
     }
 
-    async fn record(&mut self, lease: Lease, mut job: Box<Job>, is_answered: bool) -> At {
-        let told: BTreeSet<String> = job.facts.keys().cloned().collect();
-        let digest = format!("{told:?}");
+    /// Finds out what is there, and writes down what is about to be sent.
+    async fn intend(&self, lease: Lease, mut job: Box<Job>) -> At {
+        let found = (!self.activities.is_empty()).then_some(ActivityId(1));
         let known = match job.activity {
             Step::Done(id) => Some(id),
-            Step::Intent(_) => (!self.activities.is_empty()).then_some(ActivityId(1)),
-            Step::Open => None,
+            Step::Intent(_) => found,
+            Step::Open if job.is_clean => None,
+            Step::Open if self.is_sending() => return give_back(&lease).await,
+            Step::Open => {
+                job.is_inherited = found.is_some();
+                found
+            }
         };
+        let digest = format!("{:?}", told(&job));
         let is_told = job.written.replace(digest.clone()) == Some(digest);
         let now = shared::clock::now();
         let intended = match known {
@@ -150,20 +167,31 @@ impl World {
             Some(_) => lease.doubt_update(Some(now), "").await,
             None => lease.intend_activity(&job, now).await,
         };
-        if intended.is_err() {
-            return At::Idle;
+        match intended {
+            Ok(()) => At::Intended(lease, job, known),
+            Err(_) => At::Idle,
         }
-        let id = match known {
-            Some(id) => id,
-            None => self.create(),
-        };
+    }
+
+    /// Pipedrive does it, and tells, or does not.
+    async fn write(
+        &mut self,
+        lease: Lease,
+        job: Box<Job>,
+        known: Option<ActivityId>,
+        is_answered: bool,
+    ) -> At {
+        let id = known.unwrap_or_else(|| self.create());
+        let mut told = told(&job);
+        if job.is_inherited {
+            told.append(&mut self.activities[0]);
+        }
         self.activities[0] = told;
         if is_answered {
-            return At::Written(lease, job, id);
+            At::Written(lease, job, id)
+        } else {
+            give_back(&lease).await
         }
-        let given_back = lease.release().await;
-        drop(given_back);
-        At::Idle
     }
 
     fn create(&mut self) -> ActivityId {
@@ -171,12 +199,36 @@ impl World {
         ActivityId(self.activities.len() as u64)
     }
 
+    fn is_sending(&self) -> bool {
+        let mut workers = self.workers.iter();
+        workers.any(|worker| matches!(worker.at, At::Intended(..)))
+    }
+
     async fn expire(&mut self) {
-        let deleted: Result<i64, _> = redis::cmd("DEL")
-            .arg(&self.lease_key)
-            .query_async(&mut self.redis)
-            .await;
-        deleted.expect("Redis answers");
+        if !self.is_sending() {
+            self.delete("lease:").await;
+        }
+    }
+
+    async fn forget(&mut self) {
+        self.delete("").await;
+        self.is_first_epoch = false;
+        let connected = self.store.connect(async || Ok(false)).await;
+        connected.expect("Redis answers");
+    }
+
+    /// Deletes what begins with `name`.
+    async fn delete(&mut self, name: &str) {
+        let pattern = format!("{}:{name}*", self.prefix);
+        let keys = redis::cmd("KEYS").arg(pattern).to_owned();
+        let keys: Vec<String> = keys.query_async(&mut self.redis).await.expect("an answer");
+        if !keys.is_empty() {
+            let deleted = redis::cmd("DEL")
+                .arg(keys)
+                .exec_async(&mut self.redis)
+                .await;
+            deleted.expect("Redis answers");
+        }
     }
 
     /// One activity at most, and what a worker is done with is in it.
@@ -205,6 +257,17 @@ impl Event {
     }
 }
 
+/// The events that an activity is to tell.
+fn told(job: &Job) -> BTreeSet<String> {
+    job.facts.keys().cloned().collect()
+}
+
+async fn give_back(lease: &Lease) -> At {
+    // One that is lost is nobody's to give back.
+    lease.release().await.ok();
+    At::Idle
+}
+
 async fn play(moves: Vec<Move>) -> Result<(), TestCaseError> {
     let url = Environment::shared().await.redis_url().to_string();
     let prefix = format!("test-{}", uuid::Uuid::new_v4().simple());
@@ -220,6 +283,7 @@ async fn play(moves: Vec<Move>) -> Result<(), TestCaseError> {
             Move::WorkUnanswered { worker, event } => world.work(worker, event, false).await,
             Move::Crash { worker } => world.workers[worker] = Worker::default(),
             Move::Expire => world.expire().await,
+            Move::Forget => world.forget().await,
         }
         world.check()?;
     }
@@ -227,7 +291,7 @@ async fn play(moves: Vec<Move>) -> Result<(), TestCaseError> {
     for event in 0..2 {
         world.workers = Default::default();
         world.expire().await;
-        for _ in 0..3 {
+        for _ in 0..4 {
             if !matches!(world.workers[0].at, At::Finished) {
                 world.work(0, event, true).await;
             }
