@@ -1,0 +1,212 @@
+//! Two events of one interaction: claim, look and intend, create or change, mark as recorded.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use shared::domain::event::{Filter, Recognised, recognise};
+use shared::domain::facts::Facts;
+use shared::domain::ids::{ActivityId, EventKey, InteractionId};
+use worker::redis::{Claim, ClaimRequest, Job, Lease, Ledger, Step};
+
+use super::{Redis, World};
+
+/// Where a worker stands with its delivery.
+#[derive(Default)]
+enum At {
+    #[default]
+    Idle,
+    Claimed(Lease, Box<Job>),
+    /// About to create the activity, or to change this one.
+    Intended(Lease, Box<Job>, Option<ActivityId>),
+    Written(Lease, Box<Job>, ActivityId),
+    Finished,
+}
+
+/// A worker, and the event that it works on.
+#[derive(Default)]
+struct Worker {
+    at: At,
+    event: usize,
+}
+
+/// An event of the call.
+struct Event {
+    interaction: InteractionId,
+    key: EventKey,
+    facts: Facts,
+}
+
+pub(super) struct Recording {
+    redis: Redis,
+    ledger: Ledger,
+    interaction: InteractionId,
+    events: [Event; 2],
+    /// What each activity tells that Pipedrive holds: the digests of events.
+    activities: Vec<BTreeSet<String>>,
+    workers: [Worker; 2],
+}
+
+impl World for Recording {
+    fn new(redis: Redis) -> Self {
+        let names = ["customer-end-voice-inbound", "user-end-voice-inbound"];
+        let events = names.map(Event::sample);
+        let interaction = events[0].interaction.clone();
+        assert_eq!(interaction, events[1].interaction, "two events of one call");
+        Self {
+            ledger: Ledger::new(redis.store.clone(), redis.settings.worker.lease),
+            redis,
+            interaction,
+            events,
+            activities: Vec::new(),
+            workers: Default::default(),
+        }
+    }
+
+    fn redis(&mut self) -> &mut Redis {
+        &mut self.redis
+    }
+
+    async fn work(&mut self, worker: usize, event: usize, is_answered: bool) {
+        let at = std::mem::take(&mut self.workers[worker].at);
+        if matches!(at, At::Idle | At::Finished) {
+            self.workers[worker].event = event;
+        }
+        self.workers[worker].at = match at {
+            At::Idle | At::Finished => self.claim(event).await,
+            At::Claimed(lease, job) => self.intend(lease, job).await,
+            At::Intended(lease, job, known) => self.write(lease, job, known, is_answered).await,
+            At::Written(lease, job, id) => match lease.complete(&job, id).await {
+                Ok(()) => At::Finished,
+                Err(_) => At::Idle,
+            },
+        };
+    }
+
+    fn crash(&mut self, worker: usize) {
+        self.workers[worker] = Worker::default();
+    }
+
+    fn is_sending(&self) -> bool {
+        let mut workers = self.workers.iter();
+        workers.any(|worker| matches!(worker.at, At::Intended(..)))
+    }
+
+    fn is_finished(&self, worker: usize) -> bool {
+        matches!(self.workers[worker].at, At::Finished)
+    }
+
+    /// One activity at most, and what a worker is done with is in it.
+    fn check(&self) -> Result<(), TestCaseError> {
+        prop_assert!(self.activities.len() <= 1, "written twice");
+        for worker in &self.workers {
+            let event = &self.events[worker.event];
+            let is_told = || self.activities[0].contains(&event.key.digest());
+            prop_assert!(!matches!(worker.at, At::Finished) || is_told(), "not told");
+        }
+        Ok(())
+    }
+
+    fn check_end(&self) -> Result<(), TestCaseError> {
+        let told = self.activities[0].len();
+        prop_assert_eq!(told, 2, "one event is not told any more");
+        Ok(())
+    }
+}
+
+impl Recording {
+    async fn claim(&self, event: usize) -> At {
+        let event = &self.events[event];
+        let epoch = self.ledger.epoch().expect("Redis is connected");
+        let request = ClaimRequest {
+            interaction: &self.interaction,
+            event: &event.key,
+            facts: &event.facts,
+            epoch: &epoch,
+            is_surely_new: self.redis.is_first_epoch,
+            owner: &Ledger::new_owner(),
+        };
+        match self.ledger.claim(&request).await.expect("Redis answers") {
+            Claim::Granted(lease, job) => At::Claimed(lease, job),
+            Claim::Duplicate => At::Finished,
+            _ => At::Idle,
+        }
+    }
+
+    /// Finds out what is there, and writes down what is about to be sent.
+    async fn intend(&self, lease: Lease, mut job: Box<Job>) -> At {
+        let found = (!self.activities.is_empty()).then_some(ActivityId(1));
+        let known = match job.activity {
+            Step::Done(id) => Some(id),
+            Step::Intent(_) => found,
+            Step::Open if job.is_clean => None,
+            Step::Open if self.is_sending() => return give_back(&lease).await,
+            Step::Open => {
+                job.is_inherited = found.is_some();
+                found
+            }
+        };
+        let digest = format!("{:?}", told(&job));
+        let is_told = job.written.replace(digest.clone()) == Some(digest);
+        let now = shared::clock::now();
+        let intended = match known {
+            Some(id) if is_told => return At::Written(lease, job, id),
+            Some(_) => lease.doubt_update(Some(now), "").await,
+            None => lease.intend_activity(&job, now).await,
+        };
+        match intended {
+            Ok(()) => At::Intended(lease, job, known),
+            Err(_) => At::Idle,
+        }
+    }
+
+    /// Pipedrive does it, and tells, or does not.
+    async fn write(
+        &mut self,
+        lease: Lease,
+        job: Box<Job>,
+        known: Option<ActivityId>,
+        is_answered: bool,
+    ) -> At {
+        let id = known.unwrap_or_else(|| self.create());
+        let mut told = told(&job);
+        if job.is_inherited {
+            told.append(&mut self.activities[0]);
+        }
+        self.activities[0] = told;
+        if is_answered {
+            At::Written(lease, job, id)
+        } else {
+            give_back(&lease).await
+        }
+    }
+
+    fn create(&mut self) -> ActivityId {
+        self.activities.push(BTreeSet::new());
+        ActivityId(self.activities.len() as u64)
+    }
+}
+
+impl Event {
+    fn sample(name: &str) -> Self {
+        let body = bridge_tests::app::sample(&format!("eventbridge-{name}"));
+        let Ok(Recognised::Event(event)) = recognise(&body, None, &Filter::everything()) else {
+            unreachable!("{name} is an event")
+        };
+        Self {
+            facts: Facts::of(&event, shared::clock::now()),
+            interaction: event.interaction.clone(),
+            key: event.key.clone(),
+        }
+    }
+}
+
+/// The events that an activity is to tell.
+fn told(job: &Job) -> BTreeSet<String> {
+    job.facts.keys().cloned().collect()
+}
+
+async fn give_back(lease: &Lease) -> At {
+    // One that is lost is nobody's to give back.
+    lease.release().await.ok();
+    At::Idle
+}
