@@ -130,18 +130,12 @@ impl Facts {
         }
     }
 
-    /// The earliest moment at which anything of the interaction can have been recorded, by this event's own evidence.
+    /// The earliest moment at which anything of the interaction can have been recorded, by this event's own evidence. How
+    /// long the customer's session lasted is none: an agent's leg of the same conversation may have ended long before it.
     #[must_use]
     pub fn earliest(&self) -> Timestamp {
-        if let Some(started) = self.started {
-            return started;
-        }
-        let lasted = self
-            .duration_ms
-            .filter(|_| self.kind == Kind::CustomerEnd && self.part.is_none() && !self.at_receipt)
-            .and_then(|ms| i64::try_from(ms).ok())
-            .map_or(LOOK_BACK, SignedDuration::from_millis);
-        self.at.checked_sub(lasted).unwrap_or(Timestamp::MIN)
+        let looking_back = || self.at.checked_sub(LOOK_BACK).unwrap_or(Timestamp::MIN);
+        self.started.unwrap_or_else(looking_back)
     }
 
     fn of_guide(event: &Event<'_>, received: Timestamp) -> Self {
