@@ -117,6 +117,7 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
     let machine = machine::Machine::look(&system).await?;
     let pipedrive = system.pipedrive();
     let known: BTreeSet<i64> = pipedrive.persons().iter().map(|person| person.id).collect();
+    let deals = truth::deals(&pipedrive);
 
     let (pulse, storm, mishaps) = <(Pulse, StormLog, Mishaps)>::default();
     let start = shared::clock::now();
@@ -144,6 +145,7 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         let sources = Sources {
             answers: &answers,
             known: &known,
+            deals: &deals,
             deletions: &mishaps.deletions,
         };
         let (history, verdict, missing) =

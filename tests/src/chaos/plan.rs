@@ -190,6 +190,7 @@ impl Traffic {
             interaction,
             index: event,
             form,
+            caller: number,
             number: number.map(|number| number.written(&mut self.rng)),
             offset: at,
         });

@@ -134,6 +134,8 @@ fn results(plan: &Plan, outcome: &Outcome) -> Vec<(&'static str, String)> {
         ("silently dropped", sort("silently dropped")),
         ("incomplete", sort("incomplete record")),
         ("told twice", sort("told twice")),
+        ("with a wrong field", sort("wrong field")),
+        ("with what another tells", sort("foreign fact")),
         ("on the wrong person", sort("wrong person")),
         ("other violations", others(verdict).to_string()),
         ("tokens an interaction", each(outcome.tokens)),
@@ -151,6 +153,8 @@ fn others(verdict: &Verdict) -> usize {
                 | Violation::SilentlyDropped { .. }
                 | Violation::Incomplete { .. }
                 | Violation::ToldTwice { .. }
+                | Violation::WrongField { .. }
+                | Violation::ForeignFact { .. }
                 | Violation::WrongPerson { .. }
         )
     })

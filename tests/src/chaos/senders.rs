@@ -102,6 +102,13 @@ impl Answers {
         self.with(|inner| inner.refusals.clone())
     }
 
+    fn note_try(&self, event: usize) {
+        self.with(|inner| {
+            inner.tries += 1;
+            inner.posted[event].sent.get_or_insert_with(clock::now);
+        });
+    }
+
     fn keep(&self, event: usize, answer: Answer) {
         self.with(|inner| {
             if answer == Answer::Accepted {
@@ -147,6 +154,7 @@ pub(super) async fn send_all(
         let (client, url, answers) = (client.clone(), url.to_owned(), answers.clone());
         posts.spawn(async move {
             while Instant::now() < until {
+                answers.note_try(index);
                 match send(&client, &url, &body, &answers).await {
                     Some(answer) => {
                         answers.keep(index, answer);
@@ -187,7 +195,6 @@ async fn send(
     body: &str,
     answers: &Answers,
 ) -> Option<Answer> {
-    answers.with(|inner| inner.tries += 1);
     let request = client
         .post(url)
         .bearer_auth(WEBHOOK_TOKEN)

@@ -30,6 +30,8 @@ const SETTLE_TIME: Duration = Duration::from_secs(5);
 const SEARCH_LAG: Duration = Duration::from_secs(4);
 /// How long the sandbox's search does not know a new person.
 const INDEX_LAG: Duration = Duration::from_millis(1_500);
+/// The type of activities for chats.
+pub(super) const CHAT_TYPE: &str = "chat";
 /// The metric of what waits in the spool.
 const SPOOLED: &str = "bridge_ingest_spool_messages ";
 /// Debug builds on a busy machine.
@@ -214,6 +216,7 @@ fn settings() -> Vec<(String, String)> {
         variable("WORKER__LEASE", &seconds(LEASE)),
         variable("REDIS__PREFIX", "chaos"),
         variable("RETRY__DELAYS", &RETRY_DELAYS.join(",")),
+        variable("PIPEDRIVE__CHAT_TYPE", CHAT_TYPE),
         variable("PIPEDRIVE__REQUESTS_PER_2S", &4000),
         variable("PIPEDRIVE__SEARCHES_PER_2S", &1000),
         variable("PIPEDRIVE__DAILY_TOKENS", &1_000_000_000),
@@ -228,8 +231,9 @@ fn variable(name: &str, value: &(impl ToString + ?Sized)) -> (String, String) {
     (format!("BRIDGE__{name}"), value.to_string())
 }
 
-/// The people who are in the CRM before; every tenth has a deal.
+/// The type of chats, and the people who are in the CRM before; every tenth has a deal.
 fn populate(sandbox: &Sandbox, plan: &Plan) {
+    sandbox.add_activity_type("Chat", CHAT_TYPE);
     for (n, (number, people)) in plan.known.iter().enumerate() {
         for _ in 0..*people {
             let person = sandbox.add_person(&format!("Known {n}"), &[&number.typed()]);
