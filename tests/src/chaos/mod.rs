@@ -4,6 +4,7 @@
 //! All choices are drawn from a seed before anything runs ([`plan`]). How processes and servers then interleave is the
 //! machine's doing: the same seed gives the same storm, not the same run.
 
+pub mod credential;
 mod event;
 mod machine;
 mod misbehaviour;
@@ -174,11 +175,13 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         accepted_without_broker: outcome::accepted_without_broker(&answers.moments(), &strikes),
         mishaps: mishaps.log.strikes(),
         misfortunes: outcome::misfortunes(&pipedrive),
+        access_tokens: pipedrive.token_exchanges().iter().sum(),
         tokens: pipedrive.tokens_spent(),
         least_tokens: outcome::least_tokens(&history, &verdict),
         planned: outcome::Planned {
             strikes: plan.process_strikes.len() + plan.server_strikes.len(),
             interactions: plan.recordable(),
+            credential: plan.credential,
         },
         strikes,
         verdict,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::credential::Credential;
 use super::machine::Machine;
 use super::storm::Struck;
 use crate::history::{Activity, History, Verdict};
@@ -43,6 +44,8 @@ pub(super) struct Outcome {
     pub(super) accepted_without_broker: (usize, Duration),
     pub(super) mishaps: Vec<Struck>,
     pub(super) misfortunes: BTreeMap<String, usize>,
+    /// How often the app was given an access token.
+    pub(super) access_tokens: usize,
     pub(super) tokens: u64,
     pub(super) least_tokens: u64,
     pub(super) planned: Planned,
@@ -56,6 +59,7 @@ pub(super) struct Planned {
     pub(super) strikes: usize,
     /// Interactions that are owed a record.
     pub(super) interactions: usize,
+    pub(super) credential: Credential,
 }
 
 impl Outcome {
@@ -107,7 +111,10 @@ impl Outcome {
         let healing = letters
             .filter(|(reason, _)| *reason != FORBIDDEN)
             .map(|(reason, count)| format!("{count} dead letters, {reason}, of what heals"));
-        died.into_iter().chain(left_out).chain(healing)
+        let is_app = self.planned.credential == Credential::App;
+        let only = (is_app && self.access_tokens < 2).then(|| "no access token ended".to_owned());
+        let unshown = [died, left_out, only].into_iter().flatten();
+        unshown.chain(healing)
     }
 }
 
@@ -195,11 +202,13 @@ mod tests {
             accepted_without_broker: (3, Duration::from_secs(20)),
             mishaps: Vec::new(),
             misfortunes: BTreeMap::new(),
+            access_tokens: 2,
             tokens: 0,
             least_tokens: 0,
             planned: Planned {
                 strikes: 1,
                 interactions: 7,
+                credential: Credential::App,
             },
             verdict,
             missing: None,
@@ -214,7 +223,7 @@ mod tests {
     #[test]
     fn whatever_breaks_the_promise_or_leaves_it_unproven_is_a_problem() {
         type Change = fn(&mut Outcome);
-        let changes: [(&str, Change); 10] = [
+        let changes: [(&str, Change); 11] = [
             ("stray person", |it| {
                 let stray = Violation::StrayPerson { person: 1 };
                 it.verdict.violations.push(stray);
@@ -226,6 +235,7 @@ mod tests {
             ("not accepted", |it| it.verdict.counts.interactions = 0),
             ("not spooled", |it| it.accepted_without_broker.0 = 0),
             ("ended by themselves", |it| it.revived = 1),
+            ("no access token ended", |it| it.access_tokens = 1),
             ("left out", |it| it.strikes.clear()),
             ("of what heals", |it| {
                 let letters = &mut it.verdict.counts.dead_letters;

@@ -54,6 +54,8 @@ fn write_all(
                 "machine",
                 format!("{} cores, {} memory", machine.cores, machine.memory),
             ),
+            ("credential", outcome.planned.credential.name()),
+            ("access tokens given", outcome.access_tokens.to_string()),
             ("build", machine.build.to_owned()),
             ("RabbitMQ", machine.rabbitmq.clone()),
             ("Redis", machine.redis.clone()),

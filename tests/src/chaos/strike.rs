@@ -190,7 +190,7 @@ impl Target {
     }
 }
 
-/// Freezes and stalls end long before a lease does (26 s), and those of Pipedrive's link before `settle_time`: what
+/// Freezes and stalls end long before a lease does (28 s), and those of Pipedrive's link before `settle_time`: what
 /// happens beyond these is the remainder that `docs/RELIABILITY.md` states, not a finding.
 fn times(rng: &mut StdRng) -> (Duration, Duration) {
     let short = Duration::from_millis(rng.random_range(200..1_500));

@@ -9,6 +9,7 @@ use shared::broker::topology;
 use shared::config::RetryDelay;
 use url::Url;
 
+use super::credential;
 use super::plan::Plan;
 use super::program::Program;
 use super::strike::Link;
@@ -22,8 +23,8 @@ use crate::services::{
 pub(super) const RETRY_DELAYS: [&str; 4] = ["500ms", "1s", "2s", "5s"];
 /// How long one request to Pipedrive may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-/// As long as the settings allow for that: three times it, and 20 s.
-const LEASE: Duration = Duration::from_secs(26);
+/// As long as the settings allow for that with an app: four times it, and 20 s.
+const LEASE: Duration = Duration::from_secs(28);
 /// Longer than the sandbox and the network together hold an effect back: 1.2 s, 0.8 s and 1.5 s.
 const SETTLE_TIME: Duration = Duration::from_secs(5);
 /// Longer than [`INDEX_LAG`].
@@ -99,6 +100,7 @@ impl System {
                 ..Behaviour::default()
             },
             log_capacity: 10_000_000,
+            oauth: credential::app(),
             ..SandboxConfig::default()
         });
         populate(&sandbox, plan);
@@ -111,8 +113,7 @@ impl System {
             ingest_broker: proxy(broker).await?,
             workers: Vec::new(),
         };
-        let mut common = settings();
-        common.push(variable("PIPEDRIVE__API_TOKEN", &sandbox.api_token()));
+        let common = settings();
         let mut variables = common.clone();
         variables.push(variable("INGEST__LISTEN", &ingest_address));
         variables.push(variable(
@@ -135,15 +136,14 @@ impl System {
                 redis: proxy(store).await?,
                 pipedrive: proxy(&pipedrive).await?,
             };
+            let pipedrive = through(&pipedrive, &worker.pipedrive)?;
             let mut variables = common.clone();
             variables.extend([
                 variable("BROKER__URL", &through(broker, &worker.broker)?),
                 variable("REDIS__URL", &through(store, &worker.redis)?),
-                variable(
-                    "PIPEDRIVE__BASE_URL",
-                    &through(&pipedrive, &worker.pipedrive)?,
-                ),
+                variable("PIPEDRIVE__BASE_URL", &pipedrive),
             ]);
+            variables.extend(plan.credential.variables(&sandbox.control(), &pipedrive));
             links.workers.push(worker);
             let log = folder.join(format!("worker-{n}.log"));
             let program = Program::start(binaries.worker.clone(), variables, log)?;
@@ -227,7 +227,7 @@ fn settings() -> Vec<(String, String)> {
     ]
 }
 
-fn variable(name: &str, value: &(impl ToString + ?Sized)) -> (String, String) {
+pub(super) fn variable(name: &str, value: &(impl ToString + ?Sized)) -> (String, String) {
     (format!("BRIDGE__{name}"), value.to_string())
 }
 
