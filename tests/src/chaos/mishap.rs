@@ -14,13 +14,19 @@ use super::credential::Credential;
 use super::misbehaviour::TOKENS;
 use super::storm::{StormLog, Struck};
 use crate::history::comparable;
-use crate::pipedrive::{Control, Fault, FaultRule, Person};
+use crate::pipedrive::{Control, Fault, FaultRule, Limits, Person};
 
 /// People of the latest activities, so that those are struck who are being worked on.
 const LATEST: usize = 40;
 /// Sorts of mishaps, and how many of them befall an app alone.
-const SORTS: usize = 8;
+const SORTS: usize = 9;
 const OF_APPS: usize = 2;
+/// Far fewer than a campaign needs. An app may send four times as many, but not more searches.
+const FEW: Limits = Limits {
+    requests_per_2s: Some(5),
+    searches_per_2s: Some(3),
+    daily_tokens: None,
+};
 
 /// A mishap and its time.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +48,8 @@ pub enum Mishap {
     Blocked(Duration),
     /// The day's tokens are spent, and the day ends after some time.
     DaySpent(Duration),
+    /// So few requests are taken in two seconds, for some time, that ours do not fit.
+    Limited(Duration),
     /// The app's access tokens end before their time.
     TokensEnded,
     /// They do, and others are not to be had for some time.
@@ -62,7 +70,7 @@ impl Mishap {
                 let sort = if n < sorts {
                     n
                 } else {
-                    rng.random_range(0..22)
+                    rng.random_range(0..24)
                 };
                 let time = Duration::from_millis(rng.random_range(1_000..4_000));
                 match sort {
@@ -71,9 +79,10 @@ impl Mishap {
                     2 => Self::Blocked(time),
                     // As a header it has whole seconds.
                     3 => Self::DaySpent(Duration::from_secs(rng.random_range(1..=5))),
-                    6 if is_app => Self::TokensEnded,
-                    7 if is_app => Self::NoRefresh(time),
-                    4 | 8..16 => Self::Merge(rng.random_range(0..1_000_000)),
+                    4 => Self::Limited(time),
+                    7 if is_app => Self::TokensEnded,
+                    8 if is_app => Self::NoRefresh(time),
+                    5 | 9..17 => Self::Merge(rng.random_range(0..1_000_000)),
                     _ => Self::Delete(rng.random_range(0..1_000_000)),
                 }
             })
@@ -90,6 +99,7 @@ impl Mishap {
             Self::AccountClosed(_) => "account not open (402)",
             Self::Blocked(_) => "blocked by Cloudflare (403)",
             Self::DaySpent(_) => "the day's tokens spent (429)",
+            Self::Limited(_) => "few requests taken (429)",
             Self::TokensEnded => "access tokens ended early (401)",
             Self::NoRefresh(_) => "access tokens ended, none to be had",
             Self::Merge(_) => "person merged into another",
@@ -151,6 +161,13 @@ pub(super) async fn befall(
             Mishap::Blocked(time) => answer_all(pipedrive, Fault::cloudflare_block(), time).await,
             Mishap::DaySpent(time) => {
                 answer_all(pipedrive, Fault::daily_budget_exceeded(time), time).await
+            }
+            Mishap::Limited(time) => {
+                let usual = pipedrive.limits();
+                pipedrive.set_limits(FEW);
+                sleep(time).await;
+                pipedrive.set_limits(usual);
+                true
             }
             Mishap::TokensEnded => {
                 pipedrive.end_access_tokens();

@@ -10,7 +10,7 @@ use super::credential::Credential;
 use super::machine::Machine;
 use super::storm::Struck;
 use crate::history::{Activity, History, Verdict};
-use crate::pipedrive::Control;
+use crate::pipedrive::{Answer, Control};
 
 /// Tokens of a create; of the look at a known person, and at deals; of a search; of creating a person.
 const ACTIVITY: u64 = 5;
@@ -142,11 +142,14 @@ pub(super) fn accepted_without_broker(
     (meanwhile.count(), away)
 }
 
-/// What befell requests to the sandbox, by name.
+/// What befell requests to the sandbox, by name; with what its limits refused.
 pub(super) fn misfortunes(pipedrive: &Control) -> BTreeMap<String, usize> {
     let mut misfortunes = BTreeMap::new();
-    for fault in pipedrive.requests().into_iter().filter_map(|it| it.fault) {
-        *misfortunes.entry(fault).or_default() += 1;
+    for request in pipedrive.requests() {
+        let limited = (request.answer == Answer::Status(429)).then(|| "429 of a limit".to_owned());
+        if let Some(name) = request.fault.or(limited) {
+            *misfortunes.entry(name).or_default() += 1;
+        }
     }
     misfortunes
 }

@@ -257,7 +257,7 @@ mod tests {
         let sorts: BTreeSet<String> = strikes.map(|planned| planned.strike.name()).collect();
         assert_eq!(sorts.len(), SORTS, "{sorts:#?}");
         let mishaps = plan.mishaps.iter().map(|planned| planned.mishap.name());
-        assert_eq!(mishaps.collect::<BTreeSet<_>>().len(), 8);
+        assert_eq!(mishaps.collect::<BTreeSet<_>>().len(), 9);
         assert!(plan.posts.len() > plan.events.len() * 11 / 10, "duplicates");
         assert!(plan.known.iter().any(|(_, people)| *people == 2));
     }
