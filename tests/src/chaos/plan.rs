@@ -222,7 +222,7 @@ mod tests {
     };
 
     /// Of strikes.
-    const SORTS: usize = 29;
+    const SORTS: usize = 30;
 
     #[test]
     fn a_plan_with_room_for_them_has_strikes_of_each_sort() {

@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::program::Program;
 use super::strike::{Scheduled, Strike, Target};
-use super::system::{Links, Servers, Services};
+use super::system::{Links, REDIS_PREFIX, Servers, Services};
+use crate::services::Redis;
 
 /// Between two strikes of one side, however late it is: the bridge must get a chance.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -92,6 +93,7 @@ pub(super) async fn strike_services(
                 }
             }
             Strike::EmptyRedis
+            | Strike::RestoreRedis(_)
             | Strike::Block(_)
             | Strike::KillServers(_)
             | Strike::Cut(_)
@@ -140,54 +142,7 @@ pub(super) async fn strike_servers(
     for Scheduled { at, strike } in plan {
         sleep_until(begun + *at).await;
         let begun = Instant::now();
-        match *strike {
-            Strike::Kill(Target::RabbitMq, down) => {
-                servers.rabbitmq.kill()?;
-                sleep(down).await;
-                servers.rabbitmq.restart().await?;
-            }
-            Strike::Freeze(Target::RabbitMq, duration) => {
-                servers.rabbitmq.pause()?;
-                sleep(duration).await;
-                servers.rabbitmq.resume()?;
-            }
-            Strike::Kill(_, down) => {
-                servers.redis.kill()?;
-                sleep(down).await;
-                servers.redis.restart().await?;
-            }
-            Strike::Freeze(_, duration) => {
-                servers.redis.pause()?;
-                sleep(duration).await;
-                servers.redis.resume()?;
-            }
-            Strike::EmptyRedis => servers.redis.flush().await?,
-            Strike::Block(duration) => {
-                servers.rabbitmq.set_memory_alarm(true).await?;
-                sleep(duration).await;
-                servers.rabbitmq.set_memory_alarm(false).await?;
-            }
-            Strike::KillServers(down) => {
-                servers.rabbitmq.kill()?;
-                servers.redis.kill()?;
-                sleep(down).await;
-                servers.redis.restart().await?;
-                servers.rabbitmq.restart().await?;
-            }
-            Strike::Cut(link) => links.get(link).cut_all(),
-            Strike::Stall(link, duration) => {
-                links.get(link).stall(true);
-                sleep(duration).await;
-                links.get(link).stall(false);
-            }
-            Strike::Refuse(link, duration) => {
-                links.get(link).refuse(true);
-                links.get(link).cut_all();
-                sleep(duration).await;
-                links.get(link).refuse(false);
-            }
-            Strike::Redeploy(_) | Strike::KillWorkers(_) => {}
-        }
+        strike_server(servers, links, *strike).await?;
         log.note(Struck {
             name: strike.name(),
             at: begun,
@@ -195,6 +150,84 @@ pub(super) async fn strike_servers(
             parts_broker: strike.parts_broker(),
         });
         sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Strikes one server or connection; ends when it is healed.
+async fn strike_server(servers: &mut Servers, links: &Links, strike: Strike) -> Result<()> {
+    match strike {
+        Strike::Kill(Target::RabbitMq, down) => {
+            servers.rabbitmq.kill()?;
+            sleep(down).await;
+            servers.rabbitmq.restart().await?;
+        }
+        Strike::Freeze(Target::RabbitMq, duration) => {
+            servers.rabbitmq.pause()?;
+            sleep(duration).await;
+            servers.rabbitmq.resume()?;
+        }
+        Strike::Kill(_, down) => {
+            servers.redis.kill()?;
+            sleep(down).await;
+            servers.redis.restart().await?;
+        }
+        Strike::Freeze(_, duration) => {
+            servers.redis.pause()?;
+            sleep(duration).await;
+            servers.redis.resume()?;
+        }
+        Strike::EmptyRedis => servers.redis.flush().await?,
+        Strike::RestoreRedis(age) => restore_redis(&mut servers.redis, links, age).await?,
+        Strike::Block(duration) => {
+            servers.rabbitmq.set_memory_alarm(true).await?;
+            sleep(duration).await;
+            servers.rabbitmq.set_memory_alarm(false).await?;
+        }
+        Strike::KillServers(down) => {
+            servers.rabbitmq.kill()?;
+            servers.redis.kill()?;
+            sleep(down).await;
+            servers.redis.restart().await?;
+            servers.rabbitmq.restart().await?;
+        }
+        Strike::Cut(link) => links.get(link).cut_all(),
+        Strike::Stall(link, duration) => {
+            links.get(link).stall(true);
+            sleep(duration).await;
+            links.get(link).stall(false);
+        }
+        Strike::Refuse(link, duration) => {
+            links.get(link).refuse(true);
+            links.get(link).cut_all();
+            sleep(duration).await;
+            links.get(link).refuse(false);
+        }
+        Strike::Redeploy(_) | Strike::KillWorkers(_) => {}
+    }
+    Ok(())
+}
+
+/// Puts an older copy of Redis back as `docs/OPERATIONS.md` says: no worker reaches it meanwhile, and it is told that it
+/// is one, which nobody can see.
+async fn restore_redis(redis: &mut Redis, links: &Links, age: Duration) -> Result<()> {
+    // From now on the files are the copy.
+    redis.stop_saving().await?;
+    sleep(age).await;
+    for link in links.to_redis() {
+        link.refuse(true);
+        link.cut_all();
+    }
+    redis.kill()?;
+    redis.restart().await?;
+    let mut connection = redis.connect().await?;
+    redis::cmd("DEL")
+        .arg(format!("{REDIS_PREFIX}:epoch"))
+        .exec_async(&mut connection)
+        .await
+        .context("tell Redis that it is an older copy")?;
+    for link in links.to_redis() {
+        link.refuse(false);
     }
     Ok(())
 }

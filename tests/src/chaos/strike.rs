@@ -26,6 +26,8 @@ pub enum Strike {
     Redeploy(Target),
     /// FLUSHALL: Redis loses all it knew.
     EmptyRedis,
+    /// An older copy of Redis' files is put back: it is so old when that begins.
+    RestoreRedis(Duration),
     /// RabbitMQ takes nothing for some time: its memory is short.
     Block(Duration),
     /// SIGKILL of all workers at once, and a new start after some time.
@@ -102,6 +104,7 @@ impl Strike {
             .chain(of_links)
             .chain([
                 Self::EmptyRedis,
+                Self::RestoreRedis(long),
                 Self::Block(long),
                 Self::KillWorkers(short),
                 Self::KillServers(short),
@@ -115,13 +118,14 @@ impl Strike {
         let (short, long) = times(rng);
         match rng.random_range(0..100) {
             0..5 => Self::Kill(Target::RabbitMq, short),
-            5..10 => Self::Freeze(Target::RabbitMq, long),
-            10..12 => Self::Block(long),
-            12..18 => Self::Kill(Target::Redis, short),
+            5..9 => Self::Freeze(Target::RabbitMq, long),
+            9..11 => Self::Block(long),
+            11..18 => Self::Kill(Target::Redis, short),
             18..23 => Self::Freeze(Target::Redis, long),
             23..25 => Self::KillServers(short),
-            25..29 => Self::EmptyRedis,
-            29..37 => Self::Kill(Target::Ingest, short),
+            25..28 => Self::EmptyRedis,
+            28..30 => Self::RestoreRedis(long),
+            30..37 => Self::Kill(Target::Ingest, short),
             37..42 => Self::Freeze(Target::Ingest, long),
             42..45 => Self::Redeploy(Target::Ingest),
             45..57 => Self::Kill(Target::Worker(worker), short),
@@ -143,6 +147,7 @@ impl Strike {
             }
             Self::KillWorkers(_) => true,
             Self::EmptyRedis
+            | Self::RestoreRedis(_)
             | Self::Block(_)
             | Self::KillServers(_)
             | Self::Cut(_)
@@ -157,7 +162,11 @@ impl Strike {
             Self::Kill(target, _) | Self::Freeze(target, _) => target == Target::RabbitMq,
             Self::Stall(link, _) | Self::Refuse(link, _) => link == Link::IngestBroker,
             Self::Block(_) | Self::KillServers(_) => true,
-            Self::Redeploy(_) | Self::EmptyRedis | Self::KillWorkers(_) | Self::Cut(_) => false,
+            Self::Redeploy(_)
+            | Self::EmptyRedis
+            | Self::RestoreRedis(_)
+            | Self::KillWorkers(_)
+            | Self::Cut(_) => false,
         }
     }
 
@@ -169,6 +178,7 @@ impl Strike {
             Self::Freeze(target, _) => format!("SIGSTOP, SIGCONT {}", target.name()),
             Self::Redeploy(target) => format!("SIGTERM {}", target.name()),
             Self::EmptyRedis => "FLUSHALL Redis".to_owned(),
+            Self::RestoreRedis(_) => "older copy of Redis put back".to_owned(),
             Self::Block(_) => "memory alarm RabbitMQ".to_owned(),
             Self::KillWorkers(_) => "SIGKILL all workers".to_owned(),
             Self::KillServers(_) => "SIGKILL RabbitMQ and Redis".to_owned(),

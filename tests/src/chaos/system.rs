@@ -21,6 +21,8 @@ use crate::services::{
 
 /// The retry queues: short, so that a campaign of minutes sees every rung many times.
 pub(super) const RETRY_DELAYS: [&str; 4] = ["500ms", "1s", "2s", "5s"];
+/// What the bridge's keys in Redis begin with.
+pub(super) const REDIS_PREFIX: &str = "chaos";
 /// How long one request to Pipedrive may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// As long as the settings allow for that with an app: four times it, and 20 s.
@@ -84,6 +86,11 @@ impl Links {
             Link::WorkerRedis(n) => &self.workers[n].redis,
             Link::WorkerPipedrive(n) => &self.workers[n].pipedrive,
         }
+    }
+
+    /// Those of all workers to Redis.
+    pub(super) fn to_redis(&self) -> impl Iterator<Item = &CutProxy> {
+        self.workers.iter().map(|worker| &worker.redis)
     }
 }
 
@@ -214,7 +221,7 @@ fn settings() -> Vec<(String, String)> {
         variable("INGEST__RETRY_AFTER", "1s"),
         variable("WORKER__LISTEN", "127.0.0.1:0"),
         variable("WORKER__LEASE", &seconds(LEASE)),
-        variable("REDIS__PREFIX", "chaos"),
+        variable("REDIS__PREFIX", REDIS_PREFIX),
         variable("RETRY__DELAYS", &RETRY_DELAYS.join(",")),
         variable("PIPEDRIVE__CHAT_TYPE", CHAT_TYPE),
         variable("PIPEDRIVE__REQUESTS_PER_2S", &4000),
