@@ -4,11 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use serde_json::json;
+use shared::broker::topology::WORK_QUEUE;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::program::Program;
 use super::strike::{Scheduled, Strike, Target};
 use super::system::{Links, REDIS_PREFIX, Servers, Services};
+use super::truth::VHOST;
 use crate::services::Redis;
 
 /// Between two strikes of one side, however late it is: the bridge must get a chance.
@@ -95,6 +98,7 @@ pub(super) async fn strike_services(
             Strike::EmptyRedis
             | Strike::RestoreRedis(_)
             | Strike::Block(_)
+            | Strike::FillQueue(_)
             | Strike::KillServers(_)
             | Strike::Cut(_)
             | Strike::Stall(..)
@@ -183,6 +187,13 @@ async fn strike_server(servers: &mut Servers, links: &Links, strike: Strike) -> 
             servers.rabbitmq.set_memory_alarm(true).await?;
             sleep(duration).await;
             servers.rabbitmq.set_memory_alarm(false).await?;
+        }
+        Strike::FillQueue(duration) => {
+            let management = servers.rabbitmq.address().management();
+            let full = json!({"max-length": 0});
+            management.set_policy(VHOST, WORK_QUEUE, &full).await?;
+            sleep(duration).await;
+            management.delete_policy(VHOST, WORK_QUEUE).await?;
         }
         Strike::KillServers(down) => {
             servers.rabbitmq.kill()?;

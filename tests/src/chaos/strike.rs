@@ -30,6 +30,8 @@ pub enum Strike {
     RestoreRedis(Duration),
     /// RabbitMQ takes nothing for some time: its memory is short.
     Block(Duration),
+    /// The work queue may hold nothing for some time: what would wait in it is refused.
+    FillQueue(Duration),
     /// SIGKILL of all workers at once, and a new start after some time.
     KillWorkers(Duration),
     /// SIGKILL of RabbitMQ and Redis at once, and a new start after some time.
@@ -106,6 +108,7 @@ impl Strike {
                 Self::EmptyRedis,
                 Self::RestoreRedis(long),
                 Self::Block(long),
+                Self::FillQueue(long),
                 Self::KillWorkers(short),
                 Self::KillServers(short),
             ])
@@ -120,7 +123,8 @@ impl Strike {
             0..5 => Self::Kill(Target::RabbitMq, short),
             5..9 => Self::Freeze(Target::RabbitMq, long),
             9..11 => Self::Block(long),
-            11..18 => Self::Kill(Target::Redis, short),
+            11..13 => Self::FillQueue(long),
+            13..18 => Self::Kill(Target::Redis, short),
             18..23 => Self::Freeze(Target::Redis, long),
             23..25 => Self::KillServers(short),
             25..28 => Self::EmptyRedis,
@@ -149,6 +153,7 @@ impl Strike {
             Self::EmptyRedis
             | Self::RestoreRedis(_)
             | Self::Block(_)
+            | Self::FillQueue(_)
             | Self::KillServers(_)
             | Self::Cut(_)
             | Self::Stall(..)
@@ -162,7 +167,9 @@ impl Strike {
             Self::Kill(target, _) | Self::Freeze(target, _) => target == Target::RabbitMq,
             Self::Stall(link, _) | Self::Refuse(link, _) => link == Link::IngestBroker,
             Self::Block(_) | Self::KillServers(_) => true,
-            Self::Redeploy(_)
+            // A full queue takes what a worker takes from it at once.
+            Self::FillQueue(_)
+            | Self::Redeploy(_)
             | Self::EmptyRedis
             | Self::RestoreRedis(_)
             | Self::KillWorkers(_)
@@ -180,6 +187,7 @@ impl Strike {
             Self::EmptyRedis => "FLUSHALL Redis".to_owned(),
             Self::RestoreRedis(_) => "older copy of Redis put back".to_owned(),
             Self::Block(_) => "memory alarm RabbitMQ".to_owned(),
+            Self::FillQueue(_) => "work queue full".to_owned(),
             Self::KillWorkers(_) => "SIGKILL all workers".to_owned(),
             Self::KillServers(_) => "SIGKILL RabbitMQ and Redis".to_owned(),
             Self::Cut(link) => format!("cut {}", link.name()),
