@@ -193,9 +193,9 @@ fn a_record_that_tells_what_another_interaction_tells() {
         assert_eq!(check(&history).violations, [violation]);
     }
 
-    // What both tell is nobody's alone.
-    history.posted[0].facts = vec!["Alex".to_owned(), "case 000417".to_owned()];
-    history.activities[0] = activity(7, "one", &format!("{note} case 000417"));
+    // What two tell is neither's alone.
+    history.posted[4].facts = vec!["case 000417".to_owned()];
+    history.activities = vec![activity(7, "one", note), activity(8, "four", "case 000417")];
     assert_eq!(violations(&history), [""; 0]);
 }
 
