@@ -189,6 +189,7 @@ pub(super) async fn befall(
                 at: begun,
                 healed: Instant::now(),
                 parts_broker: false,
+                fills_spool: false,
             });
         }
     }

@@ -171,7 +171,7 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         revived: storm.revived(),
         tries: answers.tries(),
         refusals: answers.refusals(),
-        unavailable: answers.unavailable(),
+        unavailable: outcome::unavailable(&answers.unavailable(), &strikes),
         accepted_without_broker: outcome::accepted_without_broker(&answers.moments(), &strikes),
         mishaps: mishaps.log.strikes(),
         misfortunes: outcome::misfortunes(&pipedrive),
@@ -208,7 +208,7 @@ async fn rage(
     let befalling = mishap::befall(&pipedrive, &plan.mishaps, begun, mishaps);
     tokio::try_join!(
         senders::send_all(&url, plan, start, begun, answers),
-        storm::strike_services(services, &plan.process_strikes, begun, storm),
+        storm::strike_services(services, &system.links, &plan.process_strikes, begun, storm),
         storm::strike_servers(servers, &system.links, &plan.server_strikes, begun, storm),
         befalling.map(Ok::<_, anyhow::Error>),
     )?;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::credential::Credential;
 use super::machine::Machine;
+use super::senders::Unavailable;
 use super::storm::Struck;
 use crate::history::{Activity, History, Verdict};
 use crate::pipedrive::{Answer, Control};
@@ -38,8 +39,8 @@ pub(super) struct Outcome {
     pub(super) revived: usize,
     pub(super) tries: usize,
     pub(super) refusals: Vec<String>,
-    /// Answers 503.
-    pub(super) unavailable: usize,
+    /// Answers 503 while the spool was full, and others.
+    pub(super) unavailable: (usize, usize),
     /// Answers 200 while `ingest` could not reach its broker, and for how long it could not.
     pub(super) accepted_without_broker: (usize, Duration),
     pub(super) mishaps: Vec<Struck>,
@@ -79,12 +80,9 @@ impl Outcome {
     /// What senders were told that they never should be.
     fn at_the_door(&self) -> impl Iterator<Item = String> {
         let counts = &self.verdict.counts;
-        let sent_away = (self.unavailable > 0).then(|| {
-            format!(
-                "sent away: {} times, with room in the spool",
-                self.unavailable
-            )
-        });
+        let (_, sent_away) = self.unavailable;
+        let sent_away = (sent_away > 0)
+            .then(|| format!("sent away: {sent_away} times, with room in the spool"));
         let unanswered = (counts.unanswered > 0)
             .then(|| format!("not answered: {} events, to the end", counts.unanswered));
         let short = self
@@ -142,6 +140,17 @@ pub(super) fn accepted_without_broker(
     (meanwhile.count(), away)
 }
 
+/// How many requests were answered 503 that were under way while the spool was full, and how many others.
+pub(super) fn unavailable(answers: &[Unavailable], strikes: &[Struck]) -> (usize, usize) {
+    let full: Vec<_> = strikes.iter().filter(|it| it.fills_spool).collect();
+    let meanwhile = answers.iter().filter(|answer| {
+        full.iter()
+            .any(|it| answer.sent <= it.healed && it.at <= answer.answered)
+    });
+    let meanwhile = meanwhile.count();
+    (meanwhile, answers.len() - meanwhile)
+}
+
 /// What befell requests to the sandbox, by name; with what its limits refused.
 pub(super) fn misfortunes(pipedrive: &Control) -> BTreeMap<String, usize> {
     let mut misfortunes = BTreeMap::new();
@@ -194,6 +203,7 @@ mod tests {
                 at: now,
                 healed: now,
                 parts_broker: false,
+                fills_spool: false,
             }],
             recoveries: Vec::new(),
             delays: Vec::new(),
@@ -201,7 +211,7 @@ mod tests {
             revived: 0,
             tries: 0,
             refusals: Vec::new(),
-            unavailable: 0,
+            unavailable: (5, 0),
             accepted_without_broker: (3, Duration::from_secs(20)),
             mishaps: Vec::new(),
             misfortunes: BTreeMap::new(),
@@ -233,7 +243,7 @@ mod tests {
             }),
             ("refused", |it| it.refusals.push(String::new())),
             ("not idle", |it| it.missing = Some(String::new())),
-            ("sent away", |it| it.unavailable = 1),
+            ("sent away", |it| it.unavailable.1 = 1),
             ("not answered", |it| it.verdict.counts.unanswered = 1),
             ("not accepted", |it| it.verdict.counts.interactions = 0),
             ("not spooled", |it| it.accepted_without_broker.0 = 0),
@@ -252,5 +262,24 @@ mod tests {
             assert_eq!(problems.len(), 1, "{problems:?}");
             assert!(problems[0].contains(told), "{told}: {problems:?}");
         }
+    }
+
+    #[test]
+    fn only_while_the_spool_is_full_may_a_sender_be_sent_away() {
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let struck = |fills_spool| Struck {
+            name: String::new(),
+            at: after(10),
+            healed: after(20),
+            parts_broker: true,
+            fills_spool,
+        };
+        let answers = [(1, 9), (9, 10), (12, 13), (20, 24), (21, 24)].map(|(sent, answered)| {
+            let (sent, answered) = (after(sent), after(answered));
+            Unavailable { sent, answered }
+        });
+        assert_eq!(unavailable(&answers, &[struck(true)]), (3, 2));
+        assert_eq!(unavailable(&answers, &[struck(false)]), (0, 5));
     }
 }

@@ -222,7 +222,7 @@ mod tests {
     };
 
     /// Of strikes.
-    const SORTS: usize = 31;
+    const SORTS: usize = 32;
 
     #[test]
     fn a_plan_with_room_for_them_has_strikes_of_each_sort() {

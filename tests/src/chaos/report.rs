@@ -111,7 +111,11 @@ fn results(plan: &Plan, outcome: &Outcome) -> Vec<(&'static str, String)> {
             "answers other than 200 and 503",
             outcome.refusals.len().to_string(),
         ),
-        ("answers 503", outcome.unavailable.to_string()),
+        (
+            "answers 503 while the spool was full",
+            outcome.unavailable.0.to_string(),
+        ),
+        ("other answers 503", outcome.unavailable.1.to_string()),
         (
             "answers 200 while RabbitMQ was out of reach",
             outcome.accepted_without_broker.0.to_string(),

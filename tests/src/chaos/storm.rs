@@ -9,8 +9,8 @@ use shared::broker::topology::WORK_QUEUE;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::program::Program;
-use super::strike::{Scheduled, Strike, Target};
-use super::system::{Links, REDIS_PREFIX, Servers, Services};
+use super::strike::{Link, Scheduled, Strike, Target};
+use super::system::{LITTLE_ROOM, Links, REDIS_PREFIX, Servers, Services, USUAL_ROOM, spool_room};
 use super::truth::VHOST;
 use crate::services::Redis;
 
@@ -28,6 +28,8 @@ pub struct Struck {
     pub healed: Instant,
     /// Whether `ingest` could not reach its broker meanwhile.
     pub parts_broker: bool,
+    /// Whether `ingest` had to send senders away meanwhile.
+    pub fills_spool: bool,
 }
 
 /// What was struck so far. Clones are the same log.
@@ -64,6 +66,7 @@ impl StormLog {
 /// Strikes processes as planned.
 pub(super) async fn strike_services(
     services: &mut Services,
+    links: &Links,
     plan: &[Scheduled],
     begun: Instant,
     log: &StormLog,
@@ -72,47 +75,68 @@ pub(super) async fn strike_services(
         sleep_until(begun + *at).await;
         revive(services, log)?;
         let begun = Instant::now();
-        match *strike {
-            Strike::Kill(target, down) => {
-                let program = services.get(target);
-                program.kill()?;
-                sleep(down).await;
-                program.run()?;
-            }
-            Strike::Freeze(target, duration) => {
-                let program = services.get(target);
-                program.freeze(true)?;
-                sleep(duration).await;
-                program.freeze(false)?;
-            }
-            Strike::Redeploy(target) => services.get(target).redeploy().await?,
-            Strike::KillWorkers(down) => {
-                for worker in &mut services.workers {
-                    worker.kill()?;
-                }
-                sleep(down).await;
-                for worker in &mut services.workers {
-                    worker.run()?;
-                }
-            }
-            Strike::EmptyRedis
-            | Strike::RestoreRedis(_)
-            | Strike::Block(_)
-            | Strike::FillQueue(_)
-            | Strike::KillServers(_)
-            | Strike::Cut(_)
-            | Strike::Stall(..)
-            | Strike::Refuse(..) => {}
-        }
+        strike_service(services, links, *strike).await?;
         log.note(Struck {
             name: strike.name(),
             at: begun,
             healed: Instant::now(),
             parts_broker: strike.parts_broker(),
+            fills_spool: strike.fills_spool(),
         });
         sleep(PAUSE).await;
     }
     Ok(())
+}
+
+/// Strikes one process, or all workers; ends when it is there again.
+async fn strike_service(services: &mut Services, links: &Links, strike: Strike) -> Result<()> {
+    match strike {
+        Strike::Kill(target, down) => {
+            let program = services.get(target);
+            program.kill()?;
+            sleep(down).await;
+            program.run()?;
+        }
+        Strike::Freeze(target, duration) => {
+            let program = services.get(target);
+            program.freeze(true)?;
+            sleep(duration).await;
+            program.freeze(false)?;
+        }
+        Strike::Redeploy(target) => services.get(target).redeploy().await?,
+        Strike::CrampSpool(duration) => cramp_spool(services, links, duration).await?,
+        Strike::KillWorkers(down) => {
+            for worker in &mut services.workers {
+                worker.kill()?;
+            }
+            sleep(down).await;
+            for worker in &mut services.workers {
+                worker.run()?;
+            }
+        }
+        Strike::EmptyRedis
+        | Strike::RestoreRedis(_)
+        | Strike::Block(_)
+        | Strike::FillQueue(_)
+        | Strike::KillServers(_)
+        | Strike::Cut(_)
+        | Strike::Stall(..)
+        | Strike::Refuse(..) => {}
+    }
+    Ok(())
+}
+
+/// Lets `ingest` run without a broker, and with a spool that is full at once.
+async fn cramp_spool(services: &mut Services, links: &Links, duration: Duration) -> Result<()> {
+    let (ingest, link) = (&mut services.ingest, links.get(Link::IngestBroker));
+    ingest.set(spool_room(LITTLE_ROOM));
+    ingest.redeploy().await?;
+    link.refuse(true);
+    link.cut_all();
+    sleep(duration).await;
+    link.refuse(false);
+    ingest.set(spool_room(USUAL_ROOM));
+    ingest.redeploy().await
 }
 
 /// Starts what ended by itself.
@@ -152,6 +176,7 @@ pub(super) async fn strike_servers(
             at: begun,
             healed: Instant::now(),
             parts_broker: strike.parts_broker(),
+            fills_spool: strike.fills_spool(),
         });
         sleep(PAUSE).await;
     }
@@ -214,7 +239,7 @@ async fn strike_server(servers: &mut Servers, links: &Links, strike: Strike) -> 
             sleep(duration).await;
             links.get(link).refuse(false);
         }
-        Strike::Redeploy(_) | Strike::KillWorkers(_) => {}
+        Strike::Redeploy(_) | Strike::CrampSpool(_) | Strike::KillWorkers(_) => {}
     }
     Ok(())
 }

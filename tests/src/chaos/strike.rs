@@ -32,6 +32,9 @@ pub enum Strike {
     Block(Duration),
     /// The work queue may hold nothing for some time: what would wait in it is refused.
     FillQueue(Duration),
+    /// `ingest` is deployed with a spool that has room for next to nothing, and cannot reach its broker for some time;
+    /// then it is deployed as before.
+    CrampSpool(Duration),
     /// SIGKILL of all workers at once, and a new start after some time.
     KillWorkers(Duration),
     /// SIGKILL of RabbitMQ and Redis at once, and a new start after some time.
@@ -72,6 +75,8 @@ pub enum Link {
     WorkerPipedrive(usize),
 }
 
+/// `ingest` has to start before it can send anybody away.
+const CRAMPED: Duration = Duration::from_secs(2);
 /// As many as there are sorts of connections.
 const LINKS: usize = 5;
 
@@ -109,6 +114,7 @@ impl Strike {
                 Self::RestoreRedis(long),
                 Self::Block(long),
                 Self::FillQueue(long),
+                Self::CrampSpool(CRAMPED + long),
                 Self::KillWorkers(short),
                 Self::KillServers(short),
             ])
@@ -131,7 +137,8 @@ impl Strike {
             28..30 => Self::RestoreRedis(long),
             30..37 => Self::Kill(Target::Ingest, short),
             37..42 => Self::Freeze(Target::Ingest, long),
-            42..45 => Self::Redeploy(Target::Ingest),
+            42..44 => Self::Redeploy(Target::Ingest),
+            44 => Self::CrampSpool(CRAMPED + long),
             45..57 => Self::Kill(Target::Worker(worker), short),
             57..60 => Self::KillWorkers(short),
             60..67 => Self::Freeze(Target::Worker(worker), long),
@@ -149,7 +156,7 @@ impl Strike {
             Self::Kill(target, _) | Self::Freeze(target, _) | Self::Redeploy(target) => {
                 matches!(target, Target::Ingest | Target::Worker(_))
             }
-            Self::KillWorkers(_) => true,
+            Self::CrampSpool(_) | Self::KillWorkers(_) => true,
             Self::EmptyRedis
             | Self::RestoreRedis(_)
             | Self::Block(_)
@@ -166,7 +173,7 @@ impl Strike {
         match self {
             Self::Kill(target, _) | Self::Freeze(target, _) => target == Target::RabbitMq,
             Self::Stall(link, _) | Self::Refuse(link, _) => link == Link::IngestBroker,
-            Self::Block(_) | Self::KillServers(_) => true,
+            Self::CrampSpool(_) | Self::Block(_) | Self::KillServers(_) => true,
             // A full queue takes what a worker takes from it at once.
             Self::FillQueue(_)
             | Self::Redeploy(_)
@@ -175,6 +182,11 @@ impl Strike {
             | Self::KillWorkers(_)
             | Self::Cut(_) => false,
         }
+    }
+
+    /// Whether `ingest` has to send senders away meanwhile.
+    pub(super) fn fills_spool(self) -> bool {
+        matches!(self, Self::CrampSpool(_))
     }
 
     /// The sort, as reports count it.
@@ -188,6 +200,7 @@ impl Strike {
             Self::RestoreRedis(_) => "older copy of Redis put back".to_owned(),
             Self::Block(_) => "memory alarm RabbitMQ".to_owned(),
             Self::FillQueue(_) => "work queue full".to_owned(),
+            Self::CrampSpool(_) => "spool full, RabbitMQ refused".to_owned(),
             Self::KillWorkers(_) => "SIGKILL all workers".to_owned(),
             Self::KillServers(_) => "SIGKILL RabbitMQ and Redis".to_owned(),
             Self::Cut(link) => format!("cut {}", link.name()),

@@ -37,6 +37,9 @@ const INDEX_LAG: Duration = Duration::from_millis(1_500);
 pub(super) const CHAT_TYPE: &str = "chat";
 /// The metric of what waits in the spool.
 const SPOOLED: &str = "bridge_ingest_spool_messages ";
+/// How many bytes the spool may hold: as many as it may by default, and a handful of events.
+pub(super) const USUAL_ROOM: u64 = 256 * 1024 * 1024;
+pub(super) const LITTLE_ROOM: u64 = 5_000;
 /// Debug builds on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -129,6 +132,7 @@ impl System {
         ));
         let spool = folder.join("spool.sqlite");
         variables.push(variable("INGEST__SPOOL__PATH", &spool.display()));
+        variables.push(spool_room(USUAL_ROOM));
         let log = folder.join("ingest.log");
         let ingest = Program::start(binaries.ingest, variables, log)?;
 
@@ -232,6 +236,10 @@ fn settings() -> Vec<(String, String)> {
         variable("PIPEDRIVE__SEARCH_LAG", &seconds(SEARCH_LAG)),
         variable("PIPEDRIVE__PROBE_INTERVAL", "500ms"),
     ]
+}
+
+pub(super) fn spool_room(bytes: u64) -> (String, String) {
+    variable("INGEST__SPOOL__MAX_BYTES", &bytes)
 }
 
 pub(super) fn variable(name: &str, value: &(impl ToString + ?Sized)) -> (String, String) {
