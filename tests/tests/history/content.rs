@@ -207,6 +207,7 @@ fn a_record_that_names_another_interaction_as_well() {
     history.dead_letters[0].interaction = id.to_owned();
     assert_eq!(violations(&history), [""; 0]);
 
-    history.activities[0].note += &format!("<br>Genesys interaction {id}");
+    let note = &mut history.activities[0].note;
+    *note = format!("{note}<br>Genesys interaction {id}");
     assert_eq!(violations(&history), ["foreign fact"]);
 }
