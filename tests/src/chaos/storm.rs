@@ -129,14 +129,15 @@ async fn strike_service(services: &mut Services, links: &Links, strike: Strike) 
 /// Lets `ingest` run without a broker, and with a spool that is full at once.
 async fn cramp_spool(services: &mut Services, links: &Links, duration: Duration) -> Result<()> {
     let (ingest, link) = (&mut services.ingest, links.get(Link::IngestBroker));
-    ingest.set(spool_room(LITTLE_ROOM));
-    ingest.redeploy().await?;
+    ingest.kill()?;
     link.refuse(true);
-    link.cut_all();
+    ingest.set(spool_room(LITTLE_ROOM));
+    ingest.run()?;
     sleep(duration).await;
+    ingest.kill()?;
     link.refuse(false);
     ingest.set(spool_room(USUAL_ROOM));
-    ingest.redeploy().await
+    ingest.run()
 }
 
 /// Starts what ended by itself.

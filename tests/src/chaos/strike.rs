@@ -32,8 +32,8 @@ pub enum Strike {
     Block(Duration),
     /// The work queue may hold nothing for some time: what would wait in it is refused.
     FillQueue(Duration),
-    /// `ingest` is deployed with a spool that has room for next to nothing, and cannot reach its broker for some time;
-    /// then it is deployed as before.
+    /// SIGKILL of `ingest`, which then has a spool with room for next to nothing, and no broker for some time; and again,
+    /// before it runs as usual.
     CrampSpool(Duration),
     /// SIGKILL of all workers at once, and a new start after some time.
     KillWorkers(Duration),
