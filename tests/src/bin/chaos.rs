@@ -25,7 +25,7 @@ The long one, whose report is committed:
   make chaos CHAOS_PROFILE=release CHAOS='--seed 20 --interactions 21500 --faults 240 --duration 21m \
     --report docs/reliability/long-run.md'")]
 struct Arguments {
-    /// Decides every choice.
+    /// Decides every choice. With an odd one the bridge is an app with OAuth tokens, with an even one it has an API token.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 

@@ -6,7 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::domain::event::{Filter, Recognised, recognise};
 
-use crate::history::{Answer, Posted};
+use super::numbers::Number;
+use super::system::CHAT_TYPE;
+use crate::history::{Answer, Began, Head, Posted};
+
+/// How long an agent talks, in seconds, and how long the work after the call takes.
+const TALK: u32 = 45;
+const AFTER_CALL: u32 = 40;
 
 /// What an event looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +55,9 @@ pub struct Event {
     pub index: usize,
     /// What it looks like.
     pub form: Form,
-    /// The customer's number, in some form.
+    /// Who calls; nobody knows where the number is withheld.
+    pub caller: Option<Number>,
+    /// Their number, in some form.
     pub number: Option<String>,
     /// When it happens, from the start.
     pub offset: Duration,
@@ -73,6 +81,40 @@ impl Event {
         }
     }
 
+    /// What a record shows that this event leads.
+    fn head(&self, start: Timestamp) -> Option<Head> {
+        let whom = self.caller.map(Number::international);
+        let whom = whom.unwrap_or_else(|| "a withheld number".to_owned());
+        let (call, name) = (format!("Inbound call from {whom}"), self.customer());
+        let lasted = self.seconds();
+        let told = format!("({} min {} s)", lasted / 60, lasted % 60);
+        let (subject, seconds) = match self.form {
+            Form::Guide => (format!("Call with {name} {told}"), lasted),
+            Form::GuideChat => (format!("Chat with {name} {told}"), lasted),
+            Form::CustomerEnd => (format!("{call} {told}"), lasted),
+            Form::UserEnd => (format!("{call} ({TALK} s)"), TALK),
+            Form::Acw => (call, AFTER_CALL),
+            Form::UnrecordedChannel | Form::NotFinal | Form::OtherTopic => return None,
+        };
+        let before = SignedDuration::from_secs(seconds.into());
+        // Work after a call is no part of how long it lasted.
+        let lasted = if self.form == Form::Acw { 0 } else { seconds };
+        Some(Head {
+            is_customers: !matches!(self.form, Form::UserEnd | Form::Acw),
+            subject,
+            kind: match self.form {
+                Form::GuideChat => CHAT_TYPE.to_owned(),
+                _ => "call".to_owned(),
+            },
+            began: if self.tells_time() {
+                Began::At(self.happened(start) - before)
+            } else {
+                Began::BeforeReceipt(before)
+            },
+            duration: format!("00:{:02}", lasted.div_ceil(60)),
+        })
+    }
+
     /// As the check of the history wants to know it, before anybody answered. `start` is when the campaign began.
     ///
     /// # Panics
@@ -93,6 +135,8 @@ impl Event {
             is_recordable: self.form.is_recordable(),
             number: self.number.clone(),
             facts: self.facts(),
+            head: self.head(start),
+            sent: None,
             answer: Answer::None,
         }
     }
@@ -101,10 +145,10 @@ impl Event {
     #[must_use]
     pub fn body(&self, start: Timestamp) -> String {
         let body = match self.form {
-            Form::Guide => self.guide("voice", "completed"),
-            Form::GuideChat => self.guide("chat", "completed"),
-            Form::UnrecordedChannel => self.guide("email", "completed"),
-            Form::NotFinal => self.guide("voice", "in-progress"),
+            Form::Guide => self.guide(start, "voice", "completed"),
+            Form::GuideChat => self.guide(start, "chat", "completed"),
+            Form::UnrecordedChannel => self.guide(start, "email", "completed"),
+            Form::NotFinal => self.guide(start, "voice", "in-progress"),
             Form::CustomerEnd => self.detail(
                 start,
                 "customer.end",
@@ -115,30 +159,35 @@ impl Event {
                 "user.end",
                 &json!({
                     "userId": self.uuid('a'), "queueId": self.uuid('b'), "disconnectType": "PEER",
-                    "interactingDurationMs": 45_000, "heldDurationMs": 5_000,
+                    "interactingDurationMs": TALK * 1000, "heldDurationMs": 5_000,
                 }),
             ),
             Form::Acw => self.detail(
                 start,
                 "acw",
-                &json!({"wrapupNotes": self.wrapup_notes(), "wrapupDurationMs": 40_000}),
+                &json!({"wrapupNotes": self.wrapup_notes(), "wrapupDurationMs": AFTER_CALL * 1000}),
             ),
             Form::OtherTopic => self.detail(start, "customer.start", &json!({})),
         };
         body.to_string()
     }
 
-    fn guide(&self, channel: &str, status: &str) -> Value {
-        let data = json!({
+    fn guide(&self, start: Timestamp, channel: &str, status: &str) -> Value {
+        let ended = self.happened(start);
+        let began = ended - SignedDuration::from_secs(self.seconds().into());
+        let mut data = json!({
             "id": self.interaction_id(), "channelType": channel, "phoneNumber": self.number, "status": status,
             "participantName": self.customer(), "duration": self.seconds(), "recordingUrl": self.recording(),
         });
+        if self.tells_time() {
+            data["startTime"] = json!(began.to_string());
+            data["endTime"] = json!(ended.to_string());
+        }
         json!({"eventType": "interaction.completed", "data": data})
     }
 
     fn detail(&self, start: Timestamp, leaf: &str, more: &Value) -> Value {
-        let offset = SignedDuration::try_from(self.offset).unwrap_or_default();
-        let at = start.checked_add(offset).unwrap_or(start);
+        let at = self.happened(start);
         let ani = self.number.as_deref();
         let mut body = json!({
             "eventTime": at.as_millisecond(), "conversationId": self.interaction_id(),
@@ -168,8 +217,20 @@ impl Event {
         format!("Note {:06}: call back on Friday", self.index)
     }
 
-    fn seconds(&self) -> usize {
-        60 + self.index % 240
+    fn seconds(&self) -> u32 {
+        60 + u32::try_from(self.index % 240).unwrap_or_default()
+    }
+
+    /// When it happens, in the milliseconds that events have.
+    fn happened(&self, start: Timestamp) -> Timestamp {
+        let offset = SignedDuration::try_from(self.offset).unwrap_or_default();
+        let ms = (start + offset).as_millisecond();
+        Timestamp::from_millisecond(ms).unwrap_or(start)
+    }
+
+    /// Whether it tells when it happened. Half of the guide's payloads do not.
+    fn tells_time(&self) -> bool {
+        !matches!(self.form, Form::Guide | Form::GuideChat) || self.index.is_multiple_of(2)
     }
 
     fn uuid(&self, sort: char) -> String {

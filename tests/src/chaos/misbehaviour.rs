@@ -9,6 +9,9 @@ const SLOW: Duration = Duration::from_millis(800);
 /// The latest effect after its connection was cut.
 const LATEST: Duration = Duration::from_millis(1_200);
 
+/// Where an app refreshes its tokens.
+pub(super) const TOKENS: &str = "/oauth/token";
+
 /// Puts the misbehaviour in force.
 pub(super) fn begin(pipedrive: &Control, seed: u64) {
     let mut seeds = seed.wrapping_mul(1_000)..;
@@ -50,5 +53,15 @@ pub(super) fn begin(pipedrive: &Control, seed: u64) {
         (0.000_3, Fault::burst_limit()),
     ] {
         by_chance("GET", "/api/v2/**", chance, fault);
+    }
+    for (chance, fault) in [
+        (0.10, Fault::CutAfterEffect),
+        (0.05, Fault::CutBeforeEffect),
+        (0.10, Fault::server_error_before_effect(503)),
+        (0.05, Fault::server_error_after_effect(500)),
+        (0.05, Fault::TruncateAnswer),
+        (0.10, Fault::latency_after(SLOW)),
+    ] {
+        by_chance("POST", TOKENS, chance, fault);
     }
 }

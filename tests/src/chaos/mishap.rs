@@ -10,12 +10,23 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::credential::Credential;
+use super::misbehaviour::TOKENS;
 use super::storm::{StormLog, Struck};
 use crate::history::comparable;
-use crate::pipedrive::{Control, Fault, FaultRule, Person};
+use crate::pipedrive::{Control, Fault, FaultRule, Limits, Person};
 
 /// People of the latest activities, so that those are struck who are being worked on.
 const LATEST: usize = 40;
+/// Sorts of mishaps, and how many of them befall an app alone.
+const SORTS: usize = 9;
+const OF_APPS: usize = 2;
+/// Far fewer than a campaign needs. An app may send four times as many, but not more searches.
+const FEW: Limits = Limits {
+    requests_per_2s: Some(5),
+    searches_per_2s: Some(3),
+    daily_tokens: None,
+};
 
 /// A mishap and its time.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +48,12 @@ pub enum Mishap {
     Blocked(Duration),
     /// The day's tokens are spent, and the day ends after some time.
     DaySpent(Duration),
+    /// So few requests are taken in two seconds, for some time, that ours do not fit.
+    Limited(Duration),
+    /// The app's access tokens end before their time.
+    TokensEnded,
+    /// They do, and others are not to be had for some time.
+    NoRefresh(Duration),
     /// Somebody merges a person into another; the number decides whom.
     Merge(usize),
     /// Somebody deletes a person.
@@ -44,11 +61,17 @@ pub enum Mishap {
 }
 
 impl Mishap {
-    /// Draws so many, the first six of six sorts.
-    pub(super) fn draw(rng: &mut StdRng, count: usize) -> Vec<Self> {
-        let mut mishaps: Vec<_> = (0..count)
+    /// Draws so many, and each sort once at least.
+    pub(super) fn draw(rng: &mut StdRng, count: usize, credential: Credential) -> Vec<Self> {
+        let is_app = credential == Credential::App;
+        let sorts = if is_app { SORTS } else { SORTS - OF_APPS };
+        let mut mishaps: Vec<_> = (0..count.max(sorts))
             .map(|n| {
-                let sort = if n < 6 { n } else { rng.random_range(0..20) };
+                let sort = if n < sorts {
+                    n
+                } else {
+                    rng.random_range(0..24)
+                };
                 let time = Duration::from_millis(rng.random_range(1_000..4_000));
                 match sort {
                     0 => Self::TokenRefused(time),
@@ -56,7 +79,10 @@ impl Mishap {
                     2 => Self::Blocked(time),
                     // As a header it has whole seconds.
                     3 => Self::DaySpent(Duration::from_secs(rng.random_range(1..=5))),
-                    4 | 6..14 => Self::Merge(rng.random_range(0..1_000_000)),
+                    4 => Self::Limited(time),
+                    7 if is_app => Self::TokensEnded,
+                    8 if is_app => Self::NoRefresh(time),
+                    5 | 9..17 => Self::Merge(rng.random_range(0..1_000_000)),
                     _ => Self::Delete(rng.random_range(0..1_000_000)),
                 }
             })
@@ -73,6 +99,9 @@ impl Mishap {
             Self::AccountClosed(_) => "account not open (402)",
             Self::Blocked(_) => "blocked by Cloudflare (403)",
             Self::DaySpent(_) => "the day's tokens spent (429)",
+            Self::Limited(_) => "few requests taken (429)",
+            Self::TokensEnded => "access tokens ended early (401)",
+            Self::NoRefresh(_) => "access tokens ended, none to be had",
             Self::Merge(_) => "person merged into another",
             Self::Delete(_) => "person deleted",
         }
@@ -118,9 +147,10 @@ pub(super) async fn befall(
             Mishap::TokenRefused(time) => {
                 let token = pipedrive.api_token();
                 pipedrive.rotate_api_token();
-                sleep(time).await;
+                // An app's tokens are refused as well, however fresh they are.
+                let befell = answer_all(pipedrive, Fault::unauthorized(), time).await;
                 pipedrive.set_api_token(&token);
-                true
+                befell
             }
             Mishap::AccountClosed(time) => {
                 pipedrive.set_account_closed(true);
@@ -132,6 +162,24 @@ pub(super) async fn befall(
             Mishap::DaySpent(time) => {
                 answer_all(pipedrive, Fault::daily_budget_exceeded(time), time).await
             }
+            Mishap::Limited(time) => {
+                let usual = pipedrive.limits();
+                pipedrive.set_limits(FEW);
+                sleep(time).await;
+                pipedrive.set_limits(usual);
+                true
+            }
+            Mishap::TokensEnded => {
+                pipedrive.end_access_tokens();
+                true
+            }
+            Mishap::NoRefresh(time) => {
+                let away = Fault::server_error_before_effect(503);
+                let away = pipedrive.add_fault(FaultRule::always("POST", TOKENS, away));
+                pipedrive.end_access_tokens();
+                sleep(time).await;
+                pipedrive.remove_fault(away)
+            }
             Mishap::Merge(choice) => merge(pipedrive, choice),
             Mishap::Delete(choice) => delete(pipedrive, choice, &mishaps.deletions),
         };
@@ -141,6 +189,7 @@ pub(super) async fn befall(
                 at: begun,
                 healed: Instant::now(),
                 parts_broker: false,
+                fills_spool: false,
             });
         }
     }

@@ -4,6 +4,7 @@
 //! All choices are drawn from a seed before anything runs ([`plan`]). How processes and servers then interleave is the
 //! machine's doing: the same seed gives the same storm, not the same run.
 
+pub mod credential;
 mod event;
 mod machine;
 mod misbehaviour;
@@ -117,6 +118,7 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
     let machine = machine::Machine::look(&system).await?;
     let pipedrive = system.pipedrive();
     let known: BTreeSet<i64> = pipedrive.persons().iter().map(|person| person.id).collect();
+    let deals = truth::deals(&pipedrive);
 
     let (pulse, storm, mishaps) = <(Pulse, StormLog, Mishaps)>::default();
     let start = shared::clock::now();
@@ -144,6 +146,7 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         let sources = Sources {
             answers: &answers,
             known: &known,
+            deals: &deals,
             deletions: &mishaps.deletions,
         };
         let (history, verdict, missing) =
@@ -168,15 +171,17 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         revived: storm.revived(),
         tries: answers.tries(),
         refusals: answers.refusals(),
-        unavailable: answers.unavailable(),
+        unavailable: outcome::unavailable(&answers.unavailable(), &strikes),
         accepted_without_broker: outcome::accepted_without_broker(&answers.moments(), &strikes),
         mishaps: mishaps.log.strikes(),
         misfortunes: outcome::misfortunes(&pipedrive),
+        access_tokens: pipedrive.token_exchanges().iter().sum(),
         tokens: pipedrive.tokens_spent(),
         least_tokens: outcome::least_tokens(&history, &verdict),
         planned: outcome::Planned {
             strikes: plan.process_strikes.len() + plan.server_strikes.len(),
             interactions: plan.recordable(),
+            credential: plan.credential,
         },
         strikes,
         verdict,
@@ -203,7 +208,7 @@ async fn rage(
     let befalling = mishap::befall(&pipedrive, &plan.mishaps, begun, mishaps);
     tokio::try_join!(
         senders::send_all(&url, plan, start, begun, answers),
-        storm::strike_services(services, &plan.process_strikes, begun, storm),
+        storm::strike_services(services, &system.links, &plan.process_strikes, begun, storm),
         storm::strike_servers(servers, &system.links, &plan.server_strikes, begun, storm),
         befalling.map(Ok::<_, anyhow::Error>),
     )?;

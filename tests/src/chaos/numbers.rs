@@ -34,6 +34,14 @@ impl Number {
         }
     }
 
+    /// Its one normal form.
+    pub(super) fn international(self) -> String {
+        match self {
+            Self::American(n) => format!("+120255501{n:02}"),
+            Self::British(n) => format!("+447700900{n:03}"),
+        }
+    }
+
     /// The form in which somebody typed it into the CRM.
     #[must_use]
     pub fn typed(self) -> String {

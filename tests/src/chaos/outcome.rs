@@ -6,10 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::credential::Credential;
 use super::machine::Machine;
+use super::senders::Unavailable;
 use super::storm::Struck;
 use crate::history::{Activity, History, Verdict};
-use crate::pipedrive::Control;
+use crate::pipedrive::{Answer, Control};
 
 /// Tokens of a create; of the look at a known person, and at deals; of a search; of creating a person.
 const ACTIVITY: u64 = 5;
@@ -37,12 +39,14 @@ pub(super) struct Outcome {
     pub(super) revived: usize,
     pub(super) tries: usize,
     pub(super) refusals: Vec<String>,
-    /// Answers 503.
-    pub(super) unavailable: usize,
+    /// Answers 503 while the spool was full, and others.
+    pub(super) unavailable: (usize, usize),
     /// Answers 200 while `ingest` could not reach its broker, and for how long it could not.
     pub(super) accepted_without_broker: (usize, Duration),
     pub(super) mishaps: Vec<Struck>,
     pub(super) misfortunes: BTreeMap<String, usize>,
+    /// How often the app was given an access token.
+    pub(super) access_tokens: usize,
     pub(super) tokens: u64,
     pub(super) least_tokens: u64,
     pub(super) planned: Planned,
@@ -56,6 +60,7 @@ pub(super) struct Planned {
     pub(super) strikes: usize,
     /// Interactions that are owed a record.
     pub(super) interactions: usize,
+    pub(super) credential: Credential,
 }
 
 impl Outcome {
@@ -75,12 +80,9 @@ impl Outcome {
     /// What senders were told that they never should be.
     fn at_the_door(&self) -> impl Iterator<Item = String> {
         let counts = &self.verdict.counts;
-        let sent_away = (self.unavailable > 0).then(|| {
-            format!(
-                "sent away: {} times, with room in the spool",
-                self.unavailable
-            )
-        });
+        let (_, sent_away) = self.unavailable;
+        let sent_away = (sent_away > 0)
+            .then(|| format!("sent away: {sent_away} times, with room in the spool"));
         let unanswered = (counts.unanswered > 0)
             .then(|| format!("not answered: {} events, to the end", counts.unanswered));
         let short = self
@@ -107,7 +109,10 @@ impl Outcome {
         let healing = letters
             .filter(|(reason, _)| *reason != FORBIDDEN)
             .map(|(reason, count)| format!("{count} dead letters, {reason}, of what heals"));
-        died.into_iter().chain(left_out).chain(healing)
+        let is_app = self.planned.credential == Credential::App;
+        let only = (is_app && self.access_tokens < 2).then(|| "no access token ended".to_owned());
+        let unshown = [died, left_out, only].into_iter().flatten();
+        unshown.chain(healing)
     }
 }
 
@@ -135,11 +140,25 @@ pub(super) fn accepted_without_broker(
     (meanwhile.count(), away)
 }
 
-/// What befell requests to the sandbox, by name.
+/// How many requests were answered 503 that were under way while the spool was full, and how many others.
+pub(super) fn unavailable(answers: &[Unavailable], strikes: &[Struck]) -> (usize, usize) {
+    let full: Vec<_> = strikes.iter().filter(|it| it.fills_spool).collect();
+    let meanwhile = answers.iter().filter(|answer| {
+        full.iter()
+            .any(|it| answer.sent <= it.healed && it.at <= answer.answered)
+    });
+    let meanwhile = meanwhile.count();
+    (meanwhile, answers.len() - meanwhile)
+}
+
+/// What befell requests to the sandbox, by name; with what its limits refused.
 pub(super) fn misfortunes(pipedrive: &Control) -> BTreeMap<String, usize> {
     let mut misfortunes = BTreeMap::new();
-    for fault in pipedrive.requests().into_iter().filter_map(|it| it.fault) {
-        *misfortunes.entry(fault).or_default() += 1;
+    for request in pipedrive.requests() {
+        let limited = (request.answer == Answer::Status(429)).then(|| "429 of a limit".to_owned());
+        if let Some(name) = request.fault.or(limited) {
+            *misfortunes.entry(name).or_default() += 1;
+        }
     }
     misfortunes
 }
@@ -184,6 +203,7 @@ mod tests {
                 at: now,
                 healed: now,
                 parts_broker: false,
+                fills_spool: false,
             }],
             recoveries: Vec::new(),
             delays: Vec::new(),
@@ -191,15 +211,17 @@ mod tests {
             revived: 0,
             tries: 0,
             refusals: Vec::new(),
-            unavailable: 0,
+            unavailable: (5, 0),
             accepted_without_broker: (3, Duration::from_secs(20)),
             mishaps: Vec::new(),
             misfortunes: BTreeMap::new(),
+            access_tokens: 2,
             tokens: 0,
             least_tokens: 0,
             planned: Planned {
                 strikes: 1,
                 interactions: 7,
+                credential: Credential::App,
             },
             verdict,
             missing: None,
@@ -214,18 +236,19 @@ mod tests {
     #[test]
     fn whatever_breaks_the_promise_or_leaves_it_unproven_is_a_problem() {
         type Change = fn(&mut Outcome);
-        let changes: [(&str, Change); 10] = [
+        let changes: [(&str, Change); 11] = [
             ("stray person", |it| {
                 let stray = Violation::StrayPerson { person: 1 };
                 it.verdict.violations.push(stray);
             }),
             ("refused", |it| it.refusals.push(String::new())),
             ("not idle", |it| it.missing = Some(String::new())),
-            ("sent away", |it| it.unavailable = 1),
+            ("sent away", |it| it.unavailable.1 = 1),
             ("not answered", |it| it.verdict.counts.unanswered = 1),
             ("not accepted", |it| it.verdict.counts.interactions = 0),
             ("not spooled", |it| it.accepted_without_broker.0 = 0),
             ("ended by themselves", |it| it.revived = 1),
+            ("no access token ended", |it| it.access_tokens = 1),
             ("left out", |it| it.strikes.clear()),
             ("of what heals", |it| {
                 let letters = &mut it.verdict.counts.dead_letters;
@@ -239,5 +262,24 @@ mod tests {
             assert_eq!(problems.len(), 1, "{problems:?}");
             assert!(problems[0].contains(told), "{told}: {problems:?}");
         }
+    }
+
+    #[test]
+    fn only_while_the_spool_is_full_may_a_sender_be_sent_away() {
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let struck = |fills_spool| Struck {
+            name: String::new(),
+            at: after(10),
+            healed: after(20),
+            parts_broker: true,
+            fills_spool,
+        };
+        let answers = [(1, 9), (9, 10), (12, 13), (20, 24), (21, 24)].map(|(sent, answered)| {
+            let (sent, answered) = (after(sent), after(answered));
+            Unavailable { sent, answered }
+        });
+        assert_eq!(unavailable(&answers, &[struck(true)]), (3, 2));
+        assert_eq!(unavailable(&answers, &[struck(false)]), (0, 5));
     }
 }

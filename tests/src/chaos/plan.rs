@@ -7,13 +7,11 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{Rng as _, SeedableRng as _};
 
+use super::credential::Credential;
 use super::event::{Event, Form};
 use super::mishap::{Mishap, Planned};
 use super::numbers::{Number, Pool};
 use super::strike::{Scheduled, Strike};
-
-/// As many as there are sorts.
-const MISHAPS_MIN: usize = 6;
 
 /// How much is to happen.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +41,8 @@ pub struct Plan {
     pub mishaps: Vec<Planned>,
     /// Numbers whose people are in the CRM before, with how many people share each.
     pub known: Vec<(Number, usize)>,
+    /// With what the bridge is let in.
+    pub credential: Credential,
 }
 
 impl Plan {
@@ -83,6 +83,7 @@ pub fn draw(seed: u64, size: Size) -> Plan {
             server_strikes: Vec::new(),
             mishaps: Vec::new(),
             known,
+            credential: Credential::of(seed),
         },
     };
     traffic.draw();
@@ -99,7 +100,7 @@ pub fn draw(seed: u64, size: Size) -> Plan {
         strikes.push(Scheduled { at, strike });
     }
     if size.strikes > 0 {
-        for mishap in Mishap::draw(&mut rng, (size.strikes / 2).max(MISHAPS_MIN)) {
+        for mishap in Mishap::draw(&mut rng, size.strikes / 2, plan.credential) {
             // Not before there is anybody to merge.
             let at = size.duration.mul_f64(rng.random_range(0.1..1.0));
             plan.mishaps.push(Planned { at, mishap });
@@ -190,6 +191,7 @@ impl Traffic {
             interaction,
             index: event,
             form,
+            caller: number,
             number: number.map(|number| number.written(&mut self.rng)),
             offset: at,
         });
@@ -220,7 +222,7 @@ mod tests {
     };
 
     /// Of strikes.
-    const SORTS: usize = 29;
+    const SORTS: usize = 32;
 
     #[test]
     fn a_plan_with_room_for_them_has_strikes_of_each_sort() {
@@ -255,7 +257,7 @@ mod tests {
         let sorts: BTreeSet<String> = strikes.map(|planned| planned.strike.name()).collect();
         assert_eq!(sorts.len(), SORTS, "{sorts:#?}");
         let mishaps = plan.mishaps.iter().map(|planned| planned.mishap.name());
-        assert_eq!(mishaps.collect::<BTreeSet<_>>().len(), MISHAPS_MIN);
+        assert_eq!(mishaps.collect::<BTreeSet<_>>().len(), 9);
         assert!(plan.posts.len() > plan.events.len() * 11 / 10, "duplicates");
         assert!(plan.known.iter().any(|(_, people)| *people == 2));
     }

@@ -41,6 +41,12 @@ impl Program {
         Ok(program)
     }
 
+    /// Changes a variable for the next start.
+    pub(super) fn set(&mut self, (name, value): (String, String)) {
+        self.variables.retain(|(known, _)| *known != name);
+        self.variables.push((name, value));
+    }
+
     /// Starts it again.
     pub(super) fn run(&mut self) -> Result<()> {
         let log = File::options().create(true).append(true).open(&self.log);

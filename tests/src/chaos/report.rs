@@ -54,6 +54,8 @@ fn write_all(
                 "machine",
                 format!("{} cores, {} memory", machine.cores, machine.memory),
             ),
+            ("credential", outcome.planned.credential.name()),
+            ("access tokens given", outcome.access_tokens.to_string()),
             ("build", machine.build.to_owned()),
             ("RabbitMQ", machine.rabbitmq.clone()),
             ("Redis", machine.redis.clone()),
@@ -109,7 +111,11 @@ fn results(plan: &Plan, outcome: &Outcome) -> Vec<(&'static str, String)> {
             "answers other than 200 and 503",
             outcome.refusals.len().to_string(),
         ),
-        ("answers 503", outcome.unavailable.to_string()),
+        (
+            "answers 503 while the spool was full",
+            outcome.unavailable.0.to_string(),
+        ),
+        ("other answers 503", outcome.unavailable.1.to_string()),
         (
             "answers 200 while RabbitMQ was out of reach",
             outcome.accepted_without_broker.0.to_string(),
@@ -134,6 +140,8 @@ fn results(plan: &Plan, outcome: &Outcome) -> Vec<(&'static str, String)> {
         ("silently dropped", sort("silently dropped")),
         ("incomplete", sort("incomplete record")),
         ("told twice", sort("told twice")),
+        ("with a wrong field", sort("wrong field")),
+        ("with what another tells", sort("foreign fact")),
         ("on the wrong person", sort("wrong person")),
         ("other violations", others(verdict).to_string()),
         ("tokens an interaction", each(outcome.tokens)),
@@ -151,6 +159,8 @@ fn others(verdict: &Verdict) -> usize {
                 | Violation::SilentlyDropped { .. }
                 | Violation::Incomplete { .. }
                 | Violation::ToldTwice { .. }
+                | Violation::WrongField { .. }
+                | Violation::ForeignFact { .. }
                 | Violation::WrongPerson { .. }
         )
     })

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use jiff::Timestamp;
 use rand::Rng as _;
+use reqwest::header::RETRY_AFTER;
 use serde_json::Value;
 use shared::clock;
 use tokio::sync::Semaphore;
@@ -26,6 +27,13 @@ const AT_ONCE: usize = 200;
 /// How long a post is tried after the storm.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// A request that was answered 503.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unavailable {
+    pub(super) sent: Instant,
+    pub(super) answered: Instant,
+}
+
 /// What the senders know. Clones are the same.
 #[derive(Clone)]
 pub(super) struct Answers {
@@ -41,7 +49,7 @@ struct Inner {
     moments: Vec<Instant>,
     /// When the first came for an event of an interaction.
     first: BTreeMap<String, Timestamp>,
-    unavailable: usize,
+    unavailable: Vec<Unavailable>,
     refusals: Vec<String>,
 }
 
@@ -56,7 +64,7 @@ impl Answers {
                 accepted: 0,
                 moments: Vec::new(),
                 first: BTreeMap::new(),
-                unavailable: 0,
+                unavailable: Vec::new(),
                 refusals: Vec::new(),
             })),
         }
@@ -92,14 +100,21 @@ impl Answers {
         self.with(|inner| inner.first.clone())
     }
 
-    /// Answers 503. There is a spool: no sender may be told to come back.
-    pub(super) fn unavailable(&self) -> usize {
-        self.with(|inner| inner.unavailable)
+    /// Answers 503. There is a spool: no sender may be told to come back, unless it is full.
+    pub(super) fn unavailable(&self) -> Vec<Unavailable> {
+        self.with(|inner| inner.unavailable.clone())
     }
 
-    /// Answers that no sender may ever get, whatever breaks: neither a 200 nor a 503.
+    /// Answers that no sender may ever get, whatever breaks: neither a 200 nor a 503 that says when to come back.
     pub(super) fn refusals(&self) -> Vec<String> {
         self.with(|inner| inner.refusals.clone())
+    }
+
+    fn note_try(&self, event: usize) {
+        self.with(|inner| {
+            inner.tries += 1;
+            inner.posted[event].sent.get_or_insert_with(clock::now);
+        });
     }
 
     fn keep(&self, event: usize, answer: Answer) {
@@ -147,6 +162,7 @@ pub(super) async fn send_all(
         let (client, url, answers) = (client.clone(), url.to_owned(), answers.clone());
         posts.spawn(async move {
             while Instant::now() < until {
+                answers.note_try(index);
                 match send(&client, &url, &body, &answers).await {
                     Some(answer) => {
                         answers.keep(index, answer);
@@ -187,16 +203,18 @@ async fn send(
     body: &str,
     answers: &Answers,
 ) -> Option<Answer> {
-    answers.with(|inner| inner.tries += 1);
     let request = client
         .post(url)
         .bearer_auth(WEBHOOK_TOKEN)
         .body(body.to_owned());
+    let sent = Instant::now();
     let answer = request.send().await.ok()?;
     let status = answer.status().as_u16();
+    let tells_when = answer.headers().contains_key(RETRY_AFTER);
     let text = answer.text().await.ok()?;
-    if status == 503 {
-        answers.with(|inner| inner.unavailable += 1);
+    if status == 503 && tells_when {
+        let answered = Instant::now();
+        answers.with(|inner| inner.unavailable.push(Unavailable { sent, answered }));
         return None;
     }
     let told: Value = serde_json::from_str(&text).unwrap_or_default();

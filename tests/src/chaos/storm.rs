@@ -3,12 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use shared::broker::topology::WORK_QUEUE;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::program::Program;
-use super::strike::{Scheduled, Strike, Target};
-use super::system::{Links, Servers, Services};
+use super::strike::{Link, Scheduled, Strike, Target};
+use super::system::{LITTLE_ROOM, Links, REDIS_PREFIX, Servers, Services, USUAL_ROOM, spool_room};
+use super::truth::VHOST;
+use crate::services::Redis;
 
 /// Between two strikes of one side, however late it is: the bridge must get a chance.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -24,6 +28,8 @@ pub struct Struck {
     pub healed: Instant,
     /// Whether `ingest` could not reach its broker meanwhile.
     pub parts_broker: bool,
+    /// Whether `ingest` had to send senders away meanwhile.
+    pub fills_spool: bool,
 }
 
 /// What was struck so far. Clones are the same log.
@@ -60,6 +66,7 @@ impl StormLog {
 /// Strikes processes as planned.
 pub(super) async fn strike_services(
     services: &mut Services,
+    links: &Links,
     plan: &[Scheduled],
     begun: Instant,
     log: &StormLog,
@@ -68,45 +75,69 @@ pub(super) async fn strike_services(
         sleep_until(begun + *at).await;
         revive(services, log)?;
         let begun = Instant::now();
-        match *strike {
-            Strike::Kill(target, down) => {
-                let program = services.get(target);
-                program.kill()?;
-                sleep(down).await;
-                program.run()?;
-            }
-            Strike::Freeze(target, duration) => {
-                let program = services.get(target);
-                program.freeze(true)?;
-                sleep(duration).await;
-                program.freeze(false)?;
-            }
-            Strike::Redeploy(target) => services.get(target).redeploy().await?,
-            Strike::KillWorkers(down) => {
-                for worker in &mut services.workers {
-                    worker.kill()?;
-                }
-                sleep(down).await;
-                for worker in &mut services.workers {
-                    worker.run()?;
-                }
-            }
-            Strike::EmptyRedis
-            | Strike::Block(_)
-            | Strike::KillServers(_)
-            | Strike::Cut(_)
-            | Strike::Stall(..)
-            | Strike::Refuse(..) => {}
-        }
+        strike_service(services, links, *strike).await?;
         log.note(Struck {
             name: strike.name(),
             at: begun,
             healed: Instant::now(),
             parts_broker: strike.parts_broker(),
+            fills_spool: strike.fills_spool(),
         });
         sleep(PAUSE).await;
     }
     Ok(())
+}
+
+/// Strikes one process, or all workers; ends when it is there again.
+async fn strike_service(services: &mut Services, links: &Links, strike: Strike) -> Result<()> {
+    match strike {
+        Strike::Kill(target, down) => {
+            let program = services.get(target);
+            program.kill()?;
+            sleep(down).await;
+            program.run()?;
+        }
+        Strike::Freeze(target, duration) => {
+            let program = services.get(target);
+            program.freeze(true)?;
+            sleep(duration).await;
+            program.freeze(false)?;
+        }
+        Strike::Redeploy(target) => services.get(target).redeploy().await?,
+        Strike::CrampSpool(duration) => cramp_spool(services, links, duration).await?,
+        Strike::KillWorkers(down) => {
+            for worker in &mut services.workers {
+                worker.kill()?;
+            }
+            sleep(down).await;
+            for worker in &mut services.workers {
+                worker.run()?;
+            }
+        }
+        Strike::EmptyRedis
+        | Strike::RestoreRedis(_)
+        | Strike::Block(_)
+        | Strike::FillQueue(_)
+        | Strike::KillServers(_)
+        | Strike::Cut(_)
+        | Strike::Stall(..)
+        | Strike::Refuse(..) => {}
+    }
+    Ok(())
+}
+
+/// Lets `ingest` run without a broker, and with a spool that is full at once.
+async fn cramp_spool(services: &mut Services, links: &Links, duration: Duration) -> Result<()> {
+    let (ingest, link) = (&mut services.ingest, links.get(Link::IngestBroker));
+    ingest.kill()?;
+    link.refuse(true);
+    ingest.set(spool_room(LITTLE_ROOM));
+    ingest.run()?;
+    sleep(duration).await;
+    ingest.kill()?;
+    link.refuse(false);
+    ingest.set(spool_room(USUAL_ROOM));
+    ingest.run()
 }
 
 /// Starts what ended by itself.
@@ -140,61 +171,100 @@ pub(super) async fn strike_servers(
     for Scheduled { at, strike } in plan {
         sleep_until(begun + *at).await;
         let begun = Instant::now();
-        match *strike {
-            Strike::Kill(Target::RabbitMq, down) => {
-                servers.rabbitmq.kill()?;
-                sleep(down).await;
-                servers.rabbitmq.restart().await?;
-            }
-            Strike::Freeze(Target::RabbitMq, duration) => {
-                servers.rabbitmq.pause()?;
-                sleep(duration).await;
-                servers.rabbitmq.resume()?;
-            }
-            Strike::Kill(_, down) => {
-                servers.redis.kill()?;
-                sleep(down).await;
-                servers.redis.restart().await?;
-            }
-            Strike::Freeze(_, duration) => {
-                servers.redis.pause()?;
-                sleep(duration).await;
-                servers.redis.resume()?;
-            }
-            Strike::EmptyRedis => servers.redis.flush().await?,
-            Strike::Block(duration) => {
-                servers.rabbitmq.set_memory_alarm(true).await?;
-                sleep(duration).await;
-                servers.rabbitmq.set_memory_alarm(false).await?;
-            }
-            Strike::KillServers(down) => {
-                servers.rabbitmq.kill()?;
-                servers.redis.kill()?;
-                sleep(down).await;
-                servers.redis.restart().await?;
-                servers.rabbitmq.restart().await?;
-            }
-            Strike::Cut(link) => links.get(link).cut_all(),
-            Strike::Stall(link, duration) => {
-                links.get(link).stall(true);
-                sleep(duration).await;
-                links.get(link).stall(false);
-            }
-            Strike::Refuse(link, duration) => {
-                links.get(link).refuse(true);
-                links.get(link).cut_all();
-                sleep(duration).await;
-                links.get(link).refuse(false);
-            }
-            Strike::Redeploy(_) | Strike::KillWorkers(_) => {}
-        }
+        strike_server(servers, links, *strike).await?;
         log.note(Struck {
             name: strike.name(),
             at: begun,
             healed: Instant::now(),
             parts_broker: strike.parts_broker(),
+            fills_spool: strike.fills_spool(),
         });
         sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Strikes one server or connection; ends when it is healed.
+async fn strike_server(servers: &mut Servers, links: &Links, strike: Strike) -> Result<()> {
+    match strike {
+        Strike::Kill(Target::RabbitMq, down) => {
+            servers.rabbitmq.kill()?;
+            sleep(down).await;
+            servers.rabbitmq.restart().await?;
+        }
+        Strike::Freeze(Target::RabbitMq, duration) => {
+            servers.rabbitmq.pause()?;
+            sleep(duration).await;
+            servers.rabbitmq.resume()?;
+        }
+        Strike::Kill(_, down) => {
+            servers.redis.kill()?;
+            sleep(down).await;
+            servers.redis.restart().await?;
+        }
+        Strike::Freeze(_, duration) => {
+            servers.redis.pause()?;
+            sleep(duration).await;
+            servers.redis.resume()?;
+        }
+        Strike::EmptyRedis => servers.redis.flush().await?,
+        Strike::RestoreRedis(age) => restore_redis(&mut servers.redis, links, age).await?,
+        Strike::Block(duration) => {
+            servers.rabbitmq.set_memory_alarm(true).await?;
+            sleep(duration).await;
+            servers.rabbitmq.set_memory_alarm(false).await?;
+        }
+        Strike::FillQueue(duration) => {
+            let management = servers.rabbitmq.address().management();
+            let full = json!({"max-length": 0});
+            management.set_policy(VHOST, WORK_QUEUE, &full).await?;
+            sleep(duration).await;
+            management.delete_policy(VHOST, WORK_QUEUE).await?;
+        }
+        Strike::KillServers(down) => {
+            servers.rabbitmq.kill()?;
+            servers.redis.kill()?;
+            sleep(down).await;
+            servers.redis.restart().await?;
+            servers.rabbitmq.restart().await?;
+        }
+        Strike::Cut(link) => links.get(link).cut_all(),
+        Strike::Stall(link, duration) => {
+            links.get(link).stall(true);
+            sleep(duration).await;
+            links.get(link).stall(false);
+        }
+        Strike::Refuse(link, duration) => {
+            links.get(link).refuse(true);
+            links.get(link).cut_all();
+            sleep(duration).await;
+            links.get(link).refuse(false);
+        }
+        Strike::Redeploy(_) | Strike::CrampSpool(_) | Strike::KillWorkers(_) => {}
+    }
+    Ok(())
+}
+
+/// Puts an older copy of Redis back as `docs/OPERATIONS.md` says: no worker reaches it meanwhile, and it is told that it
+/// is one, which nobody can see.
+async fn restore_redis(redis: &mut Redis, links: &Links, age: Duration) -> Result<()> {
+    // From now on the files are the copy.
+    redis.stop_saving().await?;
+    sleep(age).await;
+    for link in links.to_redis() {
+        link.refuse(true);
+        link.cut_all();
+    }
+    redis.kill()?;
+    redis.restart().await?;
+    let mut connection = redis.connect().await?;
+    redis::cmd("DEL")
+        .arg(format!("{REDIS_PREFIX}:epoch"))
+        .exec_async(&mut connection)
+        .await
+        .context("tell Redis that it is an older copy")?;
+    for link in links.to_redis() {
+        link.refuse(false);
     }
     Ok(())
 }

@@ -26,8 +26,15 @@ pub enum Strike {
     Redeploy(Target),
     /// FLUSHALL: Redis loses all it knew.
     EmptyRedis,
+    /// An older copy of Redis' files is put back: it is so old when that begins.
+    RestoreRedis(Duration),
     /// RabbitMQ takes nothing for some time: its memory is short.
     Block(Duration),
+    /// The work queue may hold nothing for some time: what would wait in it is refused.
+    FillQueue(Duration),
+    /// SIGKILL of `ingest`, which then has a spool with room for next to nothing, and no broker for some time; and again,
+    /// before it runs as usual.
+    CrampSpool(Duration),
     /// SIGKILL of all workers at once, and a new start after some time.
     KillWorkers(Duration),
     /// SIGKILL of RabbitMQ and Redis at once, and a new start after some time.
@@ -68,6 +75,8 @@ pub enum Link {
     WorkerPipedrive(usize),
 }
 
+/// `ingest` has to start before it can send anybody away.
+const CRAMPED: Duration = Duration::from_secs(2);
 /// As many as there are sorts of connections.
 const LINKS: usize = 5;
 
@@ -102,7 +111,10 @@ impl Strike {
             .chain(of_links)
             .chain([
                 Self::EmptyRedis,
+                Self::RestoreRedis(long),
                 Self::Block(long),
+                Self::FillQueue(long),
+                Self::CrampSpool(CRAMPED + long),
                 Self::KillWorkers(short),
                 Self::KillServers(short),
             ])
@@ -115,15 +127,18 @@ impl Strike {
         let (short, long) = times(rng);
         match rng.random_range(0..100) {
             0..5 => Self::Kill(Target::RabbitMq, short),
-            5..10 => Self::Freeze(Target::RabbitMq, long),
-            10..12 => Self::Block(long),
-            12..18 => Self::Kill(Target::Redis, short),
+            5..9 => Self::Freeze(Target::RabbitMq, long),
+            9..11 => Self::Block(long),
+            11..13 => Self::FillQueue(long),
+            13..18 => Self::Kill(Target::Redis, short),
             18..23 => Self::Freeze(Target::Redis, long),
             23..25 => Self::KillServers(short),
-            25..29 => Self::EmptyRedis,
-            29..37 => Self::Kill(Target::Ingest, short),
+            25..28 => Self::EmptyRedis,
+            28..30 => Self::RestoreRedis(long),
+            30..37 => Self::Kill(Target::Ingest, short),
             37..42 => Self::Freeze(Target::Ingest, long),
-            42..45 => Self::Redeploy(Target::Ingest),
+            42..44 => Self::Redeploy(Target::Ingest),
+            44 => Self::CrampSpool(CRAMPED + long),
             45..57 => Self::Kill(Target::Worker(worker), short),
             57..60 => Self::KillWorkers(short),
             60..67 => Self::Freeze(Target::Worker(worker), long),
@@ -141,9 +156,11 @@ impl Strike {
             Self::Kill(target, _) | Self::Freeze(target, _) | Self::Redeploy(target) => {
                 matches!(target, Target::Ingest | Target::Worker(_))
             }
-            Self::KillWorkers(_) => true,
+            Self::CrampSpool(_) | Self::KillWorkers(_) => true,
             Self::EmptyRedis
+            | Self::RestoreRedis(_)
             | Self::Block(_)
+            | Self::FillQueue(_)
             | Self::KillServers(_)
             | Self::Cut(_)
             | Self::Stall(..)
@@ -156,9 +173,20 @@ impl Strike {
         match self {
             Self::Kill(target, _) | Self::Freeze(target, _) => target == Target::RabbitMq,
             Self::Stall(link, _) | Self::Refuse(link, _) => link == Link::IngestBroker,
-            Self::Block(_) | Self::KillServers(_) => true,
-            Self::Redeploy(_) | Self::EmptyRedis | Self::KillWorkers(_) | Self::Cut(_) => false,
+            Self::CrampSpool(_) | Self::Block(_) | Self::KillServers(_) => true,
+            // A full queue takes what a worker takes from it at once.
+            Self::FillQueue(_)
+            | Self::Redeploy(_)
+            | Self::EmptyRedis
+            | Self::RestoreRedis(_)
+            | Self::KillWorkers(_)
+            | Self::Cut(_) => false,
         }
+    }
+
+    /// Whether `ingest` has to send senders away meanwhile.
+    pub(super) fn fills_spool(self) -> bool {
+        matches!(self, Self::CrampSpool(_))
     }
 
     /// The sort, as reports count it.
@@ -169,7 +197,10 @@ impl Strike {
             Self::Freeze(target, _) => format!("SIGSTOP, SIGCONT {}", target.name()),
             Self::Redeploy(target) => format!("SIGTERM {}", target.name()),
             Self::EmptyRedis => "FLUSHALL Redis".to_owned(),
+            Self::RestoreRedis(_) => "older copy of Redis put back".to_owned(),
             Self::Block(_) => "memory alarm RabbitMQ".to_owned(),
+            Self::FillQueue(_) => "work queue full".to_owned(),
+            Self::CrampSpool(_) => "spool full, RabbitMQ refused".to_owned(),
             Self::KillWorkers(_) => "SIGKILL all workers".to_owned(),
             Self::KillServers(_) => "SIGKILL RabbitMQ and Redis".to_owned(),
             Self::Cut(link) => format!("cut {}", link.name()),
@@ -190,7 +221,7 @@ impl Target {
     }
 }
 
-/// Freezes and stalls end long before a lease does (26 s), and those of Pipedrive's link before `settle_time`: what
+/// Freezes and stalls end long before a lease does (28 s), and those of Pipedrive's link before `settle_time`: what
 /// happens beyond these is the remainder that `docs/RELIABILITY.md` states, not a finding.
 fn times(rng: &mut StdRng) -> (Duration, Duration) {
     let short = Duration::from_millis(rng.random_range(200..1_500));

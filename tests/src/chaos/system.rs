@@ -9,6 +9,7 @@ use shared::broker::topology;
 use shared::config::RetryDelay;
 use url::Url;
 
+use super::credential;
 use super::plan::Plan;
 use super::program::Program;
 use super::strike::Link;
@@ -20,18 +21,25 @@ use crate::services::{
 
 /// The retry queues: short, so that a campaign of minutes sees every rung many times.
 pub(super) const RETRY_DELAYS: [&str; 4] = ["500ms", "1s", "2s", "5s"];
+/// What the bridge's keys in Redis begin with.
+pub(super) const REDIS_PREFIX: &str = "chaos";
 /// How long one request to Pipedrive may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-/// As long as the settings allow for that: three times it, and 20 s.
-const LEASE: Duration = Duration::from_secs(26);
+/// As long as the settings allow for that with an app: four times it, and 20 s.
+const LEASE: Duration = Duration::from_secs(28);
 /// Longer than the sandbox and the network together hold an effect back: 1.2 s, 0.8 s and 1.5 s.
 const SETTLE_TIME: Duration = Duration::from_secs(5);
 /// Longer than [`INDEX_LAG`].
 const SEARCH_LAG: Duration = Duration::from_secs(4);
 /// How long the sandbox's search does not know a new person.
 const INDEX_LAG: Duration = Duration::from_millis(1_500);
+/// The type of activities for chats.
+pub(super) const CHAT_TYPE: &str = "chat";
 /// The metric of what waits in the spool.
 const SPOOLED: &str = "bridge_ingest_spool_messages ";
+/// How many bytes the spool may hold: as many as it may by default, and a handful of events.
+pub(super) const USUAL_ROOM: u64 = 256 * 1024 * 1024;
+pub(super) const LITTLE_ROOM: u64 = 5_000;
 /// Debug builds on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -82,6 +90,11 @@ impl Links {
             Link::WorkerPipedrive(n) => &self.workers[n].pipedrive,
         }
     }
+
+    /// Those of all workers to Redis.
+    pub(super) fn to_redis(&self) -> impl Iterator<Item = &CutProxy> {
+        self.workers.iter().map(|worker| &worker.redis)
+    }
 }
 
 impl System {
@@ -97,6 +110,7 @@ impl System {
                 ..Behaviour::default()
             },
             log_capacity: 10_000_000,
+            oauth: credential::app(),
             ..SandboxConfig::default()
         });
         populate(&sandbox, plan);
@@ -109,8 +123,7 @@ impl System {
             ingest_broker: proxy(broker).await?,
             workers: Vec::new(),
         };
-        let mut common = settings();
-        common.push(variable("PIPEDRIVE__API_TOKEN", &sandbox.api_token()));
+        let common = settings();
         let mut variables = common.clone();
         variables.push(variable("INGEST__LISTEN", &ingest_address));
         variables.push(variable(
@@ -119,6 +132,7 @@ impl System {
         ));
         let spool = folder.join("spool.sqlite");
         variables.push(variable("INGEST__SPOOL__PATH", &spool.display()));
+        variables.push(spool_room(USUAL_ROOM));
         let log = folder.join("ingest.log");
         let ingest = Program::start(binaries.ingest, variables, log)?;
 
@@ -133,15 +147,14 @@ impl System {
                 redis: proxy(store).await?,
                 pipedrive: proxy(&pipedrive).await?,
             };
+            let pipedrive = through(&pipedrive, &worker.pipedrive)?;
             let mut variables = common.clone();
             variables.extend([
                 variable("BROKER__URL", &through(broker, &worker.broker)?),
                 variable("REDIS__URL", &through(store, &worker.redis)?),
-                variable(
-                    "PIPEDRIVE__BASE_URL",
-                    &through(&pipedrive, &worker.pipedrive)?,
-                ),
+                variable("PIPEDRIVE__BASE_URL", &pipedrive),
             ]);
+            variables.extend(plan.credential.variables(&sandbox.control(), &pipedrive));
             links.workers.push(worker);
             let log = folder.join(format!("worker-{n}.log"));
             let program = Program::start(binaries.worker.clone(), variables, log)?;
@@ -212,8 +225,9 @@ fn settings() -> Vec<(String, String)> {
         variable("INGEST__RETRY_AFTER", "1s"),
         variable("WORKER__LISTEN", "127.0.0.1:0"),
         variable("WORKER__LEASE", &seconds(LEASE)),
-        variable("REDIS__PREFIX", "chaos"),
+        variable("REDIS__PREFIX", REDIS_PREFIX),
         variable("RETRY__DELAYS", &RETRY_DELAYS.join(",")),
+        variable("PIPEDRIVE__CHAT_TYPE", CHAT_TYPE),
         variable("PIPEDRIVE__REQUESTS_PER_2S", &4000),
         variable("PIPEDRIVE__SEARCHES_PER_2S", &1000),
         variable("PIPEDRIVE__DAILY_TOKENS", &1_000_000_000),
@@ -224,12 +238,17 @@ fn settings() -> Vec<(String, String)> {
     ]
 }
 
-fn variable(name: &str, value: &(impl ToString + ?Sized)) -> (String, String) {
+pub(super) fn spool_room(bytes: u64) -> (String, String) {
+    variable("INGEST__SPOOL__MAX_BYTES", &bytes)
+}
+
+pub(super) fn variable(name: &str, value: &(impl ToString + ?Sized)) -> (String, String) {
     (format!("BRIDGE__{name}"), value.to_string())
 }
 
-/// The people who are in the CRM before; every tenth has a deal.
+/// The type of chats, and the people who are in the CRM before; every tenth has a deal.
 fn populate(sandbox: &Sandbox, plan: &Plan) {
+    sandbox.add_activity_type("Chat", CHAT_TYPE);
     for (n, (number, people)) in plan.known.iter().enumerate() {
         for _ in 0..*people {
             let person = sandbox.add_person(&format!("Known {n}"), &[&number.typed()]);

@@ -10,7 +10,7 @@ use shared::broker::topology;
 
 use super::mishap::Deletions;
 use super::senders::Answers;
-use crate::history::{Activity, DeadLetter, Gone, History, Person, Verdict};
+use crate::history::{Activity, DeadLetter, Deal, Gone, History, Person, Verdict};
 use crate::pipedrive::{Control, Item};
 use crate::services::{Management, QueuedMessage};
 
@@ -25,6 +25,8 @@ pub(super) struct Sources<'c> {
     pub(super) answers: &'c Answers,
     /// The persons that were there before.
     pub(super) known: &'c BTreeSet<i64>,
+    /// The deals that were there before.
+    pub(super) deals: &'c [Deal],
     /// Who was deleted, and when.
     pub(super) deletions: &'c Deletions,
 }
@@ -47,6 +49,16 @@ pub(super) async fn gather(
         activities: activities
             .map(|activity| Activity {
                 id: activity.id,
+                subject: activity.subject,
+                kind: activity.r#type,
+                due: format!(
+                    "{} {}",
+                    activity.due_date.unwrap_or_default(),
+                    activity.due_time.unwrap_or_default()
+                ),
+                duration: activity.duration.unwrap_or_default(),
+                is_done: activity.done,
+                deal: activity.deal_id,
                 note: activity.note.unwrap_or_default(),
                 person: activity.person_id,
                 // Pipedrive's own times have whole seconds.
@@ -76,8 +88,22 @@ pub(super) async fn gather(
                 },
             })
             .collect(),
+        deals: sources.deals.to_vec(),
         dead_letters: letters.iter().map(dead_letter).collect(),
     })
+}
+
+/// The deals of people as they are now.
+pub(super) fn deals(pipedrive: &Control) -> Vec<Deal> {
+    let deals = pipedrive.deals().into_iter();
+    deals
+        .filter_map(|deal| {
+            Some(Deal {
+                id: deal.id,
+                person: deal.person_id?,
+            })
+        })
+        .collect()
 }
 
 /// When requests arrived, by what they changed.

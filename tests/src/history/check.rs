@@ -1,7 +1,10 @@
 //! The check itself: a plain function from a history to a verdict.
 
+mod content;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::content::{Owners, text};
 use super::verdict::{Counts, Verdict, Violation};
 use super::{Activity, Answer, DeadLetter, Gone, History, Person, Posted, comparable};
 
@@ -37,6 +40,8 @@ struct Check<'h> {
     /// Numbers for which there are more persons than there should be: what is attached to one of those is no further
     /// fault.
     doubled: BTreeSet<String>,
+    /// Which interaction alone tells what.
+    owners: Owners<'h>,
     counts: Counts,
     violations: Vec<Violation>,
 }
@@ -87,6 +92,7 @@ impl<'h> Check<'h> {
             history,
             index,
             doubled: BTreeSet::new(),
+            owners: Owners::of(&history.posted),
             counts: Counts::default(),
             violations: Vec::new(),
         }
@@ -200,6 +206,7 @@ impl<'h> Check<'h> {
         }
         for activity in activities {
             self.attachment(interaction, events, activity);
+            self.content(interaction, events, activity);
         }
     }
 
@@ -351,13 +358,4 @@ fn has_double(owners: &[&Person]) -> bool {
 
 fn reason(letter: &DeadLetter) -> &str {
     letter.reason.as_deref().unwrap_or_default().trim()
-}
-
-/// What is read of a note: all but its tags.
-fn text(note: &str) -> String {
-    let pieces = note.split('<');
-    pieces
-        .map(|piece| piece.split_once('>').map_or(piece, |(_, text)| text))
-        .collect::<Vec<_>>()
-        .join("\n")
 }

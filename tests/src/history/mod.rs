@@ -9,7 +9,7 @@
 mod check;
 mod verdict;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub use check::check;
 pub use verdict::{Counts, Verdict, Violation};
@@ -26,6 +26,8 @@ pub struct History {
     pub activities: Vec<Activity>,
     /// Every person that Pipedrive ever held.
     pub persons: Vec<Person>,
+    /// The open deals that were there before the bridge. Nobody closes them.
+    pub deals: Vec<Deal>,
     /// Every message in the dead letter queue at the end.
     pub dead_letters: Vec<DeadLetter>,
 }
@@ -43,8 +45,36 @@ pub struct Posted {
     pub number: Option<String>,
     /// Texts that only this event tells, and that the record must hold in the end.
     pub facts: Vec<String>,
+    /// What the record looks like that this event leads; `None` where it is not to be recorded.
+    pub head: Option<Head>,
+    /// When it was sent first, if it was.
+    pub sent: Option<Timestamp>,
     /// What its sender was told.
     pub answer: Answer,
+}
+
+/// What a list of activities shows of an interaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Whether the customer's own side tells it: before such a head one that an agent's side tells gives way.
+    pub is_customers: bool,
+    /// The subject.
+    pub subject: String,
+    /// The key of the type.
+    pub kind: String,
+    /// When the interaction began.
+    pub began: Began,
+    /// The duration as Pipedrive has it, `HH:MM`.
+    pub duration: String,
+}
+
+/// When an interaction began, as an event tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Began {
+    /// At this time.
+    At(Timestamp),
+    /// So long before the event was received.
+    BeforeReceipt(SignedDuration),
 }
 
 /// The best answer that an event ever got.
@@ -63,6 +93,18 @@ pub enum Answer {
 pub struct Activity {
     /// Its id.
     pub id: i64,
+    /// Its subject.
+    pub subject: String,
+    /// The key of its type.
+    pub kind: String,
+    /// When it is due, `YYYY-MM-DD HH:MM`, UTC.
+    pub due: String,
+    /// How long it takes, `HH:MM`.
+    pub duration: String,
+    /// Whether it is done.
+    pub is_done: bool,
+    /// The deal it is linked to.
+    pub deal: Option<i64>,
     /// Its note, HTML.
     pub note: String,
     /// The person it is attached to.
@@ -104,6 +146,15 @@ pub enum Gone {
     MergedInto(i64),
     /// It was deleted; what was attached to it before stays so.
     DeletedAt(Timestamp),
+}
+
+/// An open deal of a person.
+#[derive(Clone, Copy, Debug)]
+pub struct Deal {
+    /// Its id.
+    pub id: i64,
+    /// Whose it was at first: where people are merged it goes along.
+    pub person: i64,
 }
 
 /// A message in the dead letter queue.

@@ -122,6 +122,26 @@ pub enum Violation {
         /// The first text that is there twice.
         repeated: String,
     },
+    /// The activity's subject, type, time, duration, deal or mark that it is done is not what its events make of it.
+    WrongField {
+        /// The interaction.
+        interaction: String,
+        /// Which.
+        field: &'static str,
+        /// What it holds.
+        found: String,
+        /// What it should.
+        expected: String,
+    },
+    /// The activity tells what only another interaction tells.
+    ForeignFact {
+        /// The interaction.
+        interaction: String,
+        /// What it tells.
+        foreign: String,
+        /// Whose that is.
+        owner: String,
+    },
     /// The activity is attached to somebody else, or to nobody though it should be.
     WrongPerson {
         /// The interaction.
@@ -166,6 +186,8 @@ impl Violation {
             Self::UnexplainedDeadLetter { .. } => "unexplained dead letter",
             Self::Incomplete { .. } => "incomplete record",
             Self::ToldTwice { .. } => "told twice",
+            Self::WrongField { .. } => "wrong field",
+            Self::ForeignFact { .. } => "foreign fact",
             Self::WrongPerson { .. } => "wrong person",
             Self::StrayActivity { .. } => "stray activity",
             Self::StrayPerson { .. } => "stray person",
@@ -223,6 +245,17 @@ impl fmt::Display for Violation {
                 f,
                 "{interaction} says `{repeated}` twice, which event {event} tells once"
             ),
+            Self::WrongField {
+                interaction,
+                field,
+                found,
+                expected,
+            } => write!(f, "{interaction} has {field} `{found}`, not `{expected}`"),
+            Self::ForeignFact {
+                interaction,
+                foreign,
+                owner,
+            } => write!(f, "{interaction} says `{foreign}`, which {owner} tells"),
             Self::WrongPerson {
                 interaction,
                 attached,

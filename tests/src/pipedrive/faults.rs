@@ -111,6 +111,13 @@ impl Fault {
         Self::json(false, 429, body).with_header("retry-after", &retry_after.as_secs().to_string())
     }
 
+    /// The token is not taken.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        let body = r#"{"success":false,"error":"unauthorized access","errorCode":401}"#;
+        Self::json(false, 401, body).with_header("x-401-by-gw", "true")
+    }
+
     /// A permission or cap is in the way.
     #[must_use]
     pub fn forbidden() -> Self {

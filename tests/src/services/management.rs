@@ -241,6 +241,17 @@ impl Management {
             .map(drop)
     }
 
+    /// Takes the policy of a queue back.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it has none.
+    pub async fn delete_policy(&self, vhost: &str, queue: &str) -> Result<()> {
+        self.send(Method::DELETE, &["policies", vhost, queue], None)
+            .await
+            .map(drop)
+    }
+
     /// Throws away what waits in a queue.
     ///
     /// # Errors

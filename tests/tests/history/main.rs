@@ -1,7 +1,9 @@
 //! The check of histories, on histories that are right and on such as are wrong in each way.
 
+mod content;
+
 use bridge_tests::history::{
-    Activity, Answer, DeadLetter, Gone, History, Person, Posted, Violation, check,
+    Activity, Answer, Began, DeadLetter, Gone, Head, History, Person, Posted, Violation, check,
 };
 use jiff::Timestamp;
 
@@ -18,13 +20,31 @@ fn event(interaction: &str, key: &str, fact: &str) -> Posted {
         is_recordable: true,
         number: Some("(202) 555-0143".to_owned()),
         facts: vec![fact.to_owned()],
+        head: Some(head(true, "Call of a customer")),
+        sent: Some(at(0)),
         answer: Answer::Accepted,
+    }
+}
+
+fn head(is_customers: bool, subject: &str) -> Head {
+    Head {
+        is_customers,
+        subject: subject.to_owned(),
+        kind: "call".to_owned(),
+        began: Began::At(at(0)),
+        duration: "00:02".to_owned(),
     }
 }
 
 fn activity(id: i64, interaction: &str, facts: &str) -> Activity {
     Activity {
         id,
+        subject: "Call of a customer".to_owned(),
+        kind: "call".to_owned(),
+        due: "2027-01-15 08:00".to_owned(),
+        duration: "00:02".to_owned(),
+        is_done: true,
+        deal: None,
         note: format!("<b>Agent:</b> {facts}<br>Genesys interaction {interaction}"),
         person: Some(1),
         created: at(9),
@@ -56,6 +76,7 @@ fn dead_letter(interaction: &str, key: &str, second: i64) -> DeadLetter {
 fn right() -> History {
     let ignored = Posted {
         is_recordable: false,
+        head: None,
         answer: Answer::Ignored("channel email is not recorded".to_owned()),
         ..event("three", "three-end", "nothing")
     };
@@ -73,6 +94,7 @@ fn right() -> History {
         ],
         activities: vec![activity(7, "one", "Alex wants a quote")],
         persons: vec![person(1, CALLER)],
+        deals: Vec::new(),
         dead_letters: vec![dead_letter("two", "two-end", 5)],
     }
 }

@@ -1,0 +1,173 @@
+//! What a record says: that it shows what the events make of it, and nothing that is another interaction's.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::verdict::Violation;
+use super::super::{Activity, Began, Gone, Head, Posted, comparable};
+use super::Check;
+
+/// Shorter words with a digit may stand in any note: times, durations, ids of persons.
+const TELLING_MIN: usize = 6;
+
+/// By the words of what events tell: the interaction that alone tells them; nobody, where several do.
+pub(super) struct Owners<'h>(BTreeMap<&'h str, Option<&'h str>>);
+
+impl<'h> Owners<'h> {
+    pub(super) fn of(posted: &'h [Posted]) -> Self {
+        let mut owners = BTreeMap::new();
+        for event in posted {
+            let interaction = &*event.interaction;
+            let told = event.facts.iter().flat_map(|fact| telling_words(fact));
+            for word in told.chain(telling_words(interaction)) {
+                let owner = owners.entry(word).or_insert(Some(interaction));
+                owner.take_if(|owner| *owner != interaction);
+            }
+        }
+        Self(owners)
+    }
+
+    /// The first word of a note that only another interaction tells, and which.
+    fn foreign<'n>(&self, note: &'n str, interaction: &str) -> Option<(&'n str, &'h str)> {
+        telling_words(note).find_map(|word| {
+            let owner = self.0.get(word).copied().flatten()?;
+            (owner != interaction).then_some((word, owner))
+        })
+    }
+}
+
+/// Words that are hardly anywhere by chance: numbered ones.
+fn telling_words(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_alphanumeric() && c != '-');
+    words.filter(|word| word.len() >= TELLING_MIN && word.contains(|c: char| c.is_ascii_digit()))
+}
+
+impl Check<'_> {
+    /// The fields of an activity are what its events make of it.
+    pub(super) fn content(&mut self, interaction: &str, events: &[&Posted], activity: &Activity) {
+        if let Some((foreign, owner)) = self.owners.foreign(&activity.note, interaction) {
+            self.violations.push(Violation::ForeignFact {
+                interaction: interaction.to_owned(),
+                foreign: foreign.to_owned(),
+                owner: owner.to_owned(),
+            });
+        }
+        let done = wrong("done", activity.is_done.to_string(), true.to_string());
+        let deal = self.wrong_deal(events, activity);
+        let wrong = wrong_head(events, activity).into_iter().chain(done);
+        let violations = wrong.chain(deal).map(|wrong| Violation::WrongField {
+            interaction: interaction.to_owned(),
+            field: wrong.field,
+            found: wrong.found,
+            expected: wrong.expected,
+        });
+        self.violations.extend(violations);
+    }
+
+    /// The deal is the only one of the person who has the number. Where people were merged or deleted, it depends on when
+    /// it was looked for; but it is never one of somebody who has nothing to do with the number.
+    fn wrong_deal(&self, events: &[&Posted], activity: &Activity) -> Option<Wrong> {
+        let number = events.iter().find_map(|event| event.number.as_deref());
+        let number = number.map(comparable).unwrap_or_default();
+        let owners = self.index.owners.get(&number).map_or(&[][..], |all| all);
+        let is_touched = owners.iter().any(|owner| {
+            let takes_in = |gone| gone == Some(Gone::MergedInto(owner.id));
+            owner.gone.is_some() || self.history.persons.iter().any(|it| takes_in(it.gone))
+        });
+        let deals = &self.history.deals;
+        let expected = match owners {
+            [only] if !is_touched => {
+                let mut theirs = deals.iter().filter(|deal| deal.person == only.id);
+                theirs.next().filter(|_| theirs.next().is_none())
+            }
+            _ => activity.person.and(deals.iter().find(|deal| {
+                let holder = self.survivor(deal.person);
+                let mut holders = owners.iter().map(|owner| self.survivor(owner.id));
+                Some(deal.id) == activity.deal && holders.any(|owner| owner == holder)
+            })),
+        };
+        let expected = expected.map(|deal| deal.id);
+        wrong("deal", shown(activity.deal), shown(expected))
+    }
+}
+
+/// A field that is not as it should be.
+struct Wrong {
+    field: &'static str,
+    found: String,
+    expected: String,
+}
+
+fn wrong(field: &'static str, found: String, expected: String) -> Option<Wrong> {
+    (found != expected).then_some(Wrong {
+        field,
+        found,
+        expected,
+    })
+}
+
+fn shown(id: Option<i64>) -> String {
+    id.map_or_else(|| "none".to_owned(), |id| id.to_string())
+}
+
+/// What differs from the head that the told events give the record: that of the customer's side, if it is told; else that
+/// of any agent's side, since after Redis forgot the first of them the others leave the head as it is.
+fn wrong_head(events: &[&Posted], activity: &Activity) -> Vec<Wrong> {
+    let note = text(&activity.note);
+    let is_told = |event: &&&Posted| event.facts.iter().all(|fact| note.contains(&**fact));
+    let told = events.iter().filter(is_told);
+    let mut heads: Vec<(&Head, Option<Timestamp>)> = told
+        .filter_map(|event| Some((event.head.as_ref()?, event.sent)))
+        .collect();
+    if heads.iter().any(|(head, _)| head.is_customers) {
+        heads.retain(|(head, _)| head.is_customers);
+    }
+    let differences = heads
+        .iter()
+        .map(|(head, sent)| against(head, *sent, activity));
+    differences.min_by_key(Vec::len).unwrap_or_default()
+}
+
+fn against(head: &Head, sent: Option<Timestamp>, activity: &Activity) -> Vec<Wrong> {
+    [
+        wrong("subject", activity.subject.clone(), head.subject.clone()),
+        wrong("type", activity.kind.clone(), head.kind.clone()),
+        wrong_time(head.began, sent, activity),
+        wrong("duration", activity.duration.clone(), head.duration.clone()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A time of receipt is between the first sending and the last writing; with Redis, an earlier one can be forgotten.
+fn wrong_time(began: Began, sent: Option<Timestamp>, activity: &Activity) -> Option<Wrong> {
+    let before = |at: Timestamp, lasted: SignedDuration| at.checked_sub(lasted).unwrap_or(at);
+    let (earliest, latest) = match began {
+        Began::At(at) => (at, at),
+        Began::BeforeReceipt(lasted) => (
+            before(sent.unwrap_or(activity.created), lasted),
+            before(activity.written, lasted),
+        ),
+    };
+    let [earliest, latest] = [earliest, latest].map(|at| at.strftime("%Y-%m-%d %H:%M").to_string());
+    if (&earliest..=&latest).contains(&&activity.due) {
+        return None;
+    }
+    let expected = if earliest == latest {
+        earliest
+    } else {
+        format!("{earliest} to {latest}")
+    };
+    wrong("time", activity.due.clone(), expected)
+}
+
+/// What is read of a note: all but its tags.
+pub(super) fn text(note: &str) -> String {
+    let pieces = note.split('<');
+    pieces
+        .map(|piece| piece.split_once('>').map_or(piece, |(_, text)| text))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
