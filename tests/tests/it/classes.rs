@@ -173,6 +173,26 @@ async fn a_spent_day_is_waited_for_though_pipedrive_tells_no_time_to_speak_of() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_of_a_day_ends_with_the_day() {
+    let app = TestApp::spawn().await;
+    // Somebody's answer told that ten tokens are left, and that is kept for a quarter of an hour.
+    let told = format!("{}:{{tokens}}:told", app.settings.redis.prefix);
+    let kept: redis::RedisResult<()> = redis::cmd("SET")
+        .arg(&[&*told, "29990", "PX", "900000"])
+        .query_async(&mut app.redis().await)
+        .await;
+    kept.unwrap();
+    let spent = Fault::daily_budget_exceeded(Duration::from_secs(2));
+    app.pipedrive
+        .add_fault(FaultRule::once(CREATE.0, CREATE.1, spent));
+
+    app.post(call("call-1", "Unknown")).await.assert_accepted();
+
+    app.wait_for_exactly(1).await;
+    assert_eq!(app.redis_keys("{tokens}:told").await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cloudflares_page_is_no_refusal_of_the_message_and_is_tried_again_ever_so_seldom() {
     let app = TestApp::spawn().await;
     let page = Fault::cloudflare_block();

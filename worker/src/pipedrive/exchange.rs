@@ -109,7 +109,7 @@ impl Client {
                 }
                 Err(error @ PipedriveError::BudgetSpent { wait, .. }) => {
                     self.bucket
-                        .pause(wait)
+                        .end_day(wait)
                         .await
                         .map_err(PipedriveError::Redis)?;
                     return Err(error.into());

@@ -153,6 +153,20 @@ impl TokenBucket {
             .await
     }
 
+    /// The day's tokens are spent for `wait`, by Pipedrive's word: what it told of them before ends with that.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer.
+    pub async fn end_day(&self, wait: Duration) -> Result<(), RedisError> {
+        PAUSE
+            .key(self.key("pause"))
+            .key(self.told_key())
+            .arg(ms(wait))
+            .invoke_async(&mut self.store.connection()?)
+            .await
+    }
+
     /// Corrects the bucket by an answer's headers, when they say that little is left.
     ///
     /// # Errors
