@@ -31,21 +31,21 @@ pub(super) async fn refused(call: &Call<'_>, answer: Response) -> PipedriveError
     let operation = call.operation;
     let status = answer.status().as_u16();
     let headers = answer.headers().clone();
-    let is_page = headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     match status {
         401 | 402 => return PipedriveError::Unauthorized { status },
-        403 if is_page => return PipedriveError::Blocked,
         404 | 410 => return PipedriveError::NotFound { operation, status },
-        500.. => return PipedriveError::Server { operation, status },
+        // A gateway on the way had no time, or no wish to be early.
+        408 | 425 | 500.. => return PipedriveError::Server { operation, status },
         // Redirects are not followed: nobody knows what was done.
         300..=399 => return PipedriveError::Unreadable { operation, status },
         _ => {}
     }
     let body = answer.bytes().await.unwrap_or_default();
+    if status == 403 && is_page(&headers, &body) {
+        return PipedriveError::Blocked;
+    }
     let refusal: Refusal = serde_json::from_slice(&body).unwrap_or_default();
-    let message = presentable(&refusal.error.unwrap_or_default(), call.body.as_ref());
+    let message = presentable(&refusal.reason(), call.body.as_ref());
     match status {
         429 => too_many(operation, &headers, &message),
         403 => PipedriveError::Forbidden { operation, message },
@@ -55,6 +55,15 @@ pub(super) async fn refused(call: &Call<'_>, answer: Response) -> PipedriveError
             message,
         },
     }
+}
+
+/// Whether Cloudflare answered in Pipedrive's place: with a page for people, whatever it calls that.
+fn is_page(headers: &HeaderMap, body: &[u8]) -> bool {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .map_or(&b""[..], |kind| kind.as_bytes());
+    let is_html = |kind: &[u8]| kind.eq_ignore_ascii_case(b"text/html");
+    kind.get(..9).is_some_and(is_html) || body.trim_ascii_start().starts_with(b"<")
 }
 
 fn too_many(operation: &'static str, headers: &HeaderMap, message: &str) -> PipedriveError {
@@ -98,6 +107,21 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect()
+    }
+
+    #[test]
+    fn a_page_is_known_by_its_type_or_by_its_first_byte() {
+        let page = b" <!DOCTYPE html>";
+        for (kind, body) in [
+            ("text/html", &b""[..]),
+            ("Text/HTML; charset=UTF-8", b""),
+            ("application/octet-stream", page),
+            ("", page),
+        ] {
+            assert!(is_page(&headers(&[("content-type", kind)]), body), "{kind}");
+        }
+        let json = headers(&[("content-type", "application/json")]);
+        assert!(!is_page(&json, b"{}"));
     }
 
     #[test]

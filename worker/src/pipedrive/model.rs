@@ -1,6 +1,7 @@
 //! Pipedrive's records, as far as they are read or written here. Names are Pipedrive's.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use shared::domain::ids::{ActivityId, DealId, PersonId, UserId};
 
 /// What every answer is wrapped in. A 2xx counts as a success unless it says that it is none.
@@ -19,7 +20,21 @@ pub(super) struct AdditionalData {
 /// Why Pipedrive refused.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Refusal {
-    pub error: Option<String>,
+    error: Option<Value>,
+    message: Option<Value>,
+    error_info: Option<Value>,
+}
+
+impl Refusal {
+    /// What it says, in whichever form.
+    pub fn reason(self) -> String {
+        let said = [self.error, self.message, self.error_info];
+        match said.into_iter().flatten().find(|said| !said.is_null()) {
+            Some(Value::String(text)) => text,
+            Some(other) => other.to_string(),
+            None => String::new(),
+        }
+    }
 }
 
 /// Anything with an id.
