@@ -30,6 +30,9 @@ const MAX_QUEUED: usize = 1024;
 /// A connection on which a confirm takes longer is given up: above every caller's patience, as others' confirms may still
 /// come. lapin keeps a confirm that nobody awaits any more for as long as its channel lives, so the channel must go.
 const CONFIRM_LIMIT: Duration = Duration::from_secs(10);
+/// A channel that has everything refused for longer is given up: one that met a full queue has it refused for ever by
+/// RabbitMQ 3.10 once that queue's limit was taken away, while a new one is served (seen with 3.10.8).
+const REFUSAL_LIMIT: Duration = Duration::from_secs(15);
 /// How often confirms are looked over for such. Once for all of them, rather than a timer for each.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -204,6 +207,7 @@ impl Connector {
             in_flight: FuturesUnordered::new(),
             blocked: None,
             is_doubtful: false,
+            refused_since: None,
         })
     }
 
@@ -290,6 +294,8 @@ struct Session {
     blocked: Option<String>,
     /// Whether a message was returned, so that a confirm may be another's.
     is_doubtful: bool,
+    /// Since when everything is refused.
+    refused_since: Option<Instant>,
 }
 
 /// Why a session ended.
@@ -328,8 +334,8 @@ impl Session {
                     }
                     batch.drain(..).for_each(|job| self.publish(job));
                 }
-                _ = sweep.tick() => if self.is_overdue() {
-                    return End::Failed("a confirm is overdue".to_owned());
+                _ = sweep.tick() => if let Some(why) = self.is_stuck() {
+                    return End::Failed(why.to_owned());
                 },
             }
         }
@@ -375,6 +381,11 @@ impl Session {
         }
         let mut failure = None;
         for (_, outcome) in &settled {
+            if matches!(outcome, Err(PublishError::Refused)) {
+                self.refused_since.get_or_insert_with(Instant::now);
+            } else if outcome.is_ok() {
+                self.refused_since = None;
+            }
             self.is_doubtful |= matches!(outcome, Err(PublishError::Returned(_)));
             if let Err(error @ (PublishError::Lost(_) | PublishError::Returned(_))) = outcome {
                 failure = Some(chain(error));
@@ -390,10 +401,16 @@ impl Session {
         failure
     }
 
-    fn is_overdue(&self) -> bool {
+    /// Why a new session may do better.
+    fn is_stuck(&self) -> Option<&'static str> {
         // On a blocked connection everything waits, and a new one would be blocked too.
         let late = |message: &InFlight| message.since.elapsed() > CONFIRM_LIMIT;
-        self.blocked.is_none() && self.in_flight.iter().any(late)
+        if self.blocked.is_none() && self.in_flight.iter().any(late) {
+            return Some("a confirm is overdue");
+        }
+        self.refused_since
+            .filter(|since| since.elapsed() > REFUSAL_LIMIT)
+            .map(|_| "RabbitMQ refuses all that is published: a queue is full")
     }
 
     /// Answers what is still confirmed, then closes the connection.

@@ -179,10 +179,9 @@ async fn while_the_broker_blocks_ingest_is_ready_says_so_and_takes_everything() 
     assert_eq!(readiness(&app).await, (200, json!({"status": "ready"})));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_full_queue_refuses_waits_until_there_is_room() {
-    let scratch = Scratch::create().unwrap();
-    let mut app = spooling(TestApp::builder().without_worker(), &scratch)
+/// A bridge without a worker, whose work queue is full, and whose spool holds what it refused.
+async fn app_with_full_queue(scratch: &Scratch) -> TestApp {
+    let app = spooling(TestApp::builder().without_worker(), scratch)
         .spawn()
         .await;
     let limit = json!({"max-length": 5});
@@ -197,12 +196,35 @@ async fn what_a_full_queue_refuses_waits_until_there_is_room() {
         Ok(())
     })
     .await
-    .unwrap();
-
+    .expect("RabbitMQ refuses");
     for n in 1..20 {
         let answer = app.post(call(&format!("call-{n}"), CALLER)).await;
         answer.assert_accepted();
     }
+    app
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_full_queue_refuses_waits_until_there_is_room() {
+    let scratch = Scratch::create().unwrap();
+    let mut app = app_with_full_queue(&scratch).await;
+
+    app.start_worker().await;
+
+    wait_until_drained(&app).await;
+    assert_recorded_once(&app, calls(0..20)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_full_queue_refused_goes_out_when_its_limit_is_taken_away() {
+    let scratch = Scratch::create().unwrap();
+    let mut app = app_with_full_queue(&scratch).await;
+
+    let limited = app.vhost().name();
+    app.management()
+        .delete_policy(limited, topology::WORK_QUEUE)
+        .await
+        .unwrap();
     app.start_worker().await;
 
     wait_until_drained(&app).await;
