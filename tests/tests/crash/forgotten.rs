@@ -65,8 +65,7 @@ async fn what_forgotten_events_told_stays_in_the_one_activity() {
     record(&app, now("eventbridge-acw-voice-inbound"), friday).await;
     redis.flush().await.unwrap();
 
-    // The agent's event came first. The call began before Redis lost its data, so that its end is not taken for the
-    // first that is heard of it.
+    // The agent's event came first.
     let end = now("eventbridge-customer-end-voice-inbound");
     record(&app, end, "(442 seconds)").await;
     redis.flush().await.unwrap();
