@@ -185,10 +185,9 @@ async fn app_with_full_queue(scratch: &Scratch) -> TestApp {
         .spawn()
         .await;
     let limit = json!({"max-length": 5});
-    app.management()
-        .set_policy(app.vhost().name(), topology::WORK_QUEUE, &limit)
-        .await
-        .unwrap();
+    let limiting = app.management();
+    let limited = limiting.set_policy(app.vhost().name(), topology::WORK_QUEUE, &limit);
+    limited.await.expect("RabbitMQ takes a policy");
     wait_until("a full queue", PATIENCE, async || {
         app.post(call("call-0", CALLER)).await.assert_accepted();
         let spooled = metric(&app, "bridge_ingest_spool_messages").await;
