@@ -227,6 +227,8 @@ async fn not_being_allowed_to_look_at_deals_costs_the_link_and_nothing_else() {
 async fn server_errors_and_unreadable_answers_are_looked_into_and_never_repeated_blindly() {
     let faults = [
         (Fault::server_error_before_effect(500), 2),
+        (Fault::server_error_before_effect(408), 2),
+        (Fault::server_error_before_effect(425), 2),
         (Fault::CutBeforeEffect, 2),
         (Fault::unsuccessful_answer(false), 2),
         (Fault::server_error_after_effect(503), 1),
