@@ -3,7 +3,7 @@
 
 use lapin::BasicProperties;
 use shared::broker::message::{self, Envelope};
-use shared::broker::stored;
+use shared::broker::properties_json;
 use shared::domain::event::{Event, Filter, Kind, Recognised, Unrecognised, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::interaction::Interaction;
@@ -67,10 +67,10 @@ fn check_fragment(cut: &Cut<'_>, topic: Option<&str>) {
 
 /// They fit into a frame, and are the same when they come out of the spool.
 fn check_properties(properties: &BasicProperties) {
-    let json = stored::to_json(properties).expect("properties can be stored");
+    let json = properties_json::to_json(properties).expect("properties can be stored");
     let size = json.len();
     assert!(size < PROPERTIES_MAX_BYTES, "{size} bytes of properties");
-    let again = stored::from_json(&json).expect("and read back");
+    let again = properties_json::from_json(&json).expect("and read back");
     assert_eq!(again, *properties);
 }
 

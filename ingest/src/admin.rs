@@ -7,8 +7,8 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
-use shared::admin;
 use shared::config::{ConfigError, Ingest};
+use shared::health;
 
 use crate::draining::Draining;
 use crate::publishers::Publishers;
@@ -72,7 +72,7 @@ impl Admin {
             App::new()
                 .configure(|app| pages.share(app))
                 .configure(|app| routes::configure_pages(app, Audience::Operators))
-                .default_service(web::to(admin::not_found))
+                .default_service(web::to(health::not_found))
         };
         let server = HttpServer::new(app)
             .workers(1)

@@ -9,9 +9,9 @@ use actix_web::HttpResponse;
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT_ENCODING, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use shared::admin::rejection;
 use shared::broker::PublishError;
 use shared::domain::event::Unrecognised;
+use shared::health::rejection;
 
 use crate::auth::Unauthenticated;
 use crate::spool::SpoolError;

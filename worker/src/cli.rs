@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use shared::config::Settings;
-use shared::{admin, config, lifecycle, telemetry};
+use shared::{config, health, lifecycle, telemetry};
 
-use crate::replay::Filter;
+use crate::commands::replay::Filter;
+use crate::commands::{check, replay};
 use crate::startup::Application;
-use crate::{check, replay};
 
 /// Consumes interactions from RabbitMQ and records each once in Pipedrive.
 ///
@@ -90,7 +90,7 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Health => {
-            admin::check_health(settings.worker.listen)?;
+            health::check_health(settings.worker.listen)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Defaults => {

@@ -13,10 +13,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::gate::Gate;
-use crate::inbound::Inbound;
+use crate::delivery::message::Inbound;
+use crate::pause::state::Gate;
 use crate::pipeline::Pipeline;
-use shared::telemetry::chain;
+use shared::error::chain;
 
 /// Tag of our consumer; the connection's name says whose it is.
 const CONSUMER_TAG: &str = "worker";

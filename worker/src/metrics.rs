@@ -4,7 +4,7 @@ use metrics::Unit;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::alarm::Rule;
-use crate::gate::Closure;
+use crate::pause::state::Closure;
 
 /// Messages processed, by outcome.
 pub const MESSAGES: &str = "bridge_worker_messages_total";

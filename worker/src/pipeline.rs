@@ -10,23 +10,23 @@ use shared::broker::message::{self, DeadLetter, Retry};
 use shared::clock;
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::{Party, Region, read_party};
-use shared::kill_point::{self, KillPoint};
+use shared::fail_point::{self, FailPoint};
 
-use crate::activity::{Recorded, Recorder};
+use crate::activity::recorder::{Recorded, Recorder};
 use crate::alarm::Tally;
 use crate::backoff;
-use shared::telemetry::chain;
+use shared::error::chain;
 
-use crate::failure::{At, Failure};
-use crate::gate::Gate;
-use crate::inbound::{Decoded, Inbound, SettleError};
+use crate::activity::content::Attachment;
+use crate::delivery::failure::{At, Failure};
+use crate::delivery::message::{Decoded, Inbound, SettleError};
+use crate::delivery::poison::Quarantine;
+use crate::delivery::retry::{Disposition, Next, RetrySchedule};
+use crate::effect::timing::surely_before;
 use crate::metrics as names;
-use crate::person::PersonFinder;
-use crate::quarantine::Quarantine;
-use crate::record::Attachment;
-use crate::redis::{Claim, ClaimRequest, Epoch, Job, Lease, Ledger, Step};
-use crate::retry::{Disposition, Next, RetrySchedule};
-use crate::timing::surely_before;
+use crate::pause::state::Gate;
+use crate::person::finder::PersonFinder;
+use crate::store::{Claim, ClaimRequest, Epoch, Job, Lease, Ledger, Step};
 
 /// How often, and first for how long, an interaction is waited for that another delivery works on: the events of one
 /// interaction come together.
@@ -132,22 +132,22 @@ impl Pipeline {
     }
 
     async fn run(&self, message: &Inbound) -> Result<Outcome, Failed> {
-        kill_point::reach(KillPoint::Delivered).await;
+        fail_point::reach(FailPoint::Delivered).await;
         let event = message.decode().during(At::Decode)?;
         tracing::Span::current().record("interaction.id", event.interaction.as_str());
         let Some((lease, mut job)) = self.lease(message, &event).await.during(At::Lease)? else {
             return Ok(Outcome::Duplicate);
         };
-        kill_point::reach_with(KillPoint::Claimed, event.interaction.as_str()).await;
+        fail_point::reach_with(FailPoint::Claimed, event.interaction.as_str()).await;
         let worked = self.work(message, &event, &lease, &mut job).await;
         match &worked {
             Ok((recorded, _)) => {
-                kill_point::reach(KillPoint::ActivityAnswered).await;
+                fail_point::reach(FailPoint::ActivityAnswered).await;
                 lease
                     .complete(&job, recorded.id())
                     .await
                     .during(At::Record)?;
-                kill_point::reach(KillPoint::Completed).await;
+                fail_point::reach(FailPoint::Completed).await;
             }
             Err(_) => {
                 // It would expire by itself; giving it back spares the next delivery the wait.
@@ -174,7 +174,7 @@ impl Pipeline {
             .match_person(&interaction, &party, job)
             .await
             .during(At::Match)?;
-        kill_point::reach(KillPoint::Matched).await;
+        fail_point::reach(FailPoint::Matched).await;
         // Found after a lost answer is recorded for the first time, too.
         let is_first = !matches!(job.activity, Step::Done(_));
         let recorded = self
@@ -201,7 +201,7 @@ impl Pipeline {
             is_surely_new: is_surely_new(message, event, &epoch),
             owner: &owner,
         };
-        kill_point::reach_with(KillPoint::ClaimWeighed, event.interaction.as_str()).await;
+        fail_point::reach_with(FailPoint::ClaimWeighed, event.interaction.as_str()).await;
         // A suspect keeps the others waiting: it does not wait itself.
         let tries = if message.is_suspect() { 0 } else { BUSY_TRIES };
         let mut pauses = backoff::pauses(BUSY_PAUSE, tries);

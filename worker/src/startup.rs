@@ -13,26 +13,26 @@ use shared::telemetry;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::activity::Recorder;
-use crate::admin::{self, Health};
+use crate::activity::content::Style;
+use crate::activity::lookup::Marks;
+use crate::activity::recorder::Recorder;
+use crate::alarm::queues::Surveyor;
 use crate::alarm::{Alarm, Tally, Watch};
 use crate::consumer::Consumer;
-use crate::gate::{Gate, Gatekeeper};
-use crate::installation::Installation;
-use crate::keeper::Keeper;
-use crate::marks::Marks;
-use crate::person::PersonFinder;
+use crate::credentials::refresher::Keeper;
+use crate::credentials::rotation::Rotation;
+use crate::delivery::poison::Quarantine;
+use crate::delivery::retry::RetrySchedule;
+use crate::effect::timing::Timing;
+use crate::http::health::{self, Health};
+use crate::pause::state::{Gate, Gatekeeper};
+use crate::person::finder::PersonFinder;
 use crate::pipedrive::{self, OAuth};
 use crate::pipeline::Pipeline;
-use crate::quarantine::Quarantine;
-use crate::record::Style;
-use crate::redis::{
+use crate::store::first_start::Installation;
+use crate::store::{
     Ledger, People, Store, StoreError, Suspects, TokenBucket, TokenBucketSettings, Vaults,
 };
-use crate::retry::RetrySchedule;
-use crate::rotation::Rotation;
-use crate::survey::Surveyor;
-use crate::timing::Timing;
 
 /// The worker, put together.
 #[derive(Debug)]
@@ -166,7 +166,7 @@ impl Application {
     ///
     /// When the admin listener fails.
     pub async fn run_until_stopped(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let server = admin::serve(self.listener, self.health, self.metrics)?;
+        let server = health::serve(self.listener, self.health, self.metrics)?;
         let admin = server.handle();
         let serving = tokio::spawn(server);
         tracing::info!(port = self.port, "Worker is up");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls::pki_types::{CertificateDer, ServerName};
 use shared::clock;
 use shared::config::Ingest;
-use shared::telemetry::chain;
+use shared::error::chain;
 
 use super::{Finding, Problem};
 use crate::setup::Address;

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use shared::broker::{self, ConnectError, TopologyError};
 use shared::config::{self, Auth, EventBridge, Settings};
-use shared::telemetry::chain;
+use shared::error::chain;
 
 use crate::auth::Authenticator;
 use crate::credentials;

@@ -3,9 +3,9 @@
 use actix_web::{HttpResponse, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
-use shared::admin::{self, Readiness};
 use shared::broker::PublisherState;
 use shared::clock;
+use shared::health::{self, Readiness};
 
 use crate::draining::Draining;
 use crate::publishers::Publishers;
@@ -100,5 +100,5 @@ pub async fn metrics(
     if let Some(spool) = spool.as_ref() {
         crate::metrics::set_spool(&spool.status().depth, spool.max_bytes(), clock::now());
     }
-    admin::metrics(handle).await
+    health::metrics(handle).await
 }

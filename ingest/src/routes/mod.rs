@@ -7,7 +7,7 @@ mod webhook;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, Resource, Route, web};
-use shared::admin;
+use shared::health::{live, only, rejection};
 
 pub use health::OptionalSpool;
 pub use webhook::Webhook;
@@ -26,7 +26,7 @@ pub enum Audience {
 
 /// Adds the webhook, with the pages beside it.
 pub fn configure(app: &mut web::ServiceConfig, audience: Audience) {
-    app.service(admin::only(
+    app.service(only(
         "POST",
         web::resource(WEBHOOK_PATH).route(web::post().to(webhook::receive)),
     ))
@@ -40,7 +40,7 @@ pub fn configure_pages(app: &mut web::ServiceConfig, audience: Audience) {
         Audience::Operators => web::get().to(health::ready),
         Audience::Anybody => web::get().to(health::ready_or_not),
     };
-    app.service(page("/health/live", web::get().to(admin::live)))
+    app.service(page("/health/live", web::get().to(live)))
         .service(page("/health/ready", ready));
     if audience == Audience::Operators {
         app.service(page("/metrics", web::get().to(health::metrics)));
@@ -48,11 +48,11 @@ pub fn configure_pages(app: &mut web::ServiceConfig, audience: Audience) {
 }
 
 fn page(path: &str, route: Route) -> Resource {
-    admin::only("GET", web::resource(path).route(route))
+    only("GET", web::resource(path).route(route))
 }
 
 async fn not_found() -> HttpResponse {
-    admin::rejection(
+    rejection(
         StatusCode::NOT_FOUND,
         &format!("no such path; webhooks are taken at POST {WEBHOOK_PATH}"),
     )

@@ -13,13 +13,13 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
-use shared::broker::{Outgoing, Publisher, stored, topology};
+use shared::broker::{Outgoing, Publisher, properties_json, topology};
 use shared::config::{ConfigError, Ingest};
 use shared::domain::event::{Filter, Ignored, Recognised, Unrecognised, recognise};
 use shared::domain::ids::InteractionId;
 use shared::domain::origin::Origin;
 use shared::domain::salvage;
-use shared::kill_point::{self, KillPoint};
+use shared::fail_point::{self, FailPoint};
 use shared::{clock, telemetry};
 
 use crate::auth::{Admission, Authenticator};
@@ -223,7 +223,7 @@ impl Webhook {
         received_at: Timestamp,
     ) -> Result<(), WebhookError> {
         match self.publish(publisher, message()).await {
-            Ok(()) => kill_point::reach(KillPoint::WebhookConfirmed).await,
+            Ok(()) => fail_point::reach(FailPoint::WebhookConfirmed).await,
             Err(error) => self.keep(message(), received_at, error).await?,
         }
         Ok(())
@@ -306,8 +306,8 @@ impl Webhook {
         let Some(spool) = &self.spool else {
             return Err(error);
         };
-        kill_point::reach(KillPoint::SpoolNeeded).await;
-        let properties = stored::to_json(&message.properties);
+        fail_point::reach(FailPoint::SpoolNeeded).await;
+        let properties = properties_json::to_json(&message.properties);
         let record = Record {
             received_at,
             properties: properties.map_err(|error| SpoolError::Failed(error.to_string()))?,
@@ -317,7 +317,7 @@ impl Webhook {
         kept.map_err(|_| SpoolError::TimedOut(self.publish_timeout))??;
         self.metrics.spooled.increment(1);
         tracing::debug!(reason = error.label(), "Not published; kept in the spool");
-        kill_point::reach(KillPoint::Spooled).await;
+        fail_point::reach(FailPoint::Spooled).await;
         Ok(())
     }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use metrics::Counter;
-use shared::broker::stored::StoredError;
-use shared::broker::{Backoff, Outgoing, PublishError, Publisher, stored, topology};
-use shared::kill_point::{self, KillPoint};
-use shared::telemetry::chain;
+use shared::broker::properties_json::PropertiesJsonError;
+use shared::broker::{Backoff, Outgoing, PublishError, Publisher, properties_json, topology};
+use shared::error::chain;
+use shared::fail_point::{self, FailPoint};
 use tokio_util::sync::CancellationToken;
 
 use super::{Spool, SpoolError, Stored};
@@ -39,7 +39,7 @@ enum DrainError {
     )]
     TimedOut,
     #[error(transparent)]
-    Unreadable(#[from] StoredError),
+    Unreadable(#[from] PropertiesJsonError),
 }
 
 /// Where the drain stands.
@@ -147,7 +147,7 @@ impl Drain {
         let publishing = self.publisher.publish(Outgoing {
             exchange: topology::EXCHANGE,
             routing_key: topology::WORK_KEY.into(),
-            properties: stored::from_json(&message.properties)?,
+            properties: properties_json::from_json(&message.properties)?,
             body: message.body.clone(),
         });
         let confirmed = tokio::time::timeout(CONFIRM_TIMEOUT, publishing).await;
@@ -155,9 +155,9 @@ impl Drain {
     }
 
     async fn delete(&self, ids: Vec<i64>) -> Result<(), SpoolError> {
-        kill_point::reach(KillPoint::SpoolConfirmed).await;
+        fail_point::reach(FailPoint::SpoolConfirmed).await;
         self.spool.delete(ids).await?;
-        kill_point::reach(KillPoint::SpoolDeleted).await;
+        fail_point::reach(FailPoint::SpoolDeleted).await;
         Ok(())
     }
 }

@@ -34,7 +34,7 @@ const MAX_QUEUED: usize = 1024;
 pub struct Record {
     /// When the webhook was received.
     pub received_at: Timestamp,
-    /// The message's properties, by `shared::broker::stored`.
+    /// The message's properties, by `shared::broker::properties_json`.
     pub properties: String,
     /// The body, untouched.
     pub body: Bytes,
@@ -45,7 +45,7 @@ pub struct Record {
 pub struct Stored {
     /// Its place in the order of arrival.
     pub id: i64,
-    /// The message's properties, by `shared::broker::stored`.
+    /// The message's properties, by `shared::broker::properties_json`.
     pub properties: String,
     /// The body, untouched.
     pub body: Bytes,

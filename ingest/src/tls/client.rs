@@ -12,8 +12,8 @@ use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, InvalidMessage, SignatureScheme,
     StreamOwned,
 };
-use shared::admin;
 use shared::config::Ingest;
+use shared::health;
 
 use super::provider;
 
@@ -28,11 +28,11 @@ use super::provider;
 /// When it does not answer, or is not ready.
 pub fn check_health(settings: &Ingest) -> anyhow::Result<()> {
     match (settings.admin_listen, &settings.tls.certificate) {
-        (Some(plain), _) => admin::check_health(plain),
-        (None, None) => admin::check_health(settings.listen),
+        (Some(plain), _) => health::check_health(plain),
+        (None, None) => health::check_health(settings.listen),
         (None, Some(_)) => {
             let name = ServerName::try_from("localhost")?;
-            admin::ask_health(connect(admin::connect(settings.listen)?, name)?)
+            health::ask_health(connect(health::connect(settings.listen)?, name)?)
         }
     }
 }

@@ -97,7 +97,7 @@ impl PairError {
             Self::NoKey(_) | Self::Mismatch { .. } => "ingest.tls.key",
             _ => "ingest.tls.certificate",
         };
-        let problem = format!("{}; {}", shared::telemetry::chain(&self), self.remedy());
+        let problem = format!("{}; {}", shared::error::chain(&self), self.remedy());
         ConfigError::value(key, problem)
     }
 }

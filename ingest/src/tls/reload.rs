@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use shared::{clock, telemetry};
+use shared::{clock, error};
 
 use super::{Pair, PairError, PairFiles, PairText, Untimely};
 use crate::metrics;
@@ -152,7 +152,7 @@ impl Reload {
 fn judge(text: Result<PairText, PairError>, now: Timestamp) -> Result<Pair, Refusal> {
     let pair = text.and_then(|text| text.parse());
     let pair = pair.map_err(|error| Refusal {
-        why: telemetry::chain(&error),
+        why: error::chain(&error),
         remedy: error.remedy(),
     })?;
     pair.check_time(now).map_err(|untimely| Refusal {

@@ -4,8 +4,8 @@
 
 mod connection;
 pub mod message;
+pub mod properties_json;
 mod publisher;
-pub mod stored;
 pub mod topology;
 
 pub use connection::{Backoff, ConnectError, connect};

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Backoff, ConnectError, TopologyError, connect, declare};
 use crate::config::{Broker, RetryDelay};
-use crate::telemetry::chain;
+use crate::error::chain;
 
 /// Messages that wait for their confirm at once. 64 keep a broker busy; more only bridge its pauses.
 const MAX_IN_FLIGHT: usize = 512;

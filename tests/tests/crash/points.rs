@@ -217,7 +217,7 @@ async fn c11_between_the_dead_letter_and_the_acknowledgement() {
     let letters = app.wait_for_dead_letters(1).await;
     assert_eq!(letters[0].property("message_id").unwrap(), "call-1");
     let asked = app.pipedrive.request_count();
-    worker::replay::replay(&app.settings, &worker::replay::Filter::default())
+    worker::commands::replay::replay(&app.settings, &worker::commands::replay::Filter::default())
         .await
         .unwrap();
     let duplicate = r#"outcome="duplicate""#;

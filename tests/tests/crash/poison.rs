@@ -9,7 +9,7 @@ use redis::AsyncCommands;
 use serde_json::{Map, json};
 use shared::broker::topology;
 use shared::domain::ids::sha256_hex;
-use worker::redis::{Store, Suspects, Suspicion};
+use worker::store::{Store, Suspects, Suspicion};
 
 use crate::hold::Hold;
 use crate::process::Worker;
@@ -19,10 +19,10 @@ use crate::redis::app_with_redis;
 const RESTART: Duration = Duration::from_secs(5);
 
 /// A service manager that starts the worker again whenever it dies, until `done`.
-async fn keep_running(app: &TestApp, kill_point: &str, done: impl AsyncFn() -> bool) -> u32 {
+async fn keep_running(app: &TestApp, fail_point: &str, done: impl AsyncFn() -> bool) -> u32 {
     let mut deaths = 0;
     loop {
-        let worker = Worker::start(app, kill_point);
+        let worker = Worker::start(app, fail_point);
         tokio::select! {
             () = worker.wait_for_death() => deaths += 1,
             () = async { while !done().await { tokio::task::yield_now().await } } => return deaths,

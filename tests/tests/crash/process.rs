@@ -23,13 +23,13 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts a worker that dies at `kill_point`, such as `claimed=abort`; an empty one never does.
-    pub fn start(app: &TestApp, kill_point: &str) -> Self {
+    /// Starts a worker that dies at `fail_point`, such as `claimed=abort`; an empty one never does.
+    pub fn start(app: &TestApp, fail_point: &str) -> Self {
         let port = free_port();
         let settings = [("BRIDGE__WORKER__LISTEN", format!("127.0.0.1:{port}"))];
         let program = env!("CARGO_BIN_EXE_worker-with-kill-points");
         Self {
-            running: Running::start(program, app, &settings, kill_point),
+            running: Running::start(program, app, &settings, fail_point),
             client: Client::new(port),
         }
     }
@@ -90,13 +90,13 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// Starts an ingest, with settings that go before the bridge's, and waits until it is ready. It dies at `kill_point`.
+    /// Starts an ingest, with settings that go before the bridge's, and waits until it is ready. It dies at `fail_point`.
     pub async fn start(
         app: &TestApp,
         settings: &[(&'static str, String)],
-        kill_point: &str,
+        fail_point: &str,
     ) -> Self {
-        Self::start_on(free_port(), app, settings, kill_point).await
+        Self::start_on(free_port(), app, settings, fail_point).await
     }
 
     /// [`Self::start`] on a port of the caller's choice.
@@ -104,13 +104,13 @@ impl Ingest {
         port: u16,
         app: &TestApp,
         settings: &[(&'static str, String)],
-        kill_point: &str,
+        fail_point: &str,
     ) -> Self {
         let mut settings = settings.to_vec();
         settings.push(("BRIDGE__INGEST__LISTEN", format!("127.0.0.1:{port}")));
         let program = env!("CARGO_BIN_EXE_ingest-with-kill-points");
         let ingest = Self {
-            running: Running::start(program, app, &settings, kill_point),
+            running: Running::start(program, app, &settings, fail_point),
             client: Client::new(port),
             port,
         };
@@ -232,13 +232,13 @@ impl Running {
         program: &str,
         app: &TestApp,
         settings: &[(&'static str, String)],
-        kill_point: &str,
+        fail_point: &str,
     ) -> Self {
         let child = Command::new(program)
             .envs(app.variables.clone())
             .envs(settings.iter().cloned())
             .env("BRIDGE__LOG__FILTER", "warn")
-            .env("BRIDGE_KILL_POINT", kill_point)
+            .env("BRIDGE_KILL_POINT", fail_point)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -40,8 +40,8 @@ impl Rig {
         }
     }
 
-    async fn ingest(&self, kill_point: &str) -> Ingest {
-        Ingest::start(&self.app, &self.variables, kill_point).await
+    async fn ingest(&self, fail_point: &str) -> Ingest {
+        Ingest::start(&self.app, &self.variables, fail_point).await
     }
 
     fn cut(&self) {

@@ -14,17 +14,17 @@ async fn the_check_of_a_healthy_worker_is_well_every_time_and_names_what_is_wron
 
     for round in 0..10 {
         assert!(
-            worker::check::check(&app.settings).await.unwrap(),
+            worker::commands::check::check(&app.settings).await.unwrap(),
             "round {round}"
         );
     }
     app.pipedrive.set_api_token("another");
-    assert!(!worker::check::check(&app.settings).await.unwrap());
+    assert!(!worker::commands::check::check(&app.settings).await.unwrap());
 }
 
 /// What `worker check` says is wrong.
 async fn problems(settings: &Settings) -> Vec<(&'static str, String)> {
-    let findings = worker::check::inspect(settings).await;
+    let findings = worker::commands::check::inspect(settings).await;
     let problem = |(what, found): (_, Result<_, String>)| Some((what, found.err()?));
     findings.into_iter().filter_map(problem).collect()
 }

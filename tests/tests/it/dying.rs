@@ -6,7 +6,7 @@ use bridge_tests::services::{Publication, wait_until};
 use lapin::options::BasicGetOptions;
 use lapin::{Connection, ConnectionProperties};
 use shared::broker::topology;
-use worker::replay;
+use worker::commands::replay;
 
 /// How often the broker delivers a message again.
 const DELIVERY_LIMIT: usize = 20;

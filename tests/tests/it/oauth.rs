@@ -283,7 +283,7 @@ fn with_installation(app: &TestApp, refresh_token: &str) -> Settings {
 
 /// What `worker check` says of Pipedrive.
 async fn checked(settings: &Settings) -> Result<String, String> {
-    let findings = worker::check::inspect(settings).await;
+    let findings = worker::commands::check::inspect(settings).await;
     let found = findings.into_iter().find(|(what, _)| *what == "Pipedrive");
     found.expect("Pipedrive is looked at").1
 }
@@ -353,10 +353,10 @@ async fn a_worker_with_another_key_says_so_and_leaves_the_tokens_alone() {
         .encryption_key
         .replace("ff".repeat(32).into());
 
-    assert!(!worker::check::check(&app.settings).await.unwrap());
+    assert!(!worker::commands::check::check(&app.settings).await.unwrap());
     app.settings.pipedrive.oauth.encryption_key = key;
 
-    assert!(worker::check::check(&app.settings).await.unwrap());
+    assert!(worker::commands::check::check(&app.settings).await.unwrap());
     assert_eq!(app.pipedrive.token_exchanges(), [1]);
 }
 
@@ -416,5 +416,5 @@ async fn the_host_that_pipedrive_tells_is_used_where_none_is_configured() {
     settings.pipedrive.base_url = "https://api.pipedrive.com".parse().unwrap();
     app.pipedrive.set_api_domain(&app.sandbox().base_url());
 
-    assert!(worker::check::check(&settings).await.unwrap());
+    assert!(worker::commands::check::check(&settings).await.unwrap());
 }

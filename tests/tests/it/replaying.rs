@@ -3,7 +3,7 @@
 use bridge_tests::app::{TestApp, call};
 use bridge_tests::pipedrive::{Fault, FaultRule};
 use shared::broker::topology::{DEAD_LETTER_QUEUE, WORK_QUEUE};
-use worker::replay::{Filter, Replayed, replay};
+use worker::commands::replay::{Filter, Replayed, replay};
 
 async fn with_dead_letters(count: usize) -> TestApp {
     let app = TestApp::spawn().await;

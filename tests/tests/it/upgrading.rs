@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 use shared::broker::{message, topology};
 use shared::domain::ids::{InteractionId, sha256_hex, sha256_hex_of};
-use worker::replay;
+use worker::commands::replay;
 
 /// The interaction of most samples, and the number that called.
 const INTERACTION: &str = "e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c";

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use shared::telemetry::chain;
+use shared::error::chain;
 
-use super::incident::Incident;
-use super::rule::Rule;
-use crate::redis::Incidents;
+use super::incidents::Incident;
+use super::rules::Rule;
+use crate::store::Incidents;
 
 /// Remembers incidents.
 #[derive(Debug)]

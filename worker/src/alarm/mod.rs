@@ -5,30 +5,31 @@
 //! due, is tried again, and is seen in metrics, log and readiness.
 
 mod forecast;
-mod incident;
+mod incidents;
 mod memory;
 mod messenger;
-mod rule;
-mod tally;
+mod outcomes;
+pub(crate) mod queues;
+mod rules;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use shared::telemetry::chain;
+use shared::error::chain;
 use shared::{clock, config};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::gate::{Closure, Gate};
+use crate::alarm::queues::Survey;
 use crate::metrics as names;
-use crate::redis::{Incidents, Store, TokenBucket};
-use crate::survey::Survey;
+use crate::pause::state::{Closure, Gate};
+use crate::store::{Incidents, Store, TokenBucket};
 
-pub use forecast::{Budget, Forecast};
-pub use incident::{Incident, Notice, Rhythm, Step, Verdict};
-pub use rule::{Findings, Rule, Window};
-pub use tally::Tally;
+pub(crate) use forecast::{Budget, Forecast};
+pub(crate) use incidents::{Incident, Notice, Rhythm, Step, Verdict};
+pub(crate) use outcomes::Tally;
+pub(crate) use rules::{Findings, Rule, Window};
 
 use memory::Memory;
 use messenger::{Delay, Messenger};

@@ -18,8 +18,8 @@ use super::model::{
     ActivityRecord, ActivityType, Answer, Created, Deal, NewPerson, Person, SearchItem,
     SearchResult, User,
 };
-use crate::matching::Candidate;
-use crate::redis::TokenBucket;
+use crate::person::matching::Candidate;
+use crate::store::TokenBucket;
 
 /// Records a page; the cost of a list does not depend on it. 500 is the most.
 const PAGE: &str = "500";

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::RequestBuilder;
 use reqwest::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
-use shared::kill_point::{self, KillPoint};
+use shared::fail_point::{self, FailPoint};
 
 use super::answer::{Limits, limits, refused};
 use super::call::Call;
@@ -91,7 +91,7 @@ impl Client {
                 .map_err(|error| error.during(call.operation))?;
             match self.send_intended(call, &intend).await? {
                 Ok((answer, limits)) => {
-                    kill_point::reach_with(KillPoint::PipedriveAnswered, call.operation).await;
+                    fail_point::reach_with(FailPoint::PipedriveAnswered, call.operation).await;
                     // What was done is done: that the bucket could not be corrected must not hide it.
                     if let Err(error) = self.bucket.learn(limits).await {
                         tracing::debug!(%error, "The token bucket was not corrected");

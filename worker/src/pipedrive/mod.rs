@@ -13,10 +13,12 @@ mod model;
 mod oauth;
 mod reason;
 
-pub use answer::Limits;
-pub use client::{Client, Probe, Settings};
-pub use credential::{Credential, NewSecret};
-pub use error::{PipedriveError, SpendError};
-pub use exchange::{Spend, http_client};
-pub use model::{ActivityRecord, ActivityType, NewPerson, Person, Phone, User};
-pub use oauth::{Denial, NoToken, OAuth, Tokens};
+pub(crate) use answer::Limits;
+pub(crate) use client::{Client, Settings};
+pub(crate) use credential::{Credential, NewSecret};
+pub(crate) use error::{PipedriveError, SpendError};
+pub(crate) use exchange::{Spend, http_client};
+pub(crate) use model::{ActivityRecord, NewPerson, Person, Phone};
+#[cfg(test)]
+pub(crate) use oauth::NoToken;
+pub(crate) use oauth::{Denial, OAuth, Tokens};

@@ -45,7 +45,6 @@ pub(super) struct Created<Id> {
 
 /// An activity, from `GET /api/v2/activities` and `/api/v2/activities/{id}`.
 #[derive(Clone, Debug, Deserialize)]
-#[expect(missing_docs, reason = "Pipedrive's names")]
 pub struct ActivityRecord {
     pub id: ActivityId,
     #[serde(default)]
@@ -58,7 +57,6 @@ pub struct ActivityRecord {
 
 /// A person, from `GET /api/v2/persons` and `/api/v2/persons/{id}`.
 #[derive(Clone, Debug, Deserialize)]
-#[expect(missing_docs, reason = "Pipedrive's names")]
 pub struct Person {
     pub id: PersonId,
     #[serde(default)]
@@ -87,7 +85,6 @@ pub(super) struct SearchItem {
 
 /// A telephone number of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "Pipedrive's names")]
 pub struct Phone {
     pub value: String,
     #[serde(default)]
@@ -98,7 +95,6 @@ pub struct Phone {
 
 /// Body of `POST /api/v2/persons`.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "Pipedrive's names")]
 pub struct NewPerson {
     pub name: String,
     pub phones: Vec<Phone>,
@@ -111,7 +107,6 @@ pub(super) struct Deal {
 
 /// The user of the API token.
 #[derive(Clone, Debug, Deserialize)]
-#[expect(missing_docs, reason = "Pipedrive's names")]
 pub struct User {
     pub id: UserId,
     #[serde(default)]
@@ -120,7 +115,6 @@ pub struct User {
 
 /// A type of activities, from `GET /v1/activityTypes`.
 #[derive(Clone, Debug, Deserialize)]
-#[expect(missing_docs, reason = "Pipedrive's names")]
 pub struct ActivityType {
     pub key_string: String,
     #[serde(default)]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use shared::domain::event::{Filter, Recognised, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::ids::{ActivityId, EventKey, InteractionId};
-use worker::redis::{Claim, ClaimRequest, Job, Lease, Ledger, Step};
+use worker::store::{Claim, ClaimRequest, Job, Lease, Ledger, Step};
 
 use super::{Redis, World};
 

@@ -11,7 +11,7 @@ mod person;
 use bridge_tests::services::Environment;
 use proptest::prelude::*;
 use shared::config::{self, Settings};
-use worker::redis::Store;
+use worker::store::Store;
 
 /// What happens next.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use shared::clock;
 use shared::domain::ids::PersonId;
 use shared::domain::phone::{E164, Party, read_party};
-use worker::redis::{Ledger, People, PersonClaim, PersonLease};
+use worker::store::{Ledger, People, PersonClaim, PersonLease};
 
 use super::{Redis, World};
 

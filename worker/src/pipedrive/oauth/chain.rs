@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::refresh::Wanted;
 use super::{App, NoToken, Outcome, Tokens};
 use crate::metrics as names;
-use crate::redis::Vault;
+use crate::store::Vault;
 
 /// The longest that a request waits for a refresh: its message is held meanwhile, under a lease.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@
 //!
 //! A worker uses the tokens of the installation that its settings name, and never another's ([`chain::Chain`]).
 //!
-//! [`Vault`]: crate::redis::Vault
+//! [`Vault`]: crate::store::Vault
 
 mod chain;
 mod endpoint;
@@ -25,7 +25,7 @@ use shared::config::{OAuthApp, Secret};
 use tokio::sync::watch;
 use url::Url;
 
-use crate::redis::Vaults;
+use crate::store::Vaults;
 use chain::Chain;
 use endpoint::TokenEndpoint;
 use refresh::Wanted;

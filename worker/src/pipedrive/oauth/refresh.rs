@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 use secrecy::SecretString;
 use shared::clock;
-use shared::kill_point::{self, KillPoint};
-use shared::telemetry::chain;
+use shared::error::chain;
+use shared::fail_point::{self, FailPoint};
 use uuid::Uuid;
 
 use super::chain::Chain;
@@ -17,7 +17,7 @@ use super::tokens::{Tokens, Whence, next_candidate, next_generation};
 use super::{App, Outcome};
 use crate::backoff;
 use crate::metrics as names;
-use crate::redis::VaultError;
+use crate::store::VaultError;
 
 /// The right to refresh outlives one exchange by this: Redis is told of its answer meanwhile.
 const AFTER_EXCHANGE: Duration = Duration::from_secs(5);
@@ -97,7 +97,7 @@ impl Chain {
             match self.exchange(wanted, &refresh_token).await {
                 Ok(grant) => {
                     let mut tokens = issue(grant, refresh_token, known());
-                    kill_point::reach(KillPoint::TokenAnswered).await;
+                    fail_point::reach(FailPoint::TokenAnswered).await;
                     if self.keep(owner, &mut tokens).await {
                         return Ok(Arc::new(tokens));
                     }

@@ -1,0 +1,4 @@
+//! The worker's commands besides `run`, one file each.
+
+pub mod check;
+pub mod replay;

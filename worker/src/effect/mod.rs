@@ -1,0 +1,3 @@
+//! Writes to Pipedrive whose outcome may be unknown.
+
+pub(crate) mod timing;

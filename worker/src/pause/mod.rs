@@ -1,0 +1,3 @@
+//! Whether messages are consumed at present, why not, and when consumption resumes.
+
+pub(crate) mod state;

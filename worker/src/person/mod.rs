@@ -1,0 +1,4 @@
+//! Which person in Pipedrive an interaction belongs to.
+
+pub(crate) mod finder;
+pub(crate) mod matching;
