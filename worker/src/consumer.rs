@@ -1,4 +1,4 @@
-//! Competing consumer of the work queue: takes messages while the gate is open, and drains at shutdown.
+//! Competing consumer of the work queue: takes messages while the pause is open, and drains at shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::delivery::message::Inbound;
-use crate::pause::state::Gate;
+use crate::pause::state::Pause;
 use crate::pipeline::Pipeline;
 use shared::error::chain;
 
@@ -37,7 +37,7 @@ pub struct Consumer {
     /// What is done with a message.
     pub pipeline: Arc<Pipeline>,
     /// Open: consume.
-    pub gate: Gate,
+    pub pause: Pause,
     /// Whether messages are being consumed, for readiness.
     pub consuming: watch::Sender<bool>,
 }
@@ -64,10 +64,10 @@ impl Consumer {
         while !shutdown.is_cancelled() {
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                () = self.gate.opened() => {}
+                () = self.pause.opened() => {}
             }
-            // The gate closes when Redis does not answer: what could not be struck out then can be now.
-            self.pipeline.quarantine.settle().await;
+            // The pause closes when Redis does not answer: what could not be struck out then can be now.
+            self.pipeline.poison_guard.settle().await;
             if let Err(error) = self.session(&shutdown, &mut backoff).await {
                 let pause = backoff.next_pause();
                 tracing::warn!(
@@ -82,10 +82,10 @@ impl Consumer {
             }
         }
         // What is still in progress comes again elsewhere, and did not kill us.
-        self.pipeline.quarantine.close().await;
+        self.pipeline.poison_guard.close().await;
     }
 
-    /// Consumes over one connection, until shutdown or until the gate closes.
+    /// Consumes over one connection, until shutdown or until the pause closes.
     async fn session(
         &self,
         shutdown: &CancellationToken,
@@ -102,7 +102,7 @@ impl Consumer {
             let next = tokio::select! {
                 biased; // a pending shutdown goes before one more message
                 () = shutdown.cancelled() => break Ok(()),
-                () = self.gate.closed() => break Ok(()),
+                () = self.pause.closed() => break Ok(()),
                 next = deliveries.next() => next,
             };
             match next {

@@ -4,7 +4,7 @@ use metrics::Unit;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::alarm::Rule;
-use crate::pause::state::Closure;
+use crate::pause::state::PauseReason;
 
 /// Messages processed, by outcome.
 pub const MESSAGES: &str = "bridge_worker_messages_total";
@@ -96,7 +96,7 @@ pub fn register(_recorder: &PrometheusHandle) {
     for (class, reason) in DEATHS {
         metrics::counter!(DEAD_LETTERS, "class" => class, "reason" => reason).increment(0);
     }
-    for reason in Closure::LABELS {
+    for reason in PauseReason::LABELS {
         metrics::counter!(PAUSES, "reason" => reason).increment(0);
     }
     for found in ["true", "false"] {
@@ -122,7 +122,7 @@ pub fn register(_recorder: &PrometheusHandle) {
 
 /// Tells for which reason consumption is paused, if any.
 pub fn set_paused(label: Option<&'static str>) {
-    for reason in Closure::LABELS {
+    for reason in PauseReason::LABELS {
         let is_paused = label == Some(reason);
         metrics::gauge!(PAUSED, "reason" => reason).set(u8::from(is_paused));
     }

@@ -13,20 +13,20 @@ use shared::domain::phone::{Party, Region, read_party};
 use shared::fail_point::{self, FailPoint};
 
 use crate::activity::recorder::{Recorded, Recorder};
-use crate::alarm::Tally;
+use crate::alarm::OutcomeCounter;
 use crate::backoff;
 use shared::error::chain;
 
 use crate::activity::content::Attachment;
-use crate::delivery::failure::{At, Failure};
+use crate::delivery::failure::{Failure, PipelineStep};
 use crate::delivery::message::{Decoded, Inbound, SettleError};
-use crate::delivery::poison::Quarantine;
+use crate::delivery::poison::PoisonGuard;
 use crate::delivery::retry::{Disposition, Next, RetrySchedule};
 use crate::effect::timing::surely_before;
 use crate::metrics as names;
-use crate::pause::state::Gate;
+use crate::pause::state::Pause;
 use crate::person::finder::PersonFinder;
-use crate::store::{Claim, ClaimRequest, Epoch, Job, Lease, Ledger, Step};
+use crate::store::{Claim, ClaimRequest, Effect, Epoch, InteractionStore, Lease, Progress};
 
 /// How often, and first for how long, an interaction is waited for that another delivery works on: the events of one
 /// interaction come together.
@@ -37,9 +37,9 @@ const BUSY_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Pipeline {
     /// Isolates what may kill us.
-    pub quarantine: Quarantine,
+    pub poison_guard: PoisonGuard,
     /// Who worked on what.
-    pub ledger: Ledger,
+    pub interactions: InteractionStore,
     /// Who has which number.
     pub finder: PersonFinder,
     /// Writes the activity.
@@ -51,9 +51,9 @@ pub struct Pipeline {
     /// To the retry and dead letter queues.
     pub publisher: Publisher,
     /// What became of messages, for the alarm.
-    pub tally: Tally,
+    pub outcomes: OutcomeCounter,
     /// Closed where every other message would fail alike.
-    pub gate: Gate,
+    pub pause: Pause,
     /// Our name in dead letters.
     pub worker: String,
 }
@@ -69,17 +69,17 @@ enum Outcome {
 /// A failure and the step in which it happened.
 #[derive(Debug)]
 struct Failed {
-    at: At,
+    at: PipelineStep,
     failure: Failure,
 }
 
 trait During<T> {
     /// Says in which step a failure happened.
-    fn during(self, at: At) -> Result<T, Failed>;
+    fn during(self, at: PipelineStep) -> Result<T, Failed>;
 }
 
 impl<T, E: Into<Failure>> During<T> for Result<T, E> {
-    fn during(self, at: At) -> Result<T, Failed> {
+    fn during(self, at: PipelineStep) -> Result<T, Failed> {
         self.map_err(|error| Failed {
             at,
             failure: error.into(),
@@ -98,9 +98,9 @@ impl Pipeline {
     pub async fn process(&self, message: Inbound) {
         let begun = clock::now();
         if !message.was_seen_before() {
-            self.tally.begun(message.received_at());
+            self.outcomes.begun(message.received_at());
         }
-        let outcome = self.run_in_quarantine(&message).await;
+        let outcome = self.run_guarded(&message).await;
         let received = message.received_at();
         let settled = match outcome {
             Ok(outcome) => self.complete(message, outcome, received).await,
@@ -115,38 +115,46 @@ impl Pipeline {
         metrics::histogram!(names::PROCESSING).record(seconds_since(begun));
     }
 
-    async fn run_in_quarantine(&self, message: &Inbound) -> Result<Outcome, Failed> {
-        let pass = self.quarantine.enter(message).await.during(At::Decode)?;
-        // A panic over one message must not end the others, nor leave this one unsettled, nor in quarantine.
+    async fn run_guarded(&self, message: &Inbound) -> Result<Outcome, Failed> {
+        let pass = self
+            .poison_guard
+            .enter(message)
+            .await
+            .during(PipelineStep::Decode)?;
+        // A panic over one message must not end the others, nor leave this one unsettled, nor in poison_guard.
         let running = AssertUnwindSafe(self.run(message)).catch_unwind().await;
         let outcome = running.unwrap_or(Err(Failed {
-            at: At::Record,
+            at: PipelineStep::Record,
             failure: Failure::Panicked,
         }));
         let was_tried = !matches!(&outcome, Err(failed) if matches!(failed.failure, Failure::Busy));
-        self.quarantine
+        self.poison_guard
             .leave(pass, was_tried)
             .await
-            .during(At::Decode)?;
+            .during(PipelineStep::Decode)?;
         outcome
     }
 
     async fn run(&self, message: &Inbound) -> Result<Outcome, Failed> {
         fail_point::reach(FailPoint::Delivered).await;
-        let event = message.decode().during(At::Decode)?;
+        let event = message.decode().during(PipelineStep::Decode)?;
         tracing::Span::current().record("interaction.id", event.interaction.as_str());
-        let Some((lease, mut job)) = self.lease(message, &event).await.during(At::Lease)? else {
+        let Some((lease, mut progress)) = self
+            .lease(message, &event)
+            .await
+            .during(PipelineStep::Lease)?
+        else {
             return Ok(Outcome::Duplicate);
         };
         fail_point::reach_with(FailPoint::Claimed, event.interaction.as_str()).await;
-        let worked = self.work(message, &event, &lease, &mut job).await;
+        let worked = self.work(message, &event, &lease, &mut progress).await;
         match &worked {
             Ok((recorded, _)) => {
                 fail_point::reach(FailPoint::ActivityAnswered).await;
                 lease
-                    .complete(&job, recorded.id())
+                    .complete(&progress, recorded.id())
                     .await
-                    .during(At::Record)?;
+                    .during(PipelineStep::Record)?;
                 fail_point::reach(FailPoint::Completed).await;
             }
             Err(_) => {
@@ -164,24 +172,24 @@ impl Pipeline {
         message: &Inbound,
         event: &Decoded,
         lease: &Lease,
-        job: &mut Job,
+        progress: &mut Progress,
     ) -> Result<(Recorded, Option<Timestamp>), Failed> {
-        wait_for_the_enriched(message, event, job).during(At::Lease)?;
-        let interaction = Interaction::merge(&event.interaction, &job.facts)
+        wait_for_the_enriched(message, event, progress).during(PipelineStep::Lease)?;
+        let interaction = Interaction::merge(&event.interaction, &progress.facts)
             .expect("the event's own facts are there");
         let party = read_party(interaction.number.as_deref(), self.region);
         let attachment = self
-            .match_person(&interaction, &party, job)
+            .match_person(&interaction, &party, progress)
             .await
-            .during(At::Match)?;
+            .during(PipelineStep::Match)?;
         fail_point::reach(FailPoint::Matched).await;
         // Found after a lost answer is recorded for the first time, too.
-        let is_first = !matches!(job.activity, Step::Done(_));
+        let is_first = !matches!(progress.activity, Effect::Done(_));
         let recorded = self
             .recorder
-            .record(lease, job, &interaction, &party, &attachment)
+            .record(lease, progress, &interaction, &party, &attachment)
             .await
-            .during(At::Record)?;
+            .during(PipelineStep::Record)?;
         Ok((recorded, is_first.then(|| ended(&interaction))))
     }
 
@@ -190,9 +198,9 @@ impl Pipeline {
         &self,
         message: &Inbound,
         event: &Decoded,
-    ) -> Result<Option<(Lease, Box<Job>)>, Failure> {
-        let epoch = self.ledger.epoch()?;
-        let owner = Ledger::new_owner();
+    ) -> Result<Option<(Lease, Box<Progress>)>, Failure> {
+        let epoch = self.interactions.epoch()?;
+        let owner = InteractionStore::new_owner();
         let request = ClaimRequest {
             interaction: &event.interaction,
             event: &event.event,
@@ -206,8 +214,8 @@ impl Pipeline {
         let tries = if message.is_suspect() { 0 } else { BUSY_TRIES };
         let mut pauses = backoff::pauses(BUSY_PAUSE, tries);
         loop {
-            match self.ledger.claim(&request).await? {
-                Claim::Granted(lease, job) => return Ok(Some((lease, job))),
+            match self.interactions.claim(&request).await? {
+                Claim::Granted(lease, progress) => return Ok(Some((lease, progress))),
                 Claim::Duplicate => return Ok(None),
                 Claim::EpochChanged => return Err(Failure::EpochChanged),
                 Claim::Newer(schema) => {
@@ -227,20 +235,20 @@ impl Pipeline {
         &self,
         interaction: &Interaction,
         party: &Party,
-        job: &mut Job,
+        progress: &mut Progress,
     ) -> Result<Attachment, Failure> {
         let Party::Number(number) = party else {
-            job.number = None;
+            progress.number = None;
             return Ok(Attachment::Nobody);
         };
-        if let Some(person) = job
+        if let Some(person) = progress
             .person
-            .filter(|_| job.number.as_deref() == Some(number.as_str()))
+            .filter(|_| progress.number.as_deref() == Some(number.as_str()))
         {
             return Ok(Attachment::Person(person));
         }
-        job.number = Some(number.as_str().to_owned());
-        let owner = Ledger::new_owner();
+        progress.number = Some(number.as_str().to_owned());
+        let owner = InteractionStore::new_owner();
         self.finder
             .find(number, interaction.customer.as_deref(), &owner)
             .await
@@ -252,7 +260,7 @@ impl Pipeline {
         outcome: Outcome,
         received: Timestamp,
     ) -> Result<(), SettleError> {
-        self.tally.done();
+        self.outcomes.done();
         match outcome {
             Outcome::Duplicate => {
                 count("duplicate");
@@ -274,14 +282,14 @@ impl Pipeline {
     /// To a retry queue or to the dead letter queue.
     async fn divert(&self, message: Inbound, failed: Failed) -> Result<(), SettleError> {
         let Failed { at, failure } = failed;
-        if let Some(closure) = failure.closes() {
-            self.gate.close(closure);
+        if let Some(reason) = failure.closes() {
+            self.pause.close(reason);
         }
         let now = clock::now();
         let (reason, disposition) = (failure.reason(), failure.disposition());
         let is_parked = matches!(disposition, Disposition::Park(_));
         if !is_parked {
-            self.tally.failed(reason);
+            self.outcomes.failed(reason);
         }
         if matches!(failure, Failure::LeaseLost) {
             metrics::counter!(names::LEASE_LOSSES).increment(1);
@@ -342,10 +350,14 @@ impl Pipeline {
 
 /// An event that only adds to others waits once, for the shortest delay, for one of those to create the record: they
 /// come together, in any order, and one create is cheaper than a create and an update. If none comes, it creates itself.
-fn wait_for_the_enriched(message: &Inbound, event: &Decoded, job: &Job) -> Result<(), Failure> {
+fn wait_for_the_enriched(
+    message: &Inbound,
+    event: &Decoded,
+    progress: &Progress,
+) -> Result<(), Failure> {
     let is_first_try = !message.was_seen_before();
-    let is_alone =
-        job.activity == Step::Open && job.facts.values().all(|facts| facts.kind.enriches());
+    let is_alone = progress.activity == Effect::NotTried
+        && progress.facts.values().all(|facts| facts.kind.enriches());
     if event.kind.enriches() && is_first_try && is_alone {
         Err(Failure::Deferred)
     } else {

@@ -14,24 +14,25 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::activity::content::Style;
-use crate::activity::lookup::Marks;
+use crate::activity::lookup::ActivityLookup;
 use crate::activity::recorder::Recorder;
-use crate::alarm::queues::Surveyor;
-use crate::alarm::{Alarm, Tally, Watch};
+use crate::alarm::queues::QueueMonitor;
+use crate::alarm::{Alarm, OutcomeCounter, Watch};
 use crate::consumer::Consumer;
-use crate::credentials::refresher::Keeper;
+use crate::credentials::refresher::TokenRefresher;
 use crate::credentials::rotation::Rotation;
-use crate::delivery::poison::Quarantine;
+use crate::delivery::poison::PoisonGuard;
 use crate::delivery::retry::RetrySchedule;
 use crate::effect::timing::Timing;
 use crate::http::health::{self, Health};
-use crate::pause::state::{Gate, Gatekeeper};
+use crate::pause::state::{Pause, PauseSupervisor};
 use crate::person::finder::PersonFinder;
 use crate::pipedrive::{self, OAuth};
 use crate::pipeline::Pipeline;
-use crate::store::first_start::Installation;
+use crate::store::first_start::FirstStart;
 use crate::store::{
-    Ledger, People, Store, StoreError, Suspects, TokenBucket, TokenBucketSettings, Vaults,
+    DeliveryAttempts, InteractionStore, People, Store, StoreError, TokenBucket,
+    TokenBucketSettings, Vaults,
 };
 
 /// The worker, put together.
@@ -41,11 +42,11 @@ pub struct Application {
     listener: TcpListener,
     health: Health,
     metrics: metrics_exporter_prometheus::PrometheusHandle,
-    gatekeeper: Gatekeeper,
+    pause_supervisor: PauseSupervisor,
     rotation: Rotation,
     client: pipedrive::Client,
-    keeper: Option<Keeper>,
-    surveyor: Surveyor,
+    refresher: Option<TokenRefresher>,
+    queue_monitor: QueueMonitor,
     alarm: Alarm,
     consumer: Consumer,
 }
@@ -79,16 +80,16 @@ impl Application {
             format!("{worker} publish"),
         )
         .await?;
-        let gate = Gate::new();
-        let tally = Tally::default();
+        let pause = Pause::new();
+        let outcomes = OutcomeCounter::default();
         let (consuming, is_consuming) = watch::channel(false);
         let (head, head_of_queue) = watch::channel(None);
-        let (seen, survey) = watch::channel(None);
+        let (seen, queues) = watch::channel(None);
         let (trouble, alarm_trouble) = watch::channel(None);
         let watched = Watch {
-            gate: gate.clone(),
-            tally: tally.clone(),
-            survey,
+            pause: pause.clone(),
+            outcomes: outcomes.clone(),
+            queues,
             head,
             bucket: token_bucket(&settings.pipedrive, &store),
             trouble,
@@ -99,8 +100,8 @@ impl Application {
             &store,
             client.clone(),
             publisher.clone(),
-            gate.clone(),
-            tally,
+            pause.clone(),
+            outcomes,
             worker.clone(),
         );
         // Tens of milliseconds that the first call should not wait for.
@@ -109,34 +110,34 @@ impl Application {
             port,
             listener,
             health: Health {
-                gate: gate.clone(),
+                pause: pause.clone(),
                 consuming: is_consuming,
                 publisher,
                 alarm: alarm_trouble,
             },
             metrics,
-            gatekeeper: Gatekeeper {
-                installation: Installation {
+            pause_supervisor: PauseSupervisor {
+                first_start: FirstStart {
                     broker: settings.broker.clone(),
                     prefix: settings.redis.prefix.clone(),
                 },
-                gate: gate.clone(),
+                pause: pause.clone(),
                 store,
                 client: client.clone(),
                 probe_interval: settings.pipedrive.probe_interval,
             },
             client: client.clone(),
-            keeper: keeper(&client, &gate, settings.pipedrive.probe_interval),
+            refresher: refresher(&client, &pause, settings.pipedrive.probe_interval),
             rotation: Rotation {
                 files: settings.secret_files,
                 client,
                 broker: settings.broker.clone(),
                 redis: settings.redis,
             },
-            surveyor: Surveyor {
+            queue_monitor: QueueMonitor {
                 broker: settings.broker.clone(),
                 delays: delays.clone(),
-                name: format!("{worker} survey"),
+                name: format!("{worker} queues"),
                 head: head_of_queue,
                 seen,
             },
@@ -148,7 +149,7 @@ impl Application {
                 grace_period: settings.worker.grace_period,
                 name: format!("{worker} consume"),
                 pipeline: Arc::new(pipeline),
-                gate,
+                pause,
                 consuming,
             },
         })
@@ -170,12 +171,12 @@ impl Application {
         let admin = server.handle();
         let serving = tokio::spawn(server);
         tracing::info!(port = self.port, "Worker is up");
-        let keeping = tokio::spawn(self.gatekeeper.run(shutdown.clone()));
+        let keeping = tokio::spawn(self.pause_supervisor.run(shutdown.clone()));
         let rotating = tokio::spawn(self.rotation.run(shutdown.clone()));
         let refreshing = self
-            .keeper
-            .map(|keeper| tokio::spawn(keeper.run(shutdown.clone())));
-        let surveying = tokio::spawn(self.surveyor.run(shutdown.clone()));
+            .refresher
+            .map(|refresher| tokio::spawn(refresher.run(shutdown.clone())));
+        let surveying = tokio::spawn(self.queue_monitor.run(shutdown.clone()));
         let watching = tokio::spawn(self.alarm.run(shutdown.clone()));
         self.consumer.run(shutdown).await;
         rotating.await?;
@@ -219,13 +220,17 @@ pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<pipe
 }
 
 /// Who refreshes an app's tokens ahead of time.
-fn keeper(client: &pipedrive::Client, gate: &Gate, pause: Duration) -> Option<Keeper> {
+fn refresher(
+    client: &pipedrive::Client,
+    pause: &Pause,
+    retry_after: Duration,
+) -> Option<TokenRefresher> {
     match client.credential() {
         pipedrive::Credential::ApiToken(_) => None,
-        pipedrive::Credential::OAuth(oauth) => Some(Keeper {
+        pipedrive::Credential::OAuth(oauth) => Some(TokenRefresher {
             oauth: oauth.clone(),
-            gate: gate.clone(),
-            pause,
+            pause: pause.clone(),
+            retry_after,
         }),
     }
 }
@@ -245,15 +250,15 @@ fn pipeline(
     store: &Store,
     client: pipedrive::Client,
     publisher: Publisher,
-    gate: Gate,
-    tally: Tally,
+    pause: Pause,
+    outcomes: OutcomeCounter,
     worker: String,
 ) -> Pipeline {
     let (pipedrive, region) = (&settings.pipedrive, settings.phone.default_region);
     let timing = Timing::new(pipedrive);
     Pipeline {
-        quarantine: Quarantine::new(Suspects::new(store.clone(), settings.worker.lease)),
-        ledger: Ledger::new(store.clone(), settings.worker.lease),
+        poison_guard: PoisonGuard::new(DeliveryAttempts::new(store.clone(), settings.worker.lease)),
+        interactions: InteractionStore::new(store.clone(), settings.worker.lease),
         finder: PersonFinder {
             client: client.clone(),
             people: People::new(store.clone(), settings.worker.lease),
@@ -264,7 +269,7 @@ fn pipeline(
         recorder: Recorder {
             client,
             // An intent is looked for as long as it is remembered.
-            marks: Marks::new(settings.redis.done_ttl.max(settings.redis.open_ttl)),
+            lookup: ActivityLookup::new(settings.redis.done_ttl.max(settings.redis.open_ttl)),
             style: Style {
                 call_type: pipedrive.call_type.clone(),
                 chat_type: pipedrive.chat_type.clone(),
@@ -277,8 +282,8 @@ fn pipeline(
         region,
         schedule: RetrySchedule::new(settings.retry.delays.clone(), settings.retry.max_age),
         publisher,
-        tally,
-        gate,
+        outcomes,
+        pause,
         worker,
     }
 }

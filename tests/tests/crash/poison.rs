@@ -9,7 +9,7 @@ use redis::AsyncCommands;
 use serde_json::{Map, json};
 use shared::broker::topology;
 use shared::domain::ids::sha256_hex;
-use worker::store::{Store, Suspects, Suspicion};
+use worker::store::{AttemptState, DeliveryAttempts, Store};
 
 use crate::hold::Hold;
 use crate::process::Worker;
@@ -104,11 +104,11 @@ async fn publish(app: &TestApp, body: &str, failed_deliveries: u32) {
 }
 
 /// The notes of a worker that is not there, or does not end; others are dead once they are older than `work`.
-async fn suspects(app: &TestApp, work: Duration) -> Suspects {
+async fn suspects(app: &TestApp, work: Duration) -> DeliveryAttempts {
     let store = Store::new(app.settings.redis.clone()).expect("an address");
     let connected = store.connect(async || Ok(true)).await;
     connected.expect("Redis answers");
-    Suspects::new(store, work)
+    DeliveryAttempts::new(store, work)
 }
 
 /// Lets all notes be as old as those of the dead are.
@@ -134,7 +134,7 @@ async fn a_message_is_suspect_by_other_processes_that_never_ended_with_it() {
         .await
         .try_into()
         .unwrap();
-    let crashes = |count| Ok(Suspicion::Crashes(count));
+    let crashes = |count| Ok(AttemptState::Crashes(count));
 
     // A process that comes to it again lives.
     assert_eq!(first.begin("message").await, crashes(0));
@@ -147,7 +147,7 @@ async fn a_message_is_suspect_by_other_processes_that_never_ended_with_it() {
     let both = ["message".to_owned(), "another message".to_owned()];
     third.withdraw(&both).await.unwrap();
     assert_eq!(first.begin("message").await, crashes(1));
-    second.acquit("message").await.unwrap();
+    second.clear("message").await.unwrap();
     assert_no_notes(&app).await;
 }
 
@@ -171,7 +171,7 @@ async fn a_message_of_which_other_workers_hold_copies_waits_and_is_not_taken_for
 
     // One of them is done.
     let one = suspects(&app, Duration::ZERO).await;
-    one.acquit(&key).await.unwrap();
+    one.clear(&key).await.unwrap();
 
     app.wait_for_activities(1).await;
     app.wait_until_idle().await;

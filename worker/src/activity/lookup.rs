@@ -16,12 +16,12 @@ use crate::activity::content;
 use crate::effect::timing::surely_before;
 use crate::pipedrive::{ActivityRecord, Client, PipedriveError};
 
-/// Marks that are remembered. Beyond, all is listed anew.
+/// Most activities that are remembered. Beyond that, all are listed anew.
 const MAX_MARKS: usize = 200_000;
 
 /// The record of an interaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Marked {
+pub struct Found {
     /// The activity.
     pub id: ActivityId,
     /// Whether it was attached to a person when it was listed.
@@ -30,7 +30,7 @@ pub struct Marked {
 
 /// Finds records by their marks. Clones share what they know.
 #[derive(Clone, Debug)]
-pub struct Marks {
+pub struct ActivityLookup {
     known: Arc<Mutex<Known>>,
     /// How long an interaction is known. No sender's clock makes us look back further.
     memory: SignedDuration,
@@ -41,10 +41,10 @@ struct Known {
     /// What changed from the first of these to when the list was asked for that ended with the second, was listed.
     listed: Option<(Timestamp, Timestamp)>,
     /// By the line of the note.
-    records: HashMap<String, Marked>,
+    records: HashMap<String, Found>,
 }
 
-impl Marks {
+impl ActivityLookup {
     /// Knows nothing yet, and looks back `memory` at most.
     #[must_use]
     pub fn new(memory: Duration) -> Self {
@@ -65,7 +65,7 @@ impl Marks {
         client: &Client,
         interaction: &InteractionId,
         since: Timestamp,
-    ) -> Result<Option<Marked>, PipedriveError> {
+    ) -> Result<Option<Found>, PipedriveError> {
         let asked = clock::now();
         let forgotten = asked.checked_sub(self.memory).unwrap_or(Timestamp::MIN);
         let mut known = self.known.lock().await;
@@ -103,7 +103,7 @@ impl Known {
     /// Takes in a part of a list. All of it counts as listed only once it is [noted](Self::note_listed).
     fn learn(&mut self, changed: Vec<ActivityRecord>) {
         for activity in changed {
-            let marked = Marked {
+            let marked = Found {
                 id: activity.id,
                 has_person: activity.person_id.is_some(),
             };
@@ -123,7 +123,7 @@ impl Known {
         self.listed = Some((first, begun));
     }
 
-    fn record(&self, interaction: &InteractionId) -> Option<Marked> {
+    fn record(&self, interaction: &InteractionId) -> Option<Found> {
         let mark = content::marker(interaction);
         let record = self.records.get(&mark);
         record

@@ -9,13 +9,13 @@ use shared::domain::phone::Party;
 use shared::fail_point::{self, FailPoint};
 
 use crate::activity::content::{self, Activity, Attachment, Participant, Style};
-use crate::activity::lookup::Marks;
+use crate::activity::lookup::ActivityLookup;
 use crate::activity::note_merge as note;
 use crate::delivery::failure::Failure;
 use crate::effect::timing::{Timing, surely_before, wait_since};
 use crate::metrics as names;
 use crate::pipedrive::{Client, PipedriveError};
-use crate::store::{Job, Lease, Step};
+use crate::store::{Effect, Lease, Progress};
 
 /// Writes activities.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct Recorder {
     /// Where to.
     pub client: Client,
     /// Which are there, where Redis does not know.
-    pub marks: Marks,
+    pub lookup: ActivityLookup,
     /// How they look.
     pub style: Style,
     /// Whether a person's only open deal is linked.
@@ -89,7 +89,7 @@ struct Head<'a> {
 }
 
 impl Recorder {
-    /// Brings the one activity of `interaction` into being, or up to date; `job` then says what was written.
+    /// Brings the one activity of `interaction` into being, or up to date; `progress` then says what was written.
     ///
     /// # Errors
     ///
@@ -101,28 +101,33 @@ impl Recorder {
     pub async fn record(
         &self,
         lease: &Lease,
-        job: &mut Job,
+        progress: &mut Progress,
         interaction: &Interaction,
         party: &Party,
         attachment: &Attachment,
     ) -> Result<Recorded, Failure> {
-        let existing = self.existing(lease, job, interaction, attachment).await?;
+        let existing = self
+            .existing(lease, progress, interaction, attachment)
+            .await?;
         let activity = content::activity(interaction, party, attachment, None, &self.style);
         let lines = note::fingerprint(&activity.note);
         let digest = sha256_hex(&serde_json::to_string(&activity).expect("activities are JSON"));
         let recorded = match existing {
-            Some(id) if job.written.as_deref() == Some(&digest) => Recorded::Unchanged(id),
-            Some(id) => self.update(lease, job, id, activity, attachment).await?,
+            Some(id) if progress.written.as_deref() == Some(&digest) => Recorded::Unchanged(id),
+            Some(id) => {
+                self.update(lease, progress, id, activity, attachment)
+                    .await?
+            }
             None => {
-                job.person = attachment.person();
-                job.written = Some(digest.clone());
-                job.lines.clone_from(&lines);
-                self.create(lease, job, activity, attachment).await?
+                progress.person = attachment.person();
+                progress.written = Some(digest.clone());
+                progress.lines.clone_from(&lines);
+                self.create(lease, progress, activity, attachment).await?
             }
         };
-        job.person = attachment.person();
-        job.written = Some(digest);
-        job.lines = lines;
+        progress.person = attachment.person();
+        progress.written = Some(digest);
+        progress.lines = lines;
         Ok(recorded)
     }
 
@@ -131,25 +136,25 @@ impl Recorder {
     async fn existing(
         &self,
         lease: &Lease,
-        job: &mut Job,
+        progress: &mut Progress,
         interaction: &Interaction,
         attachment: &Attachment,
     ) -> Result<Option<ActivityId>, Failure> {
-        let since = match job.activity {
-            Step::Done(id) => {
-                if let Some(doubted) = job.doubted {
-                    wait_since(doubted, self.timing.settle_time)?;
+        let since = match progress.activity {
+            Effect::Done(id) => {
+                if let Some(update_in_doubt) = progress.update_in_doubt {
+                    wait_since(update_in_doubt, self.timing.settle_time)?;
                 }
                 return Ok(Some(id));
             }
-            Step::Open if job.is_clean => return Ok(None),
-            Step::Open => {
+            Effect::NotTried if progress.known_unrecorded => return Ok(None),
+            Effect::NotTried => {
                 // Somebody whom Redis forgot may be about to write.
                 wait_since(lease.epoch_began(), self.timing.in_flight())?;
-                let earliest = job.facts.values().map(Facts::earliest).min();
+                let earliest = progress.facts.values().map(Facts::earliest).min();
                 earliest.unwrap_or(interaction.started)
             }
-            Step::Intent(at) => {
+            Effect::Intended(at) => {
                 wait_since(at, self.timing.settle_time)?;
                 // Redis may have forgotten a later one.
                 wait_since(lease.epoch_began(), self.timing.in_flight())?;
@@ -157,16 +162,16 @@ impl Recorder {
             }
         };
         let looking = self
-            .marks
+            .lookup
             .find(&self.client, &interaction.id, surely_before(since));
         let found = looking.await?;
         metrics::counter!(names::RECONCILIATIONS, "found" => found.is_some().to_string())
             .increment(1);
         let Some(found) = found else { return Ok(None) };
-        if job.activity == Step::Open {
-            job.is_inherited = true;
+        if progress.activity == Effect::NotTried {
+            progress.adopted = true;
             // Somebody may have moved it: whom it is attached to by now is left.
-            job.person = attachment.person().filter(|_| found.has_person);
+            progress.person = attachment.person().filter(|_| found.has_person);
         }
         Ok(Some(found.id))
     }
@@ -174,13 +179,15 @@ impl Recorder {
     async fn create(
         &self,
         lease: &Lease,
-        job: &Job,
+        progress: &Progress,
         mut activity: Activity,
         attachment: &Attachment,
     ) -> Result<Recorded, Failure> {
         activity.deal_id = self.deal(lease, attachment).await?;
         let intend = || async {
-            lease.intend_activity(job, self.timing.latest_end()).await?;
+            lease
+                .intend_activity(progress, self.timing.latest_end())
+                .await?;
             fail_point::reach(FailPoint::ActivityIntended).await;
             Ok::<_, Failure>(())
         };
@@ -188,7 +195,7 @@ impl Recorder {
             Ok(id) => Ok(Recorded::Created(id)),
             Err(failure) if failure.outcome_is_unknown() => {
                 // The time counts from the loss of the answer.
-                lease.intend_activity(job, clock::now()).await?;
+                lease.intend_activity(progress, clock::now()).await?;
                 Err(failure)
             }
             Err(Failure::Pipedrive(error)) => {
@@ -203,7 +210,7 @@ impl Recorder {
     async fn update(
         &self,
         lease: &Lease,
-        job: &Job,
+        progress: &Progress,
         id: ActivityId,
         activity: Activity,
         attachment: &Attachment,
@@ -214,15 +221,20 @@ impl Recorder {
             Err(error) => return Err(error.into()),
         };
         let present = present.note.as_deref().unwrap_or_default();
-        let note = if job.is_inherited {
-            note::inherit(&activity.note, present, &job.lines, only_adds(job))
+        let note = if progress.adopted {
+            note::inherit(
+                &activity.note,
+                present,
+                &progress.lines,
+                only_adds(progress),
+            )
         } else {
-            note::keep(&activity.note, present, &job.lines)
+            note::keep(&activity.note, present, &progress.lines)
         };
         if note.is_none() {
             tracing::warn!(activity.id = %id, "The note is left as it is: with what people wrote, it would be too long");
         }
-        let moves = job.person != attachment.person();
+        let moves = progress.person != attachment.person();
         let deal_id = if moves {
             self.deal(lease, attachment).await?
         } else {
@@ -235,14 +247,14 @@ impl Recorder {
             duration: &activity.duration,
         };
         let update = Update {
-            head: (!job.is_inherited || !only_adds(job)).then_some(head),
+            head: (!progress.adopted || !only_adds(progress)).then_some(head),
             note: note.as_deref(),
             participants: moves.then_some(&*activity.participants),
             deal_id,
         };
         // It may take effect late, and undo what another event adds meanwhile: that one has to wait. Written down before,
         // since afterwards nobody may be left to do so.
-        let lines = note::either(&job.lines, &note::fingerprint(&activity.note));
+        let lines = note::either(&progress.lines, &note::fingerprint(&activity.note));
         let intend = || async {
             let until = self.timing.latest_end();
             lease.doubt_update(Some(until), &lines).await?;
@@ -259,7 +271,7 @@ impl Recorder {
                 Err(failure)
             }
             Err(Failure::Pipedrive(error)) => {
-                lease.doubt_update(None, &job.lines).await?;
+                lease.doubt_update(None, &progress.lines).await?;
                 self.not_updated(id, error, attachment, deal_id).await
             }
             Err(not_intended) => Err(not_intended),
@@ -344,6 +356,6 @@ impl Recorder {
 }
 
 /// Whether all that is known are events that only add to what others tell.
-fn only_adds(job: &Job) -> bool {
-    job.facts.values().all(|facts| facts.kind.enriches())
+fn only_adds(progress: &Progress) -> bool {
+    progress.facts.values().all(|facts| facts.kind.enriches())
 }

@@ -54,14 +54,14 @@ pub enum Step {
 
 /// When an incident is told again, and when it counts as over.
 #[derive(Clone, Copy, Debug)]
-pub struct Rhythm {
+pub struct NotificationPolicy {
     /// Between two reminders.
     pub reminder: SignedDuration,
     /// How long nobody must have seen it.
     pub recovery: SignedDuration,
 }
 
-impl Rhythm {
+impl NotificationPolicy {
     /// Decides what to do about a rule by what is known of its incident and what was found `now`.
     ///
     /// An incident is over when no worker has seen it for a while, rather than when one worker does not see it: workers
@@ -111,7 +111,7 @@ impl Rhythm {
 mod tests {
     use super::*;
 
-    const RHYTHM: Rhythm = Rhythm {
+    const RHYTHM: NotificationPolicy = NotificationPolicy {
         reminder: SignedDuration::from_hours(1),
         recovery: SignedDuration::from_mins(1),
     };

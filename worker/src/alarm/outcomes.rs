@@ -5,16 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::rules::Window;
-use crate::alarm::queues::HeadMark;
+use crate::alarm::queues::Watermark;
 
 /// Counts messages. Clones are the same tally.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub struct OutcomeCounter {
     counts: Arc<Mutex<Window>>,
-    head: Arc<HeadMark>,
+    head: Arc<Watermark>,
 }
 
-impl Tally {
+impl OutcomeCounter {
     /// A first attempt begins on a message that was received then.
     pub fn begun(&self, received: Timestamp) {
         self.head.advance(received);

@@ -29,7 +29,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Survey {
+pub struct QueueSnapshot {
     /// When.
     pub at: Timestamp,
     /// Every queue of ours.
@@ -49,9 +49,9 @@ pub struct QueueState {
 
 /// When the youngest message was received that was delivered for a first attempt: the head of the work queue is younger.
 #[derive(Debug, Default)]
-pub struct HeadMark(AtomicI64);
+pub struct Watermark(AtomicI64);
 
-impl HeadMark {
+impl Watermark {
     /// Notes a first attempt.
     pub fn advance(&self, received: Timestamp) {
         self.0
@@ -94,7 +94,7 @@ impl Ages {
 
 /// Looks at the queues until shutdown.
 #[derive(Debug)]
-pub struct Surveyor {
+pub struct QueueMonitor {
     /// Where the broker is.
     pub broker: config::Broker,
     /// The retry queues.
@@ -104,7 +104,7 @@ pub struct Surveyor {
     /// What the workers took from the work queue.
     pub head: watch::Receiver<Option<Timestamp>>,
     /// Takes what was seen; `None` while nothing can be.
-    pub seen: watch::Sender<Option<Survey>>,
+    pub seen: watch::Sender<Option<QueueSnapshot>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +117,7 @@ enum SurveyError {
     TimedOut,
 }
 
-impl Surveyor {
+impl QueueMonitor {
     /// Looks until shutdown, over as many connections as it takes.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut ages = Ages::default();
@@ -154,7 +154,11 @@ impl Surveyor {
         }
     }
 
-    async fn look(&self, channel: &Channel, ages: &mut Ages) -> Result<Survey, lapin::Error> {
+    async fn look(
+        &self,
+        channel: &Channel,
+        ages: &mut Ages,
+    ) -> Result<QueueSnapshot, lapin::Error> {
         let retries = self.delays.iter().map(topology::retry_queue);
         let names = [topology::WORK_QUEUE, topology::DEAD_LETTER_QUEUE].map(str::to_owned);
         let mut queues = Vec::with_capacity(names.len() + self.delays.len());
@@ -179,14 +183,14 @@ impl Surveyor {
                 oldest,
             });
         }
-        Ok(Survey {
+        Ok(QueueSnapshot {
             at: clock::now(),
             queues,
         })
     }
 }
 
-fn publish(survey: &Survey) {
+fn publish(survey: &QueueSnapshot) {
     for queue in &survey.queues {
         let labels = [("queue", queue.name.clone())];
         metrics::gauge!(names::QUEUE_MESSAGES, &labels).set(queue.messages);
@@ -230,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_mark_of_the_head_only_advances() {
-        let mark = HeadMark::default();
+        let mark = Watermark::default();
         assert_eq!(mark.get(), None);
         mark.advance(at(5));
         mark.advance(at(3));

@@ -10,8 +10,8 @@ use shared::config;
 
 use super::forecast::Budget;
 use super::incidents::Verdict;
-use crate::alarm::queues::Survey;
-use crate::pause::state::Closure;
+use crate::alarm::queues::QueueSnapshot;
+use crate::pause::state::PauseReason;
 
 /// Part of the day's tokens that must be spent before a forecast rings: a busy hour in the morning is no incident yet.
 const BUDGET_FLOOR: f64 = 0.5;
@@ -116,11 +116,11 @@ pub struct Window {
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     /// Why consumption is paused, and for how long.
-    pub paused: Option<(Closure, SignedDuration)>,
+    pub paused: Option<(PauseReason, SignedDuration)>,
     /// What became of messages.
     pub window: Option<Window>,
     /// The queues.
-    pub survey: Option<Survey>,
+    pub queues: Option<QueueSnapshot>,
     /// The day's tokens.
     pub budget: Option<Budget>,
 }
@@ -132,20 +132,20 @@ impl Findings {
         match rule {
             Rule::FailedShare => self.failed_share(settings),
             Rule::Unauthorized => match self.paused {
-                Some((closure @ (Closure::Unauthorized { .. } | Closure::Denied(_)), _)) => {
-                    Verdict::Firing(sentence(&closure.explain()))
+                Some((reason @ (PauseReason::Unauthorized { .. } | PauseReason::Denied(_)), _)) => {
+                    Verdict::Firing(sentence(&reason.explain()))
                 }
                 _ => Verdict::Clear,
             },
             Rule::Paused => match self.paused {
                 Some((
-                    closure @ (Closure::Redis | Closure::NoToken | Closure::Blocked),
+                    reason @ (PauseReason::Redis | PauseReason::NoToken | PauseReason::Blocked),
                     lasted,
                 )) => {
                     if lasted < PAUSE_MAX {
                         Verdict::Unknown
                     } else {
-                        Verdict::Firing(sentence(&closure.explain()))
+                        Verdict::Firing(sentence(&reason.explain()))
                     }
                 }
                 _ => Verdict::Clear,
@@ -183,7 +183,9 @@ impl Findings {
         if matches!(
             self.paused,
             Some((
-                Closure::Unauthorized { .. } | Closure::Denied(_) | Closure::BudgetSpent { .. },
+                PauseReason::Unauthorized { .. }
+                    | PauseReason::Denied(_)
+                    | PauseReason::BudgetSpent { .. },
                 _
             ))
         ) {
@@ -224,8 +226,8 @@ impl Findings {
     }
 
     fn budget(&self) -> Verdict {
-        if let Some((closure @ Closure::BudgetSpent { .. }, _)) = self.paused {
-            return Verdict::Firing(sentence(&closure.explain()));
+        if let Some((reason @ PauseReason::BudgetSpent { .. }, _)) = self.paused {
+            return Verdict::Firing(sentence(&reason.explain()));
         }
         let Some(budget) = &self.budget else {
             return Verdict::Unknown;
@@ -247,7 +249,7 @@ impl Findings {
     }
 
     fn queue(&self, name: &str) -> Option<&crate::alarm::queues::QueueState> {
-        self.survey
+        self.queues
             .as_ref()?
             .queues
             .iter()

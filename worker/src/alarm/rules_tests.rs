@@ -22,7 +22,7 @@ fn window(done: u64, failed: &[(&str, u64)]) -> Findings {
 
 fn queue(name: &str, messages: u32, oldest_s: u64) -> Findings {
     Findings {
-        survey: Some(Survey {
+        queues: Some(QueueSnapshot {
             at: Timestamp::UNIX_EPOCH,
             queues: vec![QueueState {
                 name: name.to_owned(),
@@ -34,9 +34,9 @@ fn queue(name: &str, messages: u32, oldest_s: u64) -> Findings {
     }
 }
 
-fn paused(closure: Closure, lasted_s: i64) -> Findings {
+fn paused(reason: PauseReason, lasted_s: i64) -> Findings {
     Findings {
-        paused: Some((closure, SignedDuration::from_secs(lasted_s))),
+        paused: Some((reason, SignedDuration::from_secs(lasted_s))),
         ..Findings::default()
     }
 }
@@ -94,7 +94,7 @@ fn one_percent_is_allowed_and_so_are_a_few_failures_of_any_share() {
 
 #[test]
 fn a_refused_token_is_an_incident_at_once() {
-    let findings = paused(Closure::Unauthorized { status: 401 }, 0);
+    let findings = paused(PauseReason::Unauthorized { status: 401 }, 0);
 
     let what = text(findings.verdict(Rule::Unauthorized, &settings()));
 
@@ -109,24 +109,24 @@ fn a_refused_token_is_an_incident_at_once() {
 #[test]
 fn an_app_that_is_turned_away_is_an_incident_at_once_and_a_token_endpoint_that_is_away_when_it_lasts()
  {
-    let denied = paused(Closure::Denied(Denial::Grant), 0);
+    let denied = paused(PauseReason::Denied(Denial::Grant), 0);
     let what = text(denied.verdict(Rule::Unauthorized, &settings()));
     assert!(what.contains("pipedrive.oauth.refresh_token"), "{what}");
     assert_eq!(denied.verdict(Rule::Paused, &settings()), Verdict::Clear);
 
-    let verdict = |lasted| paused(Closure::NoToken, lasted).verdict(Rule::Paused, &settings());
+    let verdict = |lasted| paused(PauseReason::NoToken, lasted).verdict(Rule::Paused, &settings());
     assert_eq!(verdict(59), Verdict::Unknown);
     assert!(text(verdict(60)).contains("token endpoint"));
 }
 
 #[test]
 fn redis_away_is_an_incident_when_it_lasts() {
-    let verdict = |lasted| paused(Closure::Redis, lasted).verdict(Rule::Paused, &settings());
+    let verdict = |lasted| paused(PauseReason::Redis, lasted).verdict(Rule::Paused, &settings());
 
     assert_eq!(verdict(59), Verdict::Unknown);
     assert!(text(verdict(60)).contains("Redis"));
     assert_eq!(
-        paused(Closure::Redis, 60).verdict(Rule::Unauthorized, &settings()),
+        paused(PauseReason::Redis, 60).verdict(Rule::Unauthorized, &settings()),
         Verdict::Clear
     );
 }
@@ -139,7 +139,7 @@ fn a_queue_whose_oldest_message_is_too_old_is_stuck_unless_it_stands_still_by_in
     assert!(text(verdict(901)).starts_with("7 messages wait in interactions.work"));
 
     let mut expired = queue("interactions.work", 7, 901);
-    expired.paused = paused(Closure::Unauthorized { status: 401 }, 901).paused;
+    expired.paused = paused(PauseReason::Unauthorized { status: 401 }, 901).paused;
     assert_eq!(
         expired.verdict(Rule::StuckQueue, &settings()),
         Verdict::Unknown
@@ -172,7 +172,7 @@ fn a_budget_that_will_not_last_is_an_incident_once_half_of_it_is_spent() {
     assert_eq!(verdict(900, Some(1000)), Verdict::Clear);
     assert_eq!(verdict(900, None), Verdict::Unknown);
     assert!(text(verdict(500, Some(1001))).contains("it will be 1001 at the reset"));
-    let spent = Closure::BudgetSpent {
+    let spent = PauseReason::BudgetSpent {
         wait: Duration::from_secs(60),
     };
     assert!(text(paused(spent, 0).verdict(Rule::Budget, &settings())).contains("are spent"));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use shared::error::chain;
 use tokio_util::sync::CancellationToken;
 
-use crate::pause::state::{Closure, Gate};
+use crate::pause::state::{Pause, PauseReason};
 use crate::pipedrive::{OAuth, PipedriveError};
 
 /// Between two looks at whether Redis still has the tokens.
@@ -16,16 +16,16 @@ const BREATH: Duration = Duration::from_millis(100);
 
 /// Keeps the tokens fresh, and in Redis.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct TokenRefresher {
     /// Whose tokens.
     pub oauth: OAuth,
     /// Closed when there is no access token any more.
-    pub gate: Gate,
+    pub pause: Pause,
     /// After a refresh that failed.
-    pub pause: Duration,
+    pub retry_after: Duration,
 }
 
-impl Keeper {
+impl TokenRefresher {
     /// Keeps them until shutdown.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut wait = Duration::ZERO;
@@ -50,10 +50,10 @@ impl Keeper {
         );
         // Until it ends the present one serves.
         if !self.oauth.is_let_in()
-            && let Some(closure) = Closure::after(&error)
+            && let Some(reason) = PauseReason::caused_by(&error)
         {
-            self.gate.close(closure);
+            self.pause.close(reason);
         }
-        self.pause
+        self.retry_after
     }
 }

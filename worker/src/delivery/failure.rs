@@ -6,7 +6,7 @@ use redis::RedisError;
 use shared::error::chain;
 
 use crate::delivery::retry::Disposition;
-use crate::pause::state::Closure;
+use crate::pause::state::PauseReason;
 use crate::pipedrive::PipedriveError;
 use crate::store::LeaseError;
 
@@ -15,14 +15,14 @@ const A_MOMENT: Duration = Duration::ZERO;
 
 /// The steps of the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
+pub enum PipelineStep {
     Decode,
     Lease,
     Match,
     Record,
 }
 
-impl At {
+impl PipelineStep {
     /// The name in headers and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -125,10 +125,10 @@ impl Failure {
 
     /// Whether nothing at all should be consumed until it heals, because every other message would fail alike.
     #[must_use]
-    pub fn closes(&self) -> Option<Closure> {
+    pub fn closes(&self) -> Option<PauseReason> {
         match self {
-            Self::Redis(_) | Self::EpochChanged => Some(Closure::Redis),
-            Self::Pipedrive(error) => Closure::after(error),
+            Self::Redis(_) | Self::EpochChanged => Some(PauseReason::Redis),
+            Self::Pipedrive(error) => PauseReason::caused_by(error),
             Self::Unrecognised(_)
             | Self::NotOurs(_)
             | Self::NewerSchema { .. }
@@ -212,24 +212,24 @@ mod tests {
         assert_eq!(failure.disposition(), Disposition::Park(A_MOMENT));
         assert_eq!(
             failure.closes(),
-            Some(Closure::Unauthorized { status: 401 })
+            Some(PauseReason::Unauthorized { status: 401 })
         );
     }
 
     #[test]
     fn an_app_without_an_access_token_pauses_everything_and_dead_letters_nothing() {
-        for (error, closure) in [
+        for (error, reason) in [
             (
                 NoToken::Denied(Denial::Grant),
-                Closure::Denied(Denial::Grant),
+                PauseReason::Denied(Denial::Grant),
             ),
-            (NoToken::Failed { status: 503 }, Closure::NoToken),
-            (NoToken::Late, Closure::NoToken),
+            (NoToken::Failed { status: 503 }, PauseReason::NoToken),
+            (NoToken::Late, PauseReason::NoToken),
         ] {
             let failure = Failure::from(PipedriveError::from(error));
 
             assert_eq!(failure.disposition(), Disposition::Park(A_MOMENT));
-            assert_eq!(failure.closes(), Some(closure));
+            assert_eq!(failure.closes(), Some(reason));
         }
     }
 

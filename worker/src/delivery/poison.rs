@@ -15,34 +15,34 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::delivery::failure::Failure;
 use crate::delivery::message::Inbound;
-use crate::store::{Suspects, Suspicion};
+use crate::store::{AttemptState, DeliveryAttempts};
 
 /// Processes that died while they worked alone on a message, which prove it to be poison. One may have been bad luck.
 const PROOF: u32 = 2;
 
 /// Lets messages in: most side by side, a suspect alone.
 #[derive(Debug)]
-pub struct Quarantine {
-    suspects: Suspects,
+pub struct PoisonGuard {
+    suspects: DeliveryAttempts,
     alone: RwLock<()>,
     /// Messages of which a note of ours may be in Redis.
     noted: Mutex<BTreeSet<String>>,
 }
 
-/// The right to work on a message. To be given back by [`Quarantine::leave`].
+/// The right to work on a message. To be given back by [`PoisonGuard::leave`].
 #[derive(Debug)]
 #[must_use = "a suspect that does not leave counts as a crash, if the process dies"]
-pub enum Pass<'q> {
+pub enum WorkPermit<'q> {
     /// Beside others.
     Shared { _beside: RwLockReadGuard<'q, ()> },
     /// Alone, with the suspect's key.
     Alone(RwLockWriteGuard<'q, ()>, String),
 }
 
-impl Quarantine {
+impl PoisonGuard {
     /// A quarantine that keeps its notes in `suspects`.
     #[must_use]
-    pub fn new(suspects: Suspects) -> Self {
+    pub fn new(suspects: DeliveryAttempts) -> Self {
         Self {
             suspects,
             alone: RwLock::new(()),
@@ -55,30 +55,30 @@ impl Quarantine {
     /// # Errors
     ///
     /// When the message is proven to be poison, another process may be at work on it, or Redis does not answer.
-    pub async fn enter(&self, message: &Inbound) -> Result<Pass<'_>, Failure> {
+    pub async fn enter(&self, message: &Inbound) -> Result<WorkPermit<'_>, Failure> {
         if !message.is_suspect() {
-            return Ok(Pass::Shared {
+            return Ok(WorkPermit::Shared {
                 _beside: self.alone.read().await,
             });
         }
         let key = sha256_hex_of(message.body());
         // Before others are kept waiting for it.
-        if self.suspects.look(&key).await? == Suspicion::Open {
+        if self.suspects.look(&key).await? == AttemptState::Open {
             return Err(Failure::Busy);
         }
         let alone = self.alone.write().await;
         // Before it is sent: an answer that does not come leaves the note in Redis, now or later.
         self.change_noted(|noted| noted.insert(key.clone()));
         let failure = match self.suspects.begin(&key).await? {
-            Suspicion::Crashes(crashes) if crashes < PROOF => {
+            AttemptState::Crashes(crashes) if crashes < PROOF => {
                 tracing::warn!(
                     crashes,
                     "Working alone on a message that may have killed a worker"
                 );
-                return Ok(Pass::Alone(alone, key));
+                return Ok(WorkPermit::Alone(alone, key));
             }
-            Suspicion::Crashes(crashes) => Failure::Poison { crashes },
-            Suspicion::Open => Failure::Busy,
+            AttemptState::Crashes(crashes) => Failure::Poison { crashes },
+            AttemptState::Open => Failure::Busy,
         };
         // It is not worked on: the notes of others are what is known of it.
         self.take_back(vec![key]).await;
@@ -91,13 +91,13 @@ impl Quarantine {
     /// # Errors
     ///
     /// When Redis does not answer. The note is taken back later then.
-    pub async fn leave(&self, pass: Pass<'_>, was_tried: bool) -> Result<(), Failure> {
+    pub async fn leave(&self, pass: WorkPermit<'_>, was_tried: bool) -> Result<(), Failure> {
         // The guard is held until the note is struck out.
-        let Pass::Alone(_alone, key) = pass else {
+        let WorkPermit::Alone(_alone, key) = pass else {
             return Ok(());
         };
         if was_tried {
-            self.suspects.acquit(&key).await?;
+            self.suspects.clear(&key).await?;
         } else {
             self.suspects.withdraw(std::slice::from_ref(&key)).await?;
         }

@@ -9,13 +9,13 @@ use shared::broker::{Publisher, PublisherState};
 use shared::health::{self, Readiness};
 use tokio::sync::watch;
 
-use crate::pause::state::Gate;
+use crate::pause::state::Pause;
 
 /// What readiness depends on.
 #[derive(Clone, Debug)]
 pub struct Health {
     /// Closed: not ready.
-    pub gate: Gate,
+    pub pause: Pause,
     /// Messages are being consumed.
     pub consuming: watch::Receiver<bool>,
     /// To the retry and dead letter queues.
@@ -27,8 +27,8 @@ pub struct Health {
 impl Health {
     fn readiness(&self) -> Readiness {
         let mut missing = Vec::new();
-        if let Some(closure) = self.gate.closure() {
-            missing.push(closure.explain());
+        if let Some(reason) = self.pause.reason() {
+            missing.push(reason.explain());
         }
         match self.publisher.state() {
             PublisherState::Ready => {}

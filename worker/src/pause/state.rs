@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::metrics as names;
 use crate::pipedrive::{self, Denial, PipedriveError};
 use crate::store::Store;
-use crate::store::first_start::Installation;
+use crate::store::first_start::FirstStart;
 use shared::error::chain;
 
 /// The longest between two looks at whether it has healed. A look costs Pipedrive nothing before its time has come.
@@ -23,7 +23,7 @@ const BLOCKED_INTERVALS: u32 = 6;
 
 /// Why nothing is consumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closure {
+pub enum PauseReason {
     /// Redis does not answer, or lost data.
     Redis,
     /// Pipedrive does not let the token in.
@@ -44,10 +44,10 @@ pub enum Closure {
     },
 }
 
-impl Closure {
+impl PauseReason {
     /// What an error of Pipedrive's closes, if every other call would meet it as well.
     #[must_use]
-    pub fn after(error: &PipedriveError) -> Option<Self> {
+    pub fn caused_by(error: &PipedriveError) -> Option<Self> {
         match error {
             PipedriveError::Redis(_) => Some(Self::Redis),
             PipedriveError::Unauthorized { status } => Some(Self::Unauthorized { status: *status }),
@@ -113,34 +113,34 @@ impl Closure {
     }
 }
 
-/// Open, or closed with a reason. Clones are the same gate.
+/// Open, or closed with a reason. Clones are the same pause.
 #[derive(Clone, Debug)]
-pub struct Gate {
-    state: watch::Sender<Option<Closure>>,
-    /// Somebody found Redis wanting since the gatekeeper looked last.
+pub struct Pause {
+    state: watch::Sender<Option<PauseReason>>,
+    /// Redis failed since the supervisor checked it last.
     redis_failed: Arc<AtomicBool>,
 }
 
-impl Gate {
-    /// A gate that is closed until Redis was reached.
+impl Pause {
+    /// A pause that is closed until Redis was reached.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            state: watch::Sender::new(Some(Closure::Redis)),
+            state: watch::Sender::new(Some(PauseReason::Redis)),
             redis_failed: Arc::default(),
         }
     }
 
     /// Closes. The last reason counts, but a failure of Redis does not hide that Pipedrive turned us away: Redis is
     /// looked at in any case.
-    pub fn close(&self, why: Closure) {
-        if why == Closure::Redis {
+    pub fn close(&self, why: PauseReason) {
+        if why == PauseReason::Redis {
             self.redis_failed.store(true, Ordering::SeqCst);
         }
         let mut was_open = false;
         let is_new = self.state.send_if_modified(|state| {
             was_open = state.is_none();
-            let is_hidden = why == Closure::Redis && state.is_some();
+            let is_hidden = why == PauseReason::Redis && state.is_some();
             let is_new = !is_hidden && *state != Some(why);
             if is_new {
                 *state = Some(why);
@@ -162,13 +162,13 @@ impl Gate {
 
     /// Why it is closed.
     #[must_use]
-    pub fn closure(&self) -> Option<Closure> {
+    pub fn reason(&self) -> Option<PauseReason> {
         *self.state.borrow()
     }
 
     /// Follows it.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<Option<Closure>> {
+    pub fn watch(&self) -> watch::Receiver<Option<PauseReason>> {
         self.state.subscribe()
     }
 
@@ -182,7 +182,7 @@ impl Gate {
         self.wait_for(Option::is_some).await;
     }
 
-    async fn wait_for(&self, condition: impl FnMut(&Option<Closure>) -> bool) {
+    async fn wait_for(&self, condition: impl FnMut(&Option<PauseReason>) -> bool) {
         let mut state = self.state.subscribe();
         // The sender lives in `self`.
         let reached = state.wait_for(condition).await;
@@ -190,7 +190,7 @@ impl Gate {
     }
 
     /// Opens, unless it was closed for another reason meanwhile. Tells whether it is open.
-    fn open(&self, healed: Closure) -> bool {
+    fn open(&self, healed: PauseReason) -> bool {
         let is_open = !self.redis_failed.load(Ordering::SeqCst)
             && self.state.send_if_modified(|state| {
                 let is_the_same = *state == Some(healed);
@@ -207,29 +207,29 @@ impl Gate {
     }
 }
 
-impl Default for Gate {
+impl Default for Pause {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// Opens the gate again as soon as what closed it has healed.
+/// Opens the pause again as soon as what closed it has healed.
 #[derive(Debug)]
-pub struct Gatekeeper {
-    /// The gate.
-    pub gate: Gate,
-    /// Must be connected, whatever else closed the gate.
+pub struct PauseSupervisor {
+    /// The pause.
+    pub pause: Pause,
+    /// Must be connected, whatever else closed the pause.
     pub store: Store,
     /// Knows whether Redis lost its data.
-    pub installation: Installation,
+    pub first_start: FirstStart,
     /// Is asked who we are.
     pub client: pipedrive::Client,
     /// Between two such questions.
     pub probe_interval: Duration,
 }
 
-impl Gatekeeper {
-    /// Keeps the gate until shutdown.
+impl PauseSupervisor {
+    /// Keeps the pause until shutdown.
     pub async fn run(self, shutdown: CancellationToken) {
         loop {
             tokio::select! {
@@ -239,22 +239,22 @@ impl Gatekeeper {
         }
     }
 
-    /// Waits for the gate to close, and once that healed, opens it.
+    /// Waits for the pause to close, and once that healed, opens it.
     async fn tend(&self) {
-        self.gate.closed().await;
-        let mut tended: Option<(Closure, Timestamp)> = None;
-        while let Some(closure) = self.gate.closure() {
+        self.pause.closed().await;
+        let mut tended: Option<(PauseReason, Timestamp)> = None;
+        while let Some(reason) = self.pause.reason() {
             // Another reason, or another attempt, has a time of its own.
             let since = match tended {
-                Some((known, since)) if known == closure => since,
+                Some((known, since)) if known == reason => since,
                 _ => clock::now(),
             };
-            tended = Some((closure, since));
+            tended = Some((reason, since));
             if self.is_redis_well().await {
-                match self.has_healed(closure, since).await {
-                    Healing::Done if self.gate.open(closure) => return,
-                    Healing::Done | Healing::Waiting => {}
-                    Healing::TurnedAway => tended = Some((closure, clock::now())),
+                match self.has_healed(reason, since).await {
+                    Recovery::Done if self.pause.open(reason) => return,
+                    Recovery::Done | Recovery::Waiting => {}
+                    Recovery::TurnedAway => tended = Some((reason, clock::now())),
                 }
             }
             tokio::time::sleep(self.probe_interval.min(POLL_INTERVAL)).await;
@@ -263,7 +263,7 @@ impl Gatekeeper {
 
     /// Whether Redis is connected; connects it. Whoever found it wanting holds a connection that is of no use any more.
     async fn is_redis_well(&self) -> bool {
-        if self.gate.redis_failed.swap(false, Ordering::SeqCst) {
+        if self.pause.redis_failed.swap(false, Ordering::SeqCst) {
             self.store.disconnect();
         }
         if self.store.is_connected() {
@@ -271,7 +271,7 @@ impl Gatekeeper {
         }
         let connecting = self
             .store
-            .connect(async || self.installation.is_first().await);
+            .connect(async || self.first_start.is_first().await);
         match connecting.await {
             Ok(()) => true,
             Err(error) => {
@@ -281,47 +281,47 @@ impl Gatekeeper {
         }
     }
 
-    async fn has_healed(&self, closure: Closure, since: Timestamp) -> Healing {
+    async fn has_healed(&self, reason: PauseReason, since: Timestamp) -> Recovery {
         let elapsed = clock::now().duration_since(since).unsigned_abs();
-        if elapsed < self.least_pause(closure) {
-            return Healing::Waiting;
+        if elapsed < self.least_pause(reason) {
+            return Recovery::Waiting;
         }
-        match closure {
-            Closure::Unauthorized { .. }
-            | Closure::Denied(_)
-            | Closure::NoToken
-            | Closure::Blocked => match self.client.probe().await {
+        match reason {
+            PauseReason::Unauthorized { .. }
+            | PauseReason::Denied(_)
+            | PauseReason::NoToken
+            | PauseReason::Blocked => match self.client.probe().await {
                 Err(error) if !error.lets_us_in() => {
                     tracing::warn!(error = chain(&error), "Pipedrive does not let us in yet");
                     // It may be for another reason by now.
-                    if let Some(closure) = Closure::after(&error) {
-                        self.gate.close(closure);
+                    if let Some(reason) = PauseReason::caused_by(&error) {
+                        self.pause.close(reason);
                     }
-                    Healing::TurnedAway
+                    Recovery::TurnedAway
                 }
-                Ok(_) | Err(_) => Healing::Done,
+                Ok(_) | Err(_) => Recovery::Done,
             },
-            Closure::Redis | Closure::BudgetSpent { .. } => Healing::Done,
+            PauseReason::Redis | PauseReason::BudgetSpent { .. } => Recovery::Done,
         }
     }
 
-    /// How long nothing is tried. `users/me` may be let through where the rest is not: without a pause the gate would open
+    /// How long nothing is tried. `users/me` may be let through where the rest is not: without a pause the pause would open
     /// and close again at once, and each time what is in progress costs tokens.
-    fn least_pause(&self, closure: Closure) -> Duration {
-        match closure {
-            Closure::Redis => Duration::ZERO,
-            Closure::Unauthorized { .. } | Closure::Denied(_) | Closure::NoToken => {
+    fn least_pause(&self, reason: PauseReason) -> Duration {
+        match reason {
+            PauseReason::Redis => Duration::ZERO,
+            PauseReason::Unauthorized { .. } | PauseReason::Denied(_) | PauseReason::NoToken => {
                 self.probe_interval
             }
-            Closure::Blocked => self.probe_interval * BLOCKED_INTERVALS,
+            PauseReason::Blocked => self.probe_interval * BLOCKED_INTERVALS,
             // Pipedrive may tell a time that is far too short.
-            Closure::BudgetSpent { wait } => wait.max(self.probe_interval),
+            PauseReason::BudgetSpent { wait } => wait.max(self.probe_interval),
         }
     }
 }
 
-/// How far something that closed the gate has healed.
-enum Healing {
+/// How far something that closed the pause has healed.
+enum Recovery {
     /// All the way.
     Done,
     /// It takes its time.

@@ -33,7 +33,7 @@ pub struct Settings {
     pub credential: Credential,
 }
 
-/// What `worker check` and the gatekeeper learn from a probe.
+/// What `worker check` and the pause supervisor learn from a probe.
 #[derive(Clone, Debug)]
 pub struct Probe {
     /// The token's user.

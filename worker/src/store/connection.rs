@@ -10,7 +10,7 @@ use shared::config;
 use tokio::sync::watch;
 
 use super::epoch::{self, Epoch, Evidence};
-use crate::store::first_start::WitnessError;
+use crate::store::first_start::MarkerError;
 
 /// Redis cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +20,7 @@ pub enum StoreError {
     Redis(#[from] RedisError),
     /// Nobody knows whether it lost its data.
     #[error("cannot find out whether Redis lost its data")]
-    Witness(#[from] WitnessError),
+    Marker(#[from] MarkerError),
     /// It would throw away what makes duplicates known.
     #[error(
         "Redis evicts keys (maxmemory-policy {0}): set maxmemory-policy noeviction, on an instance of our own"
@@ -101,7 +101,7 @@ impl Store {
     /// When Redis cannot be reached, evicts keys or is full, or nobody knows whether there was an epoch.
     pub async fn connect(
         &self,
-        is_first: impl AsyncFnOnce() -> Result<bool, WitnessError>,
+        is_first: impl AsyncFnOnce() -> Result<bool, MarkerError>,
     ) -> Result<(), StoreError> {
         let (mut connection, _, evidence) = self.open().await?;
         let key = self.key("epoch");

@@ -1,4 +1,4 @@
-//! Tells a first installation, whose Redis is empty since nothing happened yet, from one whose Redis lost its data.
+//! Distinguishes a first start, whose Redis is empty because nothing has happened yet, from a Redis that lost its data.
 //!
 //! The witness is RabbitMQ, whose data lies elsewhere: before a worker begins its first epoch, it leaves a mark there.
 
@@ -8,16 +8,16 @@ use shared::config;
 
 /// Asks the witness.
 #[derive(Clone, Debug)]
-pub struct Installation {
+pub struct FirstStart {
     /// Where the witness is.
     pub broker: config::Broker,
-    /// Which installation: what every key in Redis begins with.
+    /// Prefix of every key in Redis; it names the installation.
     pub prefix: String,
 }
 
 /// The witness cannot be asked.
 #[derive(Debug, thiserror::Error)]
-pub enum WitnessError {
+pub enum MarkerError {
     /// It does not answer.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -26,21 +26,21 @@ pub enum WitnessError {
     Mark(#[from] TopologyError),
 }
 
-impl Installation {
-    /// Whether no worker of this installation ever began an epoch; from now on one has.
+impl FirstStart {
+    /// Whether no worker with this prefix ever began an epoch; from now on one has.
     ///
     /// # Errors
     ///
     /// When RabbitMQ cannot be asked. Nothing can be consumed then either.
-    pub async fn is_first(&self) -> Result<bool, WitnessError> {
-        let connection = broker::connect(&self.broker, "worker installation").await?;
+    pub async fn is_first(&self) -> Result<bool, MarkerError> {
+        let connection = broker::connect(&self.broker, "worker first_start").await?;
         // A broker that is about to fail may leave a question unanswered.
         let limit = self.broker.connect_timeout;
         let asked = tokio::time::timeout(limit, self.ask(&connection)).await;
         asked.map_err(|_| ConnectError::TimedOut(limit))?
     }
 
-    async fn ask(&self, connection: &Connection) -> Result<bool, WitnessError> {
+    async fn ask(&self, connection: &Connection) -> Result<bool, MarkerError> {
         let is_marked = broker::is_marked(connection, &self.prefix).await?;
         if !is_marked {
             broker::mark(connection, &self.prefix).await?;
@@ -49,7 +49,7 @@ impl Installation {
         tracing::debug!(
             ok = closed.is_ok(),
             is_marked,
-            "Asked for the installation's mark"
+            "Asked for the first_start's mark"
         );
         Ok(!is_marked)
     }

@@ -132,7 +132,7 @@ impl Incidents {
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn take_word(&self, rule: &str) -> RedisResult<bool> {
+    pub async fn acquire_notifier(&self, rule: &str) -> RedisResult<bool> {
         let mut take = redis::cmd("SET");
         take.arg(self.word_key(rule))
             .arg(1)

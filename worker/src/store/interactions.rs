@@ -9,14 +9,14 @@
 //! | `epoch`, `clean` | in which epoch it was begun; whether nobody can have recorded it before |
 //! | `f:<event>` | what an event tells |
 //! | `e:<event>` | the event is recorded: it is a duplicate from now on |
-//! | `activity` | `intent:<fence>:<ms>` before the activity is created, `ok:<id>` after |
+//! | `activity` | `intent:<fencing_token>:<ms>` before the activity is created, `ok:<id>` after |
 //! | `person`, `number` | whom it is attached to (0: nobody), and by which number |
 //! | `written`, `lines` | digest of what was written last; of each line of its note |
 //! | `doubted` | when the answer to an update was lost: it may yet undo a later one |
 //! | `inherited` | the activity was found, written by events that Redis forgot |
 //!
 //! Beside it, the lease: a key with its owner, set if absent (`SET NX`), with an expiry. Every script checks owner and
-//! fence before it writes.
+//! fencing token before it writes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -41,7 +41,7 @@ const SCHEMA: &str = "1";
 
 /// Grants leases on interactions.
 #[derive(Clone, Debug)]
-pub struct Ledger {
+pub struct InteractionStore {
     store: Store,
     lease: Duration,
 }
@@ -72,7 +72,7 @@ pub enum Claim {
     /// Somebody else holds the lease.
     Busy,
     /// Go ahead.
-    Granted(Lease, Box<Job>),
+    Granted(Lease, Box<Progress>),
     /// Redis is not the one that was connected to: it lost data.
     EpochChanged,
     /// The record has this schema, which a newer version wrote.
@@ -81,11 +81,11 @@ pub enum Claim {
 
 /// How far the work on an interaction got.
 #[derive(Clone, Debug, Default)]
-pub struct Job {
+pub struct Progress {
     /// What the events known so far tell, by event.
     pub facts: BTreeMap<String, Facts>,
     /// The activity.
-    pub activity: Step<ActivityId>,
+    pub activity: Effect<ActivityId>,
     /// Whom it is attached to.
     pub person: Option<PersonId>,
     /// By which number.
@@ -95,21 +95,21 @@ pub struct Job {
     /// [`crate::activity::note_merge::fingerprint`] of the note that was written last.
     pub lines: String,
     /// When an update was sent of which nobody knows whether, or when, it takes effect.
-    pub doubted: Option<Timestamp>,
+    pub update_in_doubt: Option<Timestamp>,
     /// Whether the activity was found, written by events that Redis forgot.
-    pub is_inherited: bool,
+    pub adopted: bool,
     /// Whether nobody can have recorded it without this record telling so.
-    pub is_clean: bool,
+    pub known_unrecorded: bool,
 }
 
 /// One effect that must happen once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Step<Id> {
+pub enum Effect<Id> {
     /// Nobody tried.
     #[default]
-    Open,
+    NotTried,
     /// Somebody was about to, at this time; nobody knows whether it happened.
-    Intent(Timestamp),
+    Intended(Timestamp),
     /// It happened.
     Done(Id),
 }
@@ -121,7 +121,7 @@ pub struct Lease {
     store: Store,
     keys: [String; 2],
     owner: String,
-    fence: String,
+    fencing_token: String,
     duration: Duration,
     epoch: Epoch,
 }
@@ -137,7 +137,7 @@ pub enum LeaseError {
     Redis(#[from] RedisError),
 }
 
-impl Ledger {
+impl InteractionStore {
     /// A ledger whose leases last `lease` after each step.
     #[must_use]
     pub fn new(store: Store, lease: Duration) -> Self {
@@ -197,26 +197,29 @@ impl Ledger {
             Some("busy") => Claim::Busy,
             Some("granted") => {
                 let (store, owner) = (self.store.clone(), request.owner.to_owned());
-                let mut job = Job::read(&answer[2..], &epoch);
+                let mut progress = Progress::read(&answer[2..], &epoch);
                 // What was kept of this event before may be unreadable.
                 let own = || request.facts.clone();
-                job.facts.entry(request.event.digest()).or_insert_with(own);
+                progress
+                    .facts
+                    .entry(request.event.digest())
+                    .or_insert_with(own);
                 let lease = Lease {
                     store,
                     keys,
                     owner,
-                    fence: answer[1].clone(),
+                    fencing_token: answer[1].clone(),
                     duration: self.lease,
                     epoch,
                 };
-                Claim::Granted(lease, Box::new(job))
+                Claim::Granted(lease, Box::new(progress))
             }
             _ => Claim::EpochChanged,
         })
     }
 }
 
-impl Job {
+impl Progress {
     fn read(flat: &[String], epoch: &Epoch) -> Self {
         let fields: HashMap<&str, &str> = flat
             .chunks_exact(2)
@@ -235,7 +238,7 @@ impl Job {
             facts: facts.collect(),
             activity: fields
                 .get("activity")
-                .map_or(Step::Open, |value| Step::parse(value)),
+                .map_or(Effect::NotTried, |value| Effect::parse(value)),
             person: fields
                 .get("person")
                 .and_then(|id| id.parse().ok())
@@ -247,23 +250,23 @@ impl Job {
                 .get("lines")
                 .map(|lines| (*lines).to_owned())
                 .unwrap_or_default(),
-            doubted: fields
+            update_in_doubt: fields
                 .get("doubted")
                 .and_then(|ms| ms.parse().ok())
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
-            is_inherited: fields.contains_key("inherited"),
-            is_clean: same_epoch && fields.get("clean") == Some(&"1"),
+            adopted: fields.contains_key("inherited"),
+            known_unrecorded: same_epoch && fields.get("clean") == Some(&"1"),
         }
     }
 }
 
-impl Step<ActivityId> {
+impl Effect<ActivityId> {
     fn parse(value: &str) -> Self {
         if let Some(id) = value.strip_prefix("ok:").and_then(|id| id.parse().ok()) {
             return Self::Done(ActivityId(id));
         }
         // What cannot be read is taken for an attempt at the beginning of time: it is looked for.
-        Self::Intent(parse_intent(value).unwrap_or(Timestamp::UNIX_EPOCH))
+        Self::Intended(parse_intent(value).unwrap_or(Timestamp::UNIX_EPOCH))
     }
 }
 
@@ -283,15 +286,19 @@ impl Lease {
     /// # Errors
     ///
     /// When the lease is lost, or Redis does not answer: then nothing may be sent.
-    pub async fn intend_activity(&self, job: &Job, now: Timestamp) -> Result<(), LeaseError> {
-        let intent = format!("intent:{}:{}", self.fence, now.as_millisecond());
-        let person = job.person.map_or(0, |id| id.0).to_string();
+    pub async fn intend_activity(
+        &self,
+        progress: &Progress,
+        now: Timestamp,
+    ) -> Result<(), LeaseError> {
+        let intent = format!("intent:{}:{}", self.fencing_token, now.as_millisecond());
+        let person = progress.person.map_or(0, |id| id.0).to_string();
         let fields = [
             ("activity", intent.as_str()),
             ("person", person.as_str()),
-            ("number", job.number.as_deref().unwrap_or_default()),
-            ("written", job.written.as_deref().unwrap_or_default()),
-            ("lines", &job.lines),
+            ("number", progress.number.as_deref().unwrap_or_default()),
+            ("written", progress.written.as_deref().unwrap_or_default()),
+            ("lines", &progress.lines),
             ("clean", "1"),
             ("epoch", &self.epoch.id),
         ];
@@ -330,8 +337,8 @@ impl Lease {
         lines: &str,
     ) -> Result<(), LeaseError> {
         let until = until.map(|until| until.as_millisecond().to_string());
-        let doubted = ("doubted", until.as_deref().unwrap_or_default());
-        let fields = [doubted, ("lines", lines)];
+        let update_in_doubt = ("doubted", until.as_deref().unwrap_or_default());
+        let fields = [update_in_doubt, ("lines", lines)];
         self.step(&fields, self.duration, self.store.settings().open_ttl)
             .await
     }
@@ -357,17 +364,25 @@ impl Lease {
     /// # Errors
     ///
     /// When the lease is lost, or Redis does not answer.
-    pub async fn complete(&self, job: &Job, activity: ActivityId) -> Result<(), LeaseError> {
+    pub async fn complete(
+        &self,
+        progress: &Progress,
+        activity: ActivityId,
+    ) -> Result<(), LeaseError> {
         let activity = format!("ok:{activity}");
-        let person = job.person.map_or(0, |id| id.0).to_string();
-        let events: Vec<String> = job.facts.keys().map(|event| format!("e:{event}")).collect();
+        let person = progress.person.map_or(0, |id| id.0).to_string();
+        let events: Vec<String> = progress
+            .facts
+            .keys()
+            .map(|event| format!("e:{event}"))
+            .collect();
         let mut fields = vec![
             ("activity", activity.as_str()),
             ("person", person.as_str()),
-            ("number", job.number.as_deref().unwrap_or_default()),
-            ("written", job.written.as_deref().unwrap_or_default()),
-            ("lines", &job.lines),
-            ("inherited", if job.is_inherited { "1" } else { "" }),
+            ("number", progress.number.as_deref().unwrap_or_default()),
+            ("written", progress.written.as_deref().unwrap_or_default()),
+            ("lines", &progress.lines),
+            ("inherited", if progress.adopted { "1" } else { "" }),
             ("doubted", ""),
         ];
         fields.extend(events.iter().map(|event| (event.as_str(), "1")));
@@ -394,7 +409,7 @@ impl Lease {
         step(
             &self.store,
             &self.keys,
-            [&self.owner, &self.fence],
+            [&self.owner, &self.fencing_token],
             lease,
             ttl,
             fields,
@@ -407,7 +422,7 @@ impl Lease {
 pub(super) async fn step(
     store: &Store,
     keys: &[String; 2],
-    [owner, fence]: [&str; 2],
+    [owner, fencing_token]: [&str; 2],
     lease: Duration,
     ttl: Duration,
     fields: &[(&str, &str)],
@@ -416,7 +431,7 @@ pub(super) async fn step(
     call.key(&keys[0])
         .key(&keys[1])
         .arg(owner)
-        .arg(fence)
+        .arg(fencing_token)
         .arg(ms(lease))
         .arg(ms(ttl));
     for (field, value) in fields {

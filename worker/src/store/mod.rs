@@ -18,7 +18,9 @@ pub(crate) use budget::{Spent, TokenBucket, TokenBucketSettings};
 pub use connection::{Facts as StoreFacts, Store, StoreError};
 pub use epoch::Epoch;
 pub(crate) use incidents::Incidents;
-pub use interactions::{Claim, ClaimRequest, Job, Lease, LeaseError, Ledger, Step};
+pub use interactions::{
+    Claim, ClaimRequest, Effect, InteractionStore, Lease, LeaseError, Progress,
+};
 pub use numbers::{People, PersonClaim, PersonLease};
-pub use poison::{Suspects, Suspicion};
+pub use poison::{AttemptState, DeliveryAttempts};
 pub(crate) use tokens::{Vault, VaultError, Vaults};

@@ -50,7 +50,7 @@ pub struct PersonLease {
     store: Store,
     keys: [String; 2],
     owner: String,
-    fence: String,
+    fencing_token: String,
     duration: Duration,
     /// Since when there may be a person whom neither this record nor the search knows: somebody was about to create them,
     /// or the one who was remembered turned out to be gone.
@@ -90,7 +90,7 @@ impl People {
                 store: self.store.clone(),
                 keys,
                 owner: owner.to_owned(),
-                fence: answer[1].clone(),
+                fencing_token: answer[1].clone(),
                 duration: self.lease,
                 intent: parse_intent(&answer[2]),
                 epoch_began: epoch.since,
@@ -138,7 +138,7 @@ impl PersonLease {
     ///
     /// When the lease is lost, or Redis does not answer: then nothing may be sent.
     pub async fn intend(&self, now: Timestamp) -> Result<(), LeaseError> {
-        let intent = format!("intent:{}:{}", self.fence, now.as_millisecond());
+        let intent = format!("intent:{}:{}", self.fencing_token, now.as_millisecond());
         self.step(&[("intent", &intent)], self.duration).await
     }
 
@@ -187,7 +187,7 @@ impl PersonLease {
         step(
             &self.store,
             &self.keys,
-            [&self.owner, &self.fence],
+            [&self.owner, &self.fencing_token],
             lease,
             ttl,
             fields,

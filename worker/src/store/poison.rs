@@ -21,7 +21,7 @@ const TTL: Duration = Duration::from_secs(86_400);
 /// A note is the name of a process, with the time: one that is written down late, twice, or by a process that still lives
 /// proves nothing. Another process may hold a copy of the message, so its note is no proof before it is old.
 #[derive(Clone, Debug)]
-pub struct Suspects {
+pub struct DeliveryAttempts {
     store: Store,
     process: String,
     /// For how long the process of a note may be alive, and at work.
@@ -30,14 +30,14 @@ pub struct Suspects {
 
 /// What other processes made of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Suspicion {
+pub enum AttemptState {
     /// One may be working on it, or has died just now.
     Open,
     /// So many began and never ended.
     Crashes(u32),
 }
 
-impl Suspects {
+impl DeliveryAttempts {
     /// Notes in `store`, under a name of this process's own. Whose note is older than `work` is dead: a lease is as long as
     /// work on one message may be, and keeps others waiting for as long.
     #[must_use]
@@ -54,7 +54,7 @@ impl Suspects {
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn look(&self, message: &str) -> RedisResult<Suspicion> {
+    pub async fn look(&self, message: &str) -> RedisResult<AttemptState> {
         self.ask(message, false).await
     }
 
@@ -63,11 +63,11 @@ impl Suspects {
     /// # Errors
     ///
     /// When Redis does not answer. The note may be there then.
-    pub async fn begin(&self, message: &str) -> RedisResult<Suspicion> {
+    pub async fn begin(&self, message: &str) -> RedisResult<AttemptState> {
         self.ask(message, true).await
     }
 
-    async fn ask(&self, message: &str, begins: bool) -> RedisResult<Suspicion> {
+    async fn ask(&self, message: &str, begins: bool) -> RedisResult<AttemptState> {
         let mut call = SUSPECT.prepare_invoke();
         call.key(self.key(message))
             .arg(&self.process)
@@ -76,8 +76,8 @@ impl Suspects {
             .arg(ms(TTL));
         let (dead, living): (u32, u32) = call.invoke_async(&mut self.store.connection()?).await?;
         Ok(match living {
-            0 => Suspicion::Crashes(dead),
-            _ => Suspicion::Open,
+            0 => AttemptState::Crashes(dead),
+            _ => AttemptState::Open,
         })
     }
 
@@ -99,7 +99,7 @@ impl Suspects {
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn acquit(&self, message: &str) -> RedisResult<()> {
+    pub async fn clear(&self, message: &str) -> RedisResult<()> {
         redis::cmd("DEL")
             .arg(self.key(message))
             .query_async(&mut self.store.connection()?)

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::chain::Chain;
 use super::endpoint::Grant;
 use super::error::{Denial, NoToken};
-use super::tokens::{Tokens, Whence, next_candidate, next_generation};
+use super::tokens::{TokenOrigin, Tokens, next_candidate, next_generation};
 use super::{App, Outcome};
 use crate::backoff;
 use crate::metrics as names;
@@ -143,7 +143,7 @@ impl Chain {
                     error = chain(&error),
                     "Redis did not take the refreshed tokens; this worker holds them until it does"
                 );
-                tokens.whence = Whence::NotKept;
+                tokens.whence = TokenOrigin::NotKept;
                 (true, "not_kept")
             }
         };
@@ -175,7 +175,7 @@ fn issue<'t>(
         issued_at: grant.asked_at,
         expires_at: grant.asked_at + grant.life,
         api_domain: grant.api_domain,
-        whence: Whence::Refreshed,
+        whence: TokenOrigin::Refreshed,
     }
 }
 

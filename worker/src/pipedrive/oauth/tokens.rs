@@ -30,12 +30,12 @@ pub struct Tokens {
     /// The company's host.
     pub api_domain: Option<Url>,
     /// Where this process has them from.
-    pub whence: Whence,
+    pub whence: TokenOrigin,
 }
 
 /// Where tokens come from; told by `worker check`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whence {
+pub enum TokenOrigin {
     /// Another process refreshed them, with whatever secret it had.
     Redis,
     /// A refresh of ours, and they are in Redis.
@@ -44,7 +44,7 @@ pub enum Whence {
     NotKept,
 }
 
-impl fmt::Display for Whence {
+impl fmt::Display for TokenOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Redis => {
@@ -140,7 +140,7 @@ impl Tokens {
             issued_at: written.issued_at,
             expires_at: written.expires_at,
             api_domain: written.api_domain,
-            whence: Whence::Redis,
+            whence: TokenOrigin::Redis,
         })
     }
 }
@@ -158,7 +158,7 @@ mod tests {
             issued_at,
             expires_at: issued_at + Duration::from_secs(3600),
             api_domain: None,
-            whence: Whence::Refreshed,
+            whence: TokenOrigin::Refreshed,
         }
     }
 
