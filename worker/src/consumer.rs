@@ -64,9 +64,9 @@ impl Consumer {
         while !shutdown.is_cancelled() {
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                () = self.pause.opened() => {}
+                () = self.pause.ended() => {}
             }
-            // The pause closes when Redis does not answer: what could not be struck out then can be now.
+            // The pause begins when Redis does not answer: what could not be struck out then can be now.
             self.pipeline.poison_guard.settle().await;
             if let Err(error) = self.session(&shutdown, &mut backoff).await {
                 let pause = backoff.next_pause();
@@ -85,7 +85,7 @@ impl Consumer {
         self.pipeline.poison_guard.close().await;
     }
 
-    /// Consumes over one connection, until shutdown or until the pause closes.
+    /// Consumes over one connection, until shutdown or until a pause begins.
     async fn session(
         &self,
         shutdown: &CancellationToken,
@@ -102,7 +102,7 @@ impl Consumer {
             let next = tokio::select! {
                 biased; // a pending shutdown goes before one more message
                 () = shutdown.cancelled() => break Ok(()),
-                () = self.pause.closed() => break Ok(()),
+                () = self.pause.begun() => break Ok(()),
                 next = deliveries.next() => next,
             };
             match next {

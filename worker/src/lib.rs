@@ -16,7 +16,6 @@ mod http;
 mod metrics;
 mod pause;
 mod person;
-mod pipedrive;
 mod pipeline;
 pub mod startup;
 pub mod store;

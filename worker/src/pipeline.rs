@@ -17,7 +17,6 @@ use crate::alarm::OutcomeCounter;
 use crate::backoff;
 use shared::error::chain;
 
-use crate::activity::content::Attachment;
 use crate::delivery::failure::{Failure, PipelineStep};
 use crate::delivery::message::{Decoded, Inbound, SettleError};
 use crate::delivery::poison::PoisonGuard;
@@ -25,6 +24,7 @@ use crate::delivery::retry::{Disposition, Next, RetrySchedule};
 use crate::effect::timing::surely_before;
 use crate::metrics as names;
 use crate::pause::state::Pause;
+use crate::person::attachment::Attachment;
 use crate::person::finder::PersonFinder;
 use crate::store::{Claim, ClaimRequest, Effect, Epoch, InteractionStore, Lease, Progress};
 
@@ -282,11 +282,12 @@ impl Pipeline {
     /// To a retry queue or to the dead letter queue.
     async fn divert(&self, message: Inbound, failed: Failed) -> Result<(), SettleError> {
         let Failed { at, failure } = failed;
-        if let Some(reason) = failure.closes() {
-            self.pause.close(reason);
+        let class = failure.classify();
+        if let Some(reason) = class.pause {
+            self.pause.begin(reason);
         }
         let now = clock::now();
-        let (reason, disposition) = (failure.reason(), failure.disposition());
+        let (reason, disposition) = (class.reason, class.disposition);
         let is_parked = matches!(disposition, Disposition::Park(_));
         if !is_parked {
             self.outcomes.failed(reason);
@@ -296,7 +297,7 @@ impl Pipeline {
         }
         let attempts = message.envelope.attempts;
         let since = message.envelope.retry_since.unwrap_or(now);
-        let class = match self.schedule.next(disposition, attempts) {
+        let letter_class = match self.schedule.next(disposition, attempts) {
             Next::Retry { delay, attempts } => {
                 count(if is_parked { "parked" } else { "retried" });
                 metrics::counter!(names::RETRIES, "delay" => delay.name().to_owned(), "reason" => reason)
@@ -305,7 +306,7 @@ impl Pipeline {
                     reason,
                     delay = delay.name(),
                     step = at.as_str(),
-                    error = failure.detail(),
+                    error = chain(&failure),
                     "Tried again later"
                 );
                 let deferred = message.envelope.deferred || matches!(failure, Failure::Deferred);
@@ -320,25 +321,26 @@ impl Pipeline {
                 return message.retry(&self.publisher, delay, properties).await;
             }
             Next::Exhausted => "exhausted",
-            Next::Permanent if is_poison(&failure) => "poison",
+            Next::Permanent if class.is_poison => "poison",
             Next::Permanent => "permanent",
         };
         count("dead_lettered");
-        metrics::counter!(names::DEAD_LETTERS, "class" => class, "reason" => reason).increment(1);
-        let detail = failure.detail();
+        metrics::counter!(names::DEAD_LETTERS, "class" => letter_class, "reason" => reason)
+            .increment(1);
+        let detail = chain(&failure);
         tracing::error!(
-            class,
+            class = letter_class,
             reason,
             step = at.as_str(),
             error = detail,
             "Dead-lettered"
         );
         let letter = DeadLetter {
-            class,
+            class: letter_class,
             reason,
             detail,
             step: at.as_str(),
-            http_status: failure.http_status(),
+            http_status: class.http_status,
             attempts: attempts + 1,
             at: now,
             worker: &self.worker,
@@ -377,13 +379,6 @@ fn ended(interaction: &Interaction) -> Timestamp {
     started
         .checked_add(SignedDuration::from_millis(lasted))
         .unwrap_or(started)
-}
-
-fn is_poison(failure: &Failure) -> bool {
-    matches!(
-        failure,
-        Failure::Poison { .. } | Failure::Panicked | Failure::Unrecognised(_)
-    )
 }
 
 fn count(outcome: &'static str) {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use pipedrive::{Client, OAuth, UserId};
 use shared::broker::Publisher;
 use shared::config::{self, Credential};
-use shared::domain::ids::UserId;
 use shared::domain::phone;
 use shared::telemetry;
 use tokio::sync::watch;
@@ -17,7 +17,8 @@ use crate::activity::content::Style;
 use crate::activity::lookup::ActivityLookup;
 use crate::activity::recorder::Recorder;
 use crate::alarm::queues::QueueMonitor;
-use crate::alarm::{Alarm, OutcomeCounter, Watch};
+use crate::alarm::{Alarm, OutcomeCounter, Rule, Watch};
+use crate::backoff;
 use crate::consumer::Consumer;
 use crate::credentials::refresher::TokenRefresher;
 use crate::credentials::rotation::Rotation;
@@ -25,15 +26,21 @@ use crate::delivery::poison::PoisonGuard;
 use crate::delivery::retry::RetrySchedule;
 use crate::effect::timing::Timing;
 use crate::http::health::{self, Health};
-use crate::pause::state::{Pause, PauseSupervisor};
+use crate::metrics::Labels;
+use crate::pause::reason::PauseReason;
+use crate::pause::recovery::PauseSupervisor;
+use crate::pause::state::Pause;
 use crate::person::finder::PersonFinder;
-use crate::pipedrive::{self, OAuth};
 use crate::pipeline::Pipeline;
 use crate::store::first_start::FirstStart;
 use crate::store::{
-    DeliveryAttempts, InteractionStore, People, Store, StoreError, TokenBucket,
-    TokenBucketSettings, Vaults,
+    DeliveryAttempts, EncryptedTokens, InteractionStore, People, Store, StoreError, TokenBucket,
+    TokenBucketSettings,
 };
+
+/// How often a read that failed is repeated at once, and the first pause.
+const READ_REPEATS: usize = 2;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// The worker, put together.
 #[derive(Debug)]
@@ -44,7 +51,7 @@ pub struct Application {
     metrics: metrics_exporter_prometheus::PrometheusHandle,
     pause_supervisor: PauseSupervisor,
     rotation: Rotation,
-    client: pipedrive::Client,
+    client: Client,
     refresher: Option<TokenRefresher>,
     queue_monitor: QueueMonitor,
     alarm: Alarm,
@@ -71,7 +78,13 @@ impl Application {
         })?;
         let port = listener.local_addr()?.port();
         let metrics = telemetry::start_metrics()?;
-        crate::metrics::register(&metrics);
+        crate::metrics::register(
+            &metrics,
+            &Labels {
+                pauses: &PauseReason::LABELS,
+                alarms: &Rule::ALL.map(Rule::name),
+            },
+        );
         let worker = format!("worker@{}/{}", hostname(), std::process::id());
         let delays = settings.retry.delays.clone();
         let publisher = Publisher::start(
@@ -80,7 +93,7 @@ impl Application {
             format!("{worker} publish"),
         )
         .await?;
-        let pause = Pause::new();
+        let pause = Pause::until_redis_answers();
         let outcomes = OutcomeCounter::default();
         let (consuming, is_consuming) = watch::channel(false);
         let (head, head_of_queue) = watch::channel(None);
@@ -186,7 +199,7 @@ impl Application {
         if let Some(refreshing) = refreshing {
             refreshing.await?;
         }
-        self.client.credential().landed().await;
+        self.client.credential().settled().await;
         admin.stop(false).await;
         serving.await??;
         tracing::info!("Worker is down");
@@ -194,37 +207,47 @@ impl Application {
     }
 }
 
-/// The client of Pipedrive, with the token bucket in `store`, and an app's tokens.
+/// Makes Pipedrive's client, with the budget and an app's tokens in `store`.
 ///
 /// # Errors
 ///
 /// When there is no credential, or not exactly one.
-pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<pipedrive::Client> {
+pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<Client> {
     let credential = settings.credential()?;
     let pipedrive = &settings.pipedrive;
-    let http = pipedrive::http_client(pipedrive.request_timeout, pipedrive.connect_timeout)?;
+    let http = pipedrive::http_client(
+        concat!("genesys-pipedrive-bridge/", env!("CARGO_PKG_VERSION")),
+        pipedrive.request_timeout,
+        pipedrive.connect_timeout,
+    )?;
     let credential = match credential {
-        Credential::ApiToken(token) => pipedrive::Credential::ApiToken(token),
+        Credential::ApiToken(token) => pipedrive::Credential::api_token(token.current()),
         Credential::OAuth(app) => {
-            let vaults = Vaults::new(store.clone(), &app.encryption_key);
-            let oauth = OAuth::new(app, http.clone(), vaults, pipedrive.request_timeout);
+            let tokens = EncryptedTokens::new(store.clone(), &app.encryption_key);
+            let app = pipedrive::App {
+                client_id: app.client_id,
+                client_secret: app.client_secret.current(),
+                refresh_token: app.refresh_token.current(),
+                token_url: app.token_url,
+                takes_api_domain: app.takes_api_domain,
+            };
+            let timeout = pipedrive.request_timeout;
+            let oauth = OAuth::new(app, http.clone(), Arc::new(tokens), timeout);
             pipedrive::Credential::OAuth(oauth)
         }
     };
     let client = pipedrive::Settings {
         base_url: pipedrive.base_url.clone(),
         credential,
+        request_timeout: pipedrive.request_timeout,
+        repeat_pauses: || Box::new(backoff::pauses(FIRST_PAUSE, READ_REPEATS)),
     };
-    let bucket = token_bucket(pipedrive, store);
-    Ok(pipedrive::Client::new(http, client, bucket))
+    let budget = Arc::new(token_bucket(pipedrive, store));
+    Ok(Client::new(http, client, budget))
 }
 
-/// Who refreshes an app's tokens ahead of time.
-fn refresher(
-    client: &pipedrive::Client,
-    pause: &Pause,
-    retry_after: Duration,
-) -> Option<TokenRefresher> {
+/// Refreshes an app's tokens ahead of their end.
+fn refresher(client: &Client, pause: &Pause, retry_after: Duration) -> Option<TokenRefresher> {
     match client.credential() {
         pipedrive::Credential::ApiToken(_) => None,
         pipedrive::Credential::OAuth(oauth) => Some(TokenRefresher {
@@ -248,7 +271,7 @@ fn token_bucket(settings: &config::Pipedrive, store: &Store) -> TokenBucket {
 fn pipeline(
     settings: &config::Settings,
     store: &Store,
-    client: pipedrive::Client,
+    client: Client,
     publisher: Publisher,
     pause: Pause,
     outcomes: OutcomeCounter,

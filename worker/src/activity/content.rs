@@ -2,14 +2,16 @@
 
 use std::fmt::Write;
 
+use pipedrive::{DealId, Participant, PersonId, UserId};
 use serde::Serialize;
 use shared::domain::event::Channel;
 use shared::domain::facts::Direction;
-use shared::domain::ids::{DealId, InteractionId, PersonId, UserId};
+use shared::domain::ids::InteractionId;
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
 
 use crate::activity::note_merge as note;
+use crate::person::attachment::Attachment;
 
 /// What the marker line begins with; the interaction id follows.
 pub(crate) const MARKER: &str = "Genesys interaction ";
@@ -26,30 +28,6 @@ const CUT_OFF: &str =
     "an event of this interaction was cut off on its way here; what is missing below was not told";
 /// Longest subject, in characters.
 const SUBJECT_MAX_CHARS: usize = 250;
-
-/// To whom the activity is attached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Attachment {
-    /// One person.
-    Person(PersonId),
-    /// A person created just now: nobody had the number, and there can be no deal yet.
-    NewPerson(PersonId),
-    /// Nobody: there is no number to look up.
-    Nobody,
-    /// Nobody, since several people share the number.
-    Shared(Vec<PersonId>),
-}
-
-impl Attachment {
-    /// The person, if there is one.
-    #[must_use]
-    pub fn person(&self) -> Option<PersonId> {
-        match self {
-            Self::Person(id) | Self::NewPerson(id) => Some(*id),
-            Self::Nobody | Self::Shared(_) => None,
-        }
-    }
-}
 
 /// What does not come from the interaction.
 #[derive(Clone, Debug)]
@@ -84,13 +62,6 @@ pub struct Activity {
     pub deal_id: Option<DealId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_id: Option<UserId>,
-}
-
-/// A person on an activity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Participant {
-    pub person_id: PersonId,
-    pub primary: bool,
 }
 
 /// Writes the activity of an interaction. The same arguments give the same activity.

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use pipedrive::{ActivityId, ActivityRecord, Client, PipedriveError};
 use shared::clock;
-use shared::domain::ids::{ActivityId, InteractionId};
+use shared::domain::ids::InteractionId;
 use tokio::sync::Mutex;
 
 use crate::activity::content;
 use crate::effect::timing::surely_before;
-use crate::pipedrive::{ActivityRecord, Client, PipedriveError};
 
 /// Most activities that are remembered. Beyond that, all are listed anew.
 const MAX_MARKS: usize = 200_000;
@@ -134,7 +134,7 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
-    use shared::domain::ids::PersonId;
+    use pipedrive::PersonId;
 
     use super::*;
 
@@ -145,9 +145,9 @@ mod tests {
     fn activity(id: u64, interaction: &str, person: Option<u64>) -> ActivityRecord {
         ActivityRecord {
             id: ActivityId(id),
-            is_deleted: false,
             note: Some(format!("x<br>Genesys interaction {interaction}")),
             person_id: person.map(PersonId),
+            ..ActivityRecord::default()
         }
     }
 

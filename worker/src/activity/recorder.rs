@@ -1,21 +1,23 @@
 //! Records an interaction: one activity, created once, kept up to date.
 
+use jiff::Timestamp;
+use pipedrive::{ActivityId, Client, DealId, Participant, PipedriveError};
 use serde::Serialize;
-use shared::clock;
 use shared::domain::facts::Facts;
-use shared::domain::ids::{ActivityId, DealId, sha256_hex};
+use shared::domain::ids::sha256_hex;
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
 use shared::fail_point::{self, FailPoint};
 
-use crate::activity::content::{self, Activity, Attachment, Participant, Style};
+use crate::activity::content::{self, Activity, Style};
 use crate::activity::lookup::ActivityLookup;
 use crate::activity::note_merge as note;
 use crate::delivery::failure::Failure;
+use crate::effect::once::{Intent, NotDone, once};
 use crate::effect::timing::{Timing, surely_before, wait_since};
 use crate::metrics as names;
-use crate::pipedrive::{Client, PipedriveError};
-use crate::store::{Effect, Lease, Progress};
+use crate::person::attachment::Attachment;
+use crate::store::{Effect, Lease, LeaseError, Progress};
 
 /// Writes activities.
 #[derive(Clone, Debug)]
@@ -119,10 +121,12 @@ impl Recorder {
                     .await?
             }
             None => {
+                let before = progress.clone();
                 progress.person = attachment.person();
                 progress.written = Some(digest.clone());
-                progress.lines.clone_from(&lines);
-                self.create(lease, progress, activity, attachment).await?
+                progress.lines = note::either(&before.lines, &lines);
+                self.create(lease, progress, &before, activity, attachment)
+                    .await?
             }
         };
         progress.person = attachment.person();
@@ -180,30 +184,24 @@ impl Recorder {
         &self,
         lease: &Lease,
         progress: &Progress,
+        before: &Progress,
         mut activity: Activity,
         attachment: &Attachment,
     ) -> Result<Recorded, Failure> {
         activity.deal_id = self.deal(lease, attachment).await?;
-        let intend = || async {
-            lease
-                .intend_activity(progress, self.timing.latest_end())
-                .await?;
-            fail_point::reach(FailPoint::ActivityIntended).await;
-            Ok::<_, Failure>(())
+        let call = pipedrive::create_activity(&activity);
+        let intent = CreateIntent {
+            lease,
+            progress,
+            before,
         };
-        match self.client.create_activity(&activity, intend).await {
-            Ok(id) => Ok(Recorded::Created(id)),
-            Err(failure) if failure.outcome_is_unknown() => {
-                // The time counts from the loss of the answer.
-                lease.intend_activity(progress, clock::now()).await?;
-                Err(failure)
-            }
-            Err(Failure::Pipedrive(error)) => {
-                lease.withdraw_activity().await?;
+        match once(&self.client, &call, &intent, self.timing).await {
+            Ok(created) => Ok(Recorded::Created(created.id)),
+            Err(NotDone::Refused(error)) => {
                 let deal = activity.deal_id;
                 Err(self.unless_gone(error, attachment, deal).await.into())
             }
-            Err(not_intended) => Err(not_intended),
+            Err(other) => Err(other.into()),
         }
     }
 
@@ -252,29 +250,20 @@ impl Recorder {
             participants: moves.then_some(&*activity.participants),
             deal_id,
         };
-        // It may take effect late, and undo what another event adds meanwhile: that one has to wait. Written down before,
-        // since afterwards nobody may be left to do so.
         let lines = note::either(&progress.lines, &note::fingerprint(&activity.note));
-        let intend = || async {
-            let until = self.timing.latest_end();
-            lease.doubt_update(Some(until), &lines).await?;
-            fail_point::reach(FailPoint::ActivityChangeIntended).await;
-            Ok::<_, Failure>(())
+        let intent = ChangeIntent {
+            lease,
+            progress,
+            lines: &lines,
         };
-        match self.client.update_activity(id, &update, intend).await {
-            Ok(()) => {
+        let call = pipedrive::update_activity(id, &update);
+        match once(&self.client, &call, &intent, self.timing).await {
+            Ok(_) => {
                 fail_point::reach(FailPoint::ActivityChangeAnswered).await;
                 Ok(Recorded::Updated(id))
             }
-            Err(failure) if failure.outcome_is_unknown() => {
-                lease.doubt_update(Some(clock::now()), &lines).await?;
-                Err(failure)
-            }
-            Err(Failure::Pipedrive(error)) => {
-                lease.doubt_update(None, &progress.lines).await?;
-                self.not_updated(id, error, attachment, deal_id).await
-            }
-            Err(not_intended) => Err(not_intended),
+            Err(NotDone::Refused(error)) => self.not_updated(id, error, attachment, deal_id).await,
+            Err(other) => Err(other.into()),
         }
     }
 
@@ -352,6 +341,56 @@ impl Recorder {
             }
             other => Ok(other?),
         }
+    }
+}
+
+/// The note that the activity is about to be created.
+struct CreateIntent<'a> {
+    lease: &'a Lease,
+    progress: &'a Progress,
+    /// What was known before this attempt.
+    before: &'a Progress,
+}
+
+impl Intent for CreateIntent<'_> {
+    async fn write(&self, latest_end: Timestamp) -> Result<(), LeaseError> {
+        self.lease
+            .intend_activity(self.progress, latest_end)
+            .await?;
+        fail_point::reach(FailPoint::ActivityIntended).await;
+        Ok(())
+    }
+
+    async fn restore(&self) -> Result<(), LeaseError> {
+        let older = match self.before.activity {
+            Effect::Intended(at) => Some(at),
+            Effect::NotTried | Effect::Done(_) => None,
+        };
+        self.lease.restore_activity(older, &self.before.lines).await
+    }
+}
+
+/// The note that the activity is about to be changed, with the lines that its note may have from us by then.
+///
+/// A change may take effect late, and undo what another event adds in the meantime: that one has to wait.
+struct ChangeIntent<'a> {
+    lease: &'a Lease,
+    progress: &'a Progress,
+    lines: &'a str,
+}
+
+impl Intent for ChangeIntent<'_> {
+    async fn write(&self, latest_end: Timestamp) -> Result<(), LeaseError> {
+        self.lease
+            .doubt_update(Some(latest_end), self.lines)
+            .await?;
+        fail_point::reach(FailPoint::ActivityChangeIntended).await;
+        Ok(())
+    }
+
+    async fn restore(&self) -> Result<(), LeaseError> {
+        let older = self.progress.update_in_doubt;
+        self.lease.doubt_update(older, &self.progress.lines).await
     }
 }
 

@@ -23,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::alarm::queues::QueueSnapshot;
 use crate::metrics as names;
-use crate::pause::state::{Pause, PauseReason};
+use crate::pause::reason::PauseReason;
+use crate::pause::state::Pause;
 use crate::store::{Incidents, Store, TokenBucket};
 
 pub(crate) use forecast::{Budget, Forecast};

@@ -11,7 +11,7 @@ use shared::config;
 use super::forecast::Budget;
 use super::incidents::Verdict;
 use crate::alarm::queues::QueueSnapshot;
-use crate::pause::state::PauseReason;
+use crate::pause::reason::PauseReason;
 
 /// Part of the day's tokens that must be spent before a forecast rings: a busy hour in the morning is no incident yet.
 const BUDGET_FLOOR: f64 = 0.5;

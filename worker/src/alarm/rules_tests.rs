@@ -1,7 +1,7 @@
 use super::*;
 use crate::alarm::queues::QueueState;
-use crate::pipedrive::Denial;
 use jiff::Timestamp;
+use pipedrive::Denial;
 
 fn settings() -> config::Alarm {
     config::load_from(None, []).unwrap().alarm

@@ -3,9 +3,9 @@
 use shared::broker::{self, topology};
 use shared::config::Settings;
 
-use crate::pipedrive::PipedriveError;
 use crate::startup;
 use crate::store::Store;
+use pipedrive::PipedriveError;
 use shared::error::chain;
 
 /// What was looked at, and what was found or is wrong.
@@ -105,9 +105,9 @@ async fn redis(settings: &Settings) -> Result<String, String> {
 async fn pipedrive(settings: &Settings) -> Result<String, String> {
     let store = Store::new(settings.redis.clone()).map_err(|error| error.to_string())?;
     let client = startup::client(settings, &store).map_err(|error| error.to_string())?;
-    let probe = client.probe().await.map_err(|error| told(&error))?;
+    let probe = client.probe().await.map_err(|error| explain(&error))?;
     let types = client.activity_types().await;
-    let types = types.map_err(|error| told(&error))?;
+    let types = types.map_err(|error| explain(&error))?;
     for (key, wanted) in [
         ("call_type", &settings.pipedrive.call_type),
         ("chat_type", &settings.pipedrive.chat_type),
@@ -129,16 +129,16 @@ async fn pipedrive(settings: &Settings) -> Result<String, String> {
         None => "limits not told".to_owned(),
     };
     Ok(format!(
-        "let in as user {} of company {company}; {limits}; by {}",
+        "authorized as user {} of company {company}; {limits}; by {}",
         probe.user.id,
         client.credential()
     ))
 }
 
-fn told(error: &PipedriveError) -> String {
+fn explain(error: &PipedriveError) -> String {
     match error {
-        PipedriveError::Redis(_) => {
-            "not asked, for want of the app's tokens, which are in Redis: mend Redis first (redis.url, BRIDGE__REDIS__URL)"
+        PipedriveError::Store(_) => {
+            "not asked: the app's tokens are in Redis, which must answer first (redis.url, BRIDGE__REDIS__URL)"
                 .to_owned()
         }
         error => chain(error),

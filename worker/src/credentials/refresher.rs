@@ -6,8 +6,9 @@ use std::time::Duration;
 use shared::error::chain;
 use tokio_util::sync::CancellationToken;
 
-use crate::pause::state::{Pause, PauseReason};
-use crate::pipedrive::{OAuth, PipedriveError};
+use crate::pause::reason::PauseReason;
+use crate::pause::state::Pause;
+use pipedrive::{OAuth, PipedriveError};
 
 /// Between two looks at whether Redis still has the tokens.
 const LOOK: Duration = Duration::from_secs(5);
@@ -34,13 +35,13 @@ impl TokenRefresher {
             .await
             .is_some()
         {
-            wait = self.tend().await;
+            wait = self.keep_fresh().await;
         }
     }
 
     /// Does what is due, and tells how long to wait then.
-    async fn tend(&self) -> Duration {
-        let error = match self.oauth.tend().await {
+    async fn keep_fresh(&self) -> Duration {
+        let error = match self.oauth.keep_fresh().await {
             Ok(wait) => return wait.clamp(BREATH, LOOK),
             Err(error) => PipedriveError::from(error),
         };
@@ -49,10 +50,10 @@ impl TokenRefresher {
             "Cannot keep the access token fresh at present"
         );
         // Until it ends the present one serves.
-        if !self.oauth.is_let_in()
+        if !self.oauth.has_valid_token()
             && let Some(reason) = PauseReason::caused_by(&error)
         {
-            self.pause.close(reason);
+            self.pause.begin(reason);
         }
         self.retry_after
     }

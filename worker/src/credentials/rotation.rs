@@ -4,7 +4,7 @@ use shared::config::{Broker, Redis, Rotated, SecretFiles};
 use shared::error::chain;
 use tokio_util::sync::CancellationToken;
 
-use crate::pipedrive::{Client, NewSecret};
+use pipedrive::{Client, NewSecret};
 
 /// Watches the files of secrets.
 #[derive(Debug)]

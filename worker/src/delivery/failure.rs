@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use redis::RedisError;
-use shared::error::chain;
 
 use crate::delivery::retry::Disposition;
-use crate::pause::state::PauseReason;
-use crate::pipedrive::PipedriveError;
+use crate::pause::reason::PauseReason;
 use crate::store::LeaseError;
+use pipedrive::PipedriveError;
 
 /// A moment: as long as the shortest delay is.
 const A_MOMENT: Duration = Duration::ZERO;
@@ -99,119 +98,114 @@ impl From<LeaseError> for Failure {
     }
 }
 
-impl Failure {
-    /// What becomes of the message.
-    #[must_use]
-    pub fn disposition(&self) -> Disposition {
-        match self {
-            Self::Unrecognised(_) | Self::NotOurs(_) | Self::Poison { .. } | Self::Panicked => {
-                Disposition::DeadLetter
-            }
-            Self::Busy | Self::Deferred | Self::LeaseLost | Self::EpochChanged | Self::Redis(_) => {
-                Disposition::Park(A_MOMENT)
-            }
-            Self::Unsettled(wait) => Disposition::Park(*wait),
-            // While versions are rolled out or back, the next try may meet the right one.
-            Self::NewerSchema { .. } => Disposition::Retry,
-            Self::Pipedrive(error) => of_pipedrive(error),
-        }
-    }
-
-    /// Whether what was sent to Pipedrive may have been carried out all the same.
-    #[must_use]
-    pub fn outcome_is_unknown(&self) -> bool {
-        matches!(self, Self::Pipedrive(error) if error.outcome_is_unknown())
-    }
-
-    /// Whether nothing at all should be consumed until it heals, because every other message would fail alike.
-    #[must_use]
-    pub fn closes(&self) -> Option<PauseReason> {
-        match self {
-            Self::Redis(_) | Self::EpochChanged => Some(PauseReason::Redis),
-            Self::Pipedrive(error) => PauseReason::caused_by(error),
-            Self::Unrecognised(_)
-            | Self::NotOurs(_)
-            | Self::NewerSchema { .. }
-            | Self::Busy
-            | Self::Deferred
-            | Self::Unsettled(_)
-            | Self::LeaseLost
-            | Self::Poison { .. }
-            | Self::Panicked => None,
-        }
-    }
-
+/// What a failure means: for the message, and for consumption as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Classification {
     /// A stable code for headers and metrics.
-    #[must_use]
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Unrecognised(_) => "unrecognised",
-            Self::NotOurs(_) => "not_ours",
-            Self::NewerSchema { .. } => "newer_schema",
-            Self::Busy => "busy",
-            Self::Deferred => "deferred",
-            Self::Unsettled(_) => "unsettled",
-            Self::LeaseLost => "lease_lost",
-            Self::EpochChanged => "redis_lost_data",
-            Self::Redis(_) => "redis_unavailable",
-            Self::Pipedrive(error) => error.reason(),
-            Self::Poison { .. } => "killed_the_worker",
-            Self::Panicked => "panicked",
-        }
-    }
-
+    pub reason: &'static str,
+    /// What becomes of the message.
+    pub disposition: Disposition,
+    /// Why nothing at all should be consumed until it heals: every other message would fail alike.
+    pub pause: Option<PauseReason>,
     /// Pipedrive's status, where it answered.
-    #[must_use]
-    pub fn http_status(&self) -> Option<u16> {
-        match self {
-            Self::Pipedrive(error) => error.status(),
-            _ => None,
+    pub http_status: Option<u16>,
+    /// Whether the message itself harms the worker, or is no event.
+    pub is_poison: bool,
+}
+
+impl Classification {
+    /// A failure of this one message.
+    fn of_message(reason: &'static str, disposition: Disposition) -> Self {
+        Self {
+            reason,
+            disposition,
+            pause: None,
+            http_status: None,
+            is_poison: false,
         }
     }
 
-    /// With its causes, in one line, for a person.
-    #[must_use]
-    pub fn detail(&self) -> String {
-        match self {
-            Self::Pipedrive(error) => chain(error),
-            other => chain(other),
+    fn poison(reason: &'static str) -> Self {
+        Self {
+            is_poison: true,
+            ..Self::of_message(reason, Disposition::DeadLetter)
+        }
+    }
+
+    /// A failure that every message would meet.
+    fn of_all(reason: &'static str, pause: PauseReason) -> Self {
+        Self {
+            pause: Some(pause),
+            ..Self::of_message(reason, Disposition::Park(A_MOMENT))
         }
     }
 }
 
-fn of_pipedrive(error: &PipedriveError) -> Disposition {
-    match error {
+impl Failure {
+    /// What the failure means.
+    #[must_use]
+    pub fn classify(&self) -> Classification {
+        let of_message = Classification::of_message;
+        match self {
+            Self::Unrecognised(_) => Classification::poison("unrecognised"),
+            Self::Poison { .. } => Classification::poison("killed_the_worker"),
+            Self::Panicked => Classification::poison("panicked"),
+            Self::NotOurs(_) => of_message("not_ours", Disposition::DeadLetter),
+            // While versions are rolled out or back, the next try may meet the right one.
+            Self::NewerSchema { .. } => of_message("newer_schema", Disposition::Retry),
+            Self::Busy => of_message("busy", Disposition::Park(A_MOMENT)),
+            Self::Deferred => of_message("deferred", Disposition::Park(A_MOMENT)),
+            Self::Unsettled(wait) => of_message("unsettled", Disposition::Park(*wait)),
+            Self::LeaseLost => of_message("lease_lost", Disposition::Park(A_MOMENT)),
+            Self::EpochChanged => Classification::of_all("redis_lost_data", PauseReason::Redis),
+            Self::Redis(_) => Classification::of_all("redis_unavailable", PauseReason::Redis),
+            Self::Pipedrive(error) => of_pipedrive(error),
+        }
+    }
+}
+
+/// Our trouble, not the message's, pauses consumption: dead-lettering here would empty the work queue within minutes of a
+/// token's end. Consumption pauses meanwhile, so that the short wait is no hammering.
+fn of_pipedrive(error: &PipedriveError) -> Classification {
+    let class = error.class();
+    let disposition = match error {
         PipedriveError::Unreachable { .. }
         | PipedriveError::NoAnswer { .. }
         | PipedriveError::Unreadable { .. }
         | PipedriveError::Server { .. }
-        // A person may have been deleted or merged since it was looked up: the next attempt looks anew.
+        // A person may have been deleted or merged since it was read: the next attempt searches anew.
         | PipedriveError::NotFound { .. } => Disposition::Retry,
         PipedriveError::RateLimited { wait, .. } => Disposition::Park(*wait),
-        // Our trouble, not the message's. Dead-lettering here would empty the work queue within minutes of a token's
-        // end. Consumption pauses meanwhile, so that the short wait is no hammering.
         PipedriveError::BudgetSpent { .. }
         | PipedriveError::Unauthorized { .. }
+        | PipedriveError::ScopeMissing { .. }
         | PipedriveError::Denied(_)
         | PipedriveError::NoToken(_)
         | PipedriveError::Blocked
-        | PipedriveError::Redis(_) => Disposition::Park(A_MOMENT),
+        | PipedriveError::Store(_) => Disposition::Park(A_MOMENT),
         PipedriveError::Forbidden { .. } | PipedriveError::Rejected { .. } => Disposition::DeadLetter,
+    };
+    Classification {
+        reason: class.reason,
+        disposition,
+        pause: PauseReason::caused_by(error),
+        http_status: class.status,
+        is_poison: false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipedrive::{Denial, NoToken};
+    use pipedrive::{Denial, NoToken};
 
     #[test]
     fn an_expired_token_pauses_everything_and_dead_letters_nothing() {
         let failure = Failure::from(PipedriveError::Unauthorized { status: 401 });
 
-        assert_eq!(failure.disposition(), Disposition::Park(A_MOMENT));
+        assert_eq!(failure.classify().disposition, Disposition::Park(A_MOMENT));
         assert_eq!(
-            failure.closes(),
+            failure.classify().pause,
             Some(PauseReason::Unauthorized { status: 401 })
         );
     }
@@ -228,8 +222,8 @@ mod tests {
         ] {
             let failure = Failure::from(PipedriveError::from(error));
 
-            assert_eq!(failure.disposition(), Disposition::Park(A_MOMENT));
-            assert_eq!(failure.closes(), Some(reason));
+            assert_eq!(failure.classify().disposition, Disposition::Park(A_MOMENT));
+            assert_eq!(failure.classify().pause, Some(reason));
         }
     }
 
@@ -241,7 +235,7 @@ mod tests {
             message: String::new(),
         };
         assert_eq!(
-            Failure::from(rejected).disposition(),
+            Failure::from(rejected).classify().disposition,
             Disposition::DeadLetter
         );
 
@@ -249,6 +243,9 @@ mod tests {
             operation: "x",
             status: 503,
         };
-        assert_eq!(Failure::from(server).disposition(), Disposition::Retry);
+        assert_eq!(
+            Failure::from(server).classify().disposition,
+            Disposition::Retry
+        );
     }
 }

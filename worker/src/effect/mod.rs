@@ -1,3 +1,4 @@
-//! Writes to Pipedrive whose outcome may be unknown.
+//! Writes to Pipedrive that must take effect once.
 
+pub(crate) mod once;
 pub(crate) mod timing;

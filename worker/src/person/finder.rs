@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use pipedrive::{Client, NewPerson, Person, PersonId, Phone, PipedriveError};
 use shared::clock;
-use shared::domain::ids::PersonId;
 use shared::domain::phone::{E164, Region};
 use shared::fail_point::{self, FailPoint};
 
-use crate::activity::content::{self, Attachment};
+use crate::activity::content;
 use crate::backoff;
 use crate::delivery::failure::Failure;
+use crate::effect::once::{Intent, once};
 use crate::effect::timing::{Timing, surely_before, wait_since};
+use crate::person::attachment::Attachment;
 use crate::person::matching::{self, Candidate, PersonMatch};
-use crate::pipedrive::{Client, NewPerson, Person, Phone, PipedriveError};
 use crate::store::{LeaseError, People, PersonClaim, PersonLease};
 
 /// How often, and first for how long, a number is waited for that somebody else looks up.
@@ -171,6 +172,7 @@ impl PersonFinder {
         for term in matching::search_terms(number, self.search_international) {
             lease.renew().await?;
             let hits = self.client.search_by_phone(&term).await?;
+            let hits: Vec<Candidate> = hits.into_iter().map(Candidate::from).collect();
             let hits = self.holders(&hits, number);
             let is_stale = self.look_at(lease, number, hits, &mut found).await?;
             if is_stale && !is_listed {
@@ -238,41 +240,38 @@ impl PersonFinder {
         let person = NewPerson {
             name: name.map_or_else(|| number.as_str().to_owned(), content::one_line),
             phones: vec![phone],
+            emails: Vec::new(),
         };
-        let intend = || async {
-            lease.intend(self.timing.latest_end()).await?;
-            fail_point::reach(FailPoint::PersonIntended).await;
-            Ok::<_, Failure>(())
-        };
-        match self.client.create_person(&person, intend).await {
-            Ok(id) => {
-                fail_point::reach(FailPoint::PersonAnswered).await;
-                lease.remember(id).await?;
-                fail_point::reach(FailPoint::PersonRemembered).await;
-                metrics::counter!(crate::metrics::PEOPLE_CREATED).increment(1);
-                tracing::info!(person.id = %id, "Created person {id}");
-                Ok(id)
-            }
-            Err(failure) if failure.outcome_is_unknown() => {
-                // The time counts from the loss of the answer.
-                lease.intend(clock::now()).await?;
-                Err(failure)
-            }
-            Err(failure @ Failure::Pipedrive(_)) => {
-                lease.withdraw().await?;
-                Err(failure)
-            }
-            Err(not_intended) => Err(not_intended),
-        }
+        let call = pipedrive::create_person(&person);
+        let id = once(&self.client, &call, &PersonIntent(lease), self.timing)
+            .await?
+            .id;
+        fail_point::reach(FailPoint::PersonAnswered).await;
+        lease.remember(id).await?;
+        fail_point::reach(FailPoint::PersonRemembered).await;
+        metrics::counter!(crate::metrics::PEOPLE_CREATED).increment(1);
+        tracing::info!(person.id = %id, "Created person {id}");
+        Ok(id)
     }
 }
 
-fn values(phones: Option<Vec<Phone>>) -> Vec<String> {
-    phones
-        .unwrap_or_default()
-        .into_iter()
-        .map(|phone| phone.value)
-        .collect()
+/// The note that a person is about to be created for a number.
+struct PersonIntent<'l>(&'l PersonLease);
+
+impl Intent for PersonIntent<'_> {
+    async fn write(&self, latest_end: Timestamp) -> Result<(), LeaseError> {
+        self.0.intend(latest_end).await?;
+        fail_point::reach(FailPoint::PersonIntended).await;
+        Ok(())
+    }
+
+    async fn restore(&self) -> Result<(), LeaseError> {
+        self.0.restore().await
+    }
+}
+
+fn values(phones: Vec<Phone>) -> Vec<String> {
+    phones.into_iter().map(|phone| phone.value).collect()
 }
 
 async fn give_back(lease: &PersonLease) {

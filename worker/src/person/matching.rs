@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shared::domain::ids::PersonId;
+use pipedrive::{PersonHit, PersonId};
 use shared::domain::phone::{self, E164, Region};
 
 /// A person whom a search brought up, with telephone numbers as they are stored.
@@ -12,6 +12,15 @@ pub struct Candidate {
     pub id: PersonId,
     /// Numbers in whatever form somebody typed them.
     pub phones: Vec<String>,
+}
+
+impl From<PersonHit> for Candidate {
+    fn from(hit: PersonHit) -> Self {
+        Self {
+            id: hit.id,
+            phones: hit.phones,
+        }
+    }
 }
 
 /// Which person in Pipedrive an interaction belongs to.

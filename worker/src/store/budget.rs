@@ -1,17 +1,21 @@
-//! The token bucket that all workers share: requests and searches in 2 seconds, tokens a day.
+//! The budget that all workers share: requests and searches in 2 seconds, tokens a day.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use pipedrive::Limits;
+use pipedrive::ports::{Budget, Spend, SpendError, StoreError};
 use rand::Rng;
 use redis::{RedisError, Script};
+use shared::fail_point::{self, FailPoint};
 use shared::{clock, config};
 
 use super::connection::Store;
-use super::interactions::ms;
+use super::script::{ms, unknown_verdict};
 use crate::metrics as names;
-use crate::pipedrive::{Limits, Spend, SpendError};
 
 /// `scripts/take.lua`, hashed once.
 static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/take.lua")));
@@ -46,6 +50,55 @@ pub struct TokenBucketSettings {
     pub daily_tokens: u64,
     /// When a day begins, UTC.
     pub daily_reset: config::ClockTime,
+}
+
+/// The answer of `scripts/take.lua`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// The tokens are taken.
+    Taken,
+    /// By our own count the day's tokens are spent.
+    Spent,
+    /// By Pipedrive's headers they are spent; they are believed for this long.
+    SpentByHeaders(Duration),
+    /// There is no room for this long.
+    Wait(Duration),
+}
+
+impl Verdict {
+    fn parse(word: &str, wait: Duration) -> Result<Self, RedisError> {
+        match word {
+            "taken" => Ok(Self::Taken),
+            "spent" => Ok(Self::Spent),
+            "told" => Ok(Self::SpentByHeaders(wait)),
+            "wait" => Ok(Self::Wait(wait)),
+            other => Err(unknown_verdict("take.lua", other)),
+        }
+    }
+}
+
+impl Budget for TokenBucket {
+    fn take(&self, spend: Spend) -> BoxFuture<'_, Result<(), SpendError>> {
+        self.take_or_wait(spend).boxed()
+    }
+
+    fn pause(&self, wait: Duration) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move { self.hold(wait, None).await.map_err(StoreError::new) }.boxed()
+    }
+
+    fn end_day(&self, wait: Duration) -> BoxFuture<'_, Result<(), StoreError>> {
+        // What the headers said of the day before ends with the day.
+        let ended = Some(self.told_key());
+        async move { self.hold(wait, ended).await.map_err(StoreError::new) }.boxed()
+    }
+
+    fn learn(&self, spend: Spend, limits: Limits) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            fail_point::reach_with(FailPoint::PipedriveAnswered, spend.operation).await;
+            self.correct(limits).await.map_err(StoreError::new)
+        }
+        .boxed()
+    }
 }
 
 /// Tokens spent in a day.
@@ -85,30 +138,20 @@ impl TokenBucket {
         }
     }
 
-    /// Takes the tokens of one request; waits for them if that is short.
-    ///
-    /// # Errors
-    ///
-    /// When it would not be short, the day's tokens are spent, or Redis does not answer.
-    pub async fn take(&self, spend: Spend) -> Result<(), SpendError> {
+    async fn take_or_wait(&self, spend: Spend) -> Result<(), SpendError> {
         let mut waited = Duration::ZERO;
         loop {
-            let (verdict, wait_us) = self.try_take(spend).await?;
-            if verdict == "taken" {
-                metrics::histogram!(names::TOKEN_WAIT).record(waited.as_secs_f64());
-                return Ok(());
-            }
-            if verdict == "spent" {
-                return Err(SpendError::Spent(self.until_reset()));
-            }
-            let wait = Duration::from_micros(wait_us);
-            if verdict == "told" {
-                return Err(SpendError::Spent(wait));
-            }
-            if wait > LONGEST_BURST {
-                // Somebody was told that the day's tokens are spent, and paused everybody.
-                return Err(SpendError::Spent(wait));
-            }
+            let wait = match self.try_take(spend).await.map_err(StoreError::new)? {
+                Verdict::Taken => {
+                    metrics::histogram!(names::TOKEN_WAIT).record(waited.as_secs_f64());
+                    return Ok(());
+                }
+                Verdict::Spent => return Err(SpendError::Spent(self.until_reset())),
+                Verdict::SpentByHeaders(wait) => return Err(SpendError::Spent(wait)),
+                // Pipedrive said that the day's tokens are spent: no burst pauses for so long.
+                Verdict::Wait(wait) if wait > LONGEST_BURST => return Err(SpendError::Spent(wait)),
+                Verdict::Wait(wait) => wait,
+            };
             if waited + wait > LONGEST_WAIT {
                 return Err(SpendError::Busy(wait));
             }
@@ -118,7 +161,7 @@ impl TokenBucket {
         }
     }
 
-    async fn try_take(&self, spend: Spend) -> Result<(String, u64), RedisError> {
+    async fn try_take(&self, spend: Spend) -> Result<Verdict, RedisError> {
         let settings = &self.settings;
         let requests = settings
             .requests
@@ -137,42 +180,13 @@ impl TokenBucket {
         call.arg(spend.tokens)
             .arg(settings.daily_tokens)
             .arg(ms(DAY_TTL));
-        call.invoke_async(&mut self.store.connection()?).await
-    }
-
-    /// Nobody sends anything for `wait`.
-    ///
-    /// # Errors
-    ///
-    /// When Redis does not answer.
-    pub async fn pause(&self, wait: Duration) -> Result<(), RedisError> {
-        PAUSE
-            .key(self.key("pause"))
-            .arg(ms(wait))
-            .invoke_async(&mut self.store.connection()?)
-            .await
-    }
-
-    /// The day's tokens are spent for `wait`, by Pipedrive's word: what it told of them before ends with that.
-    ///
-    /// # Errors
-    ///
-    /// When Redis does not answer.
-    pub async fn end_day(&self, wait: Duration) -> Result<(), RedisError> {
-        PAUSE
-            .key(self.key("pause"))
-            .key(self.told_key())
-            .arg(ms(wait))
-            .invoke_async(&mut self.store.connection()?)
-            .await
+        let (verdict, wait_us): (String, u64) =
+            call.invoke_async(&mut self.store.connection()?).await?;
+        Verdict::parse(&verdict, Duration::from_micros(wait_us))
     }
 
     /// Corrects the bucket by an answer's headers, when they say that little is left.
-    ///
-    /// # Errors
-    ///
-    /// When Redis does not answer.
-    pub async fn learn(&self, limits: Limits) -> Result<(), RedisError> {
+    async fn correct(&self, limits: Limits) -> Result<(), RedisError> {
         let mut used = -1_i64;
         if let Some((limit, left)) = limits.requests {
             self.told_requests.store(limit, Ordering::Relaxed);
@@ -201,6 +215,18 @@ impl TokenBucket {
             .arg(spent)
             .arg(ms(TOLD_TTL));
         call.invoke_async(&mut self.store.connection()?).await
+    }
+
+    /// Stops all requests for `wait`; `ended` names what ends together with that.
+    async fn hold(&self, wait: Duration, ended: Option<String>) -> Result<(), RedisError> {
+        let mut call = PAUSE.prepare_invoke();
+        call.key(self.key("pause"));
+        if let Some(key) = ended {
+            call.key(key);
+        }
+        call.arg(ms(wait))
+            .invoke_async(&mut self.store.connection()?)
+            .await
     }
 
     /// The keys lie in one slot of a cluster: one script touches them.

@@ -1,4 +1,4 @@
-//! Encryption of what Redis keeps and nobody else may read: AES-256-GCM with a random nonce for each.
+//! Encryption of secrets that Redis keeps: AES-256-GCM with a random nonce for each.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 const VERSION: u8 = 1;
 
 /// Encrypts and decrypts with one key.
-pub(super) struct Seal(RandomizedNonceKey);
+pub(super) struct Encryption(RandomizedNonceKey);
 
-impl fmt::Debug for Seal {
+impl fmt::Debug for Encryption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Seal([REDACTED])")
+        f.write_str("Encryption([REDACTED])")
     }
 }
 
-impl Seal {
+impl Encryption {
     pub fn new(key: &[u8; 32]) -> Self {
         let key = RandomizedNonceKey::new(&AES_256_GCM, key);
         Self(key.expect("AES-256 takes any 32 bytes"))
@@ -53,33 +53,33 @@ mod tests {
 
     #[test]
     fn what_is_sealed_opens_with_the_same_key_at_the_same_place_only() {
-        let seal = Seal::new(&[7; 32]);
-        let sealed = seal.close("here", TEXT.to_vec());
+        let encryption = Encryption::new(&[7; 32]);
+        let sealed = encryption.close("here", TEXT.to_vec());
 
-        assert_eq!(seal.open("here", &sealed).as_deref(), Some(TEXT));
-        assert_eq!(seal.open("there", &sealed), None);
-        assert_eq!(Seal::new(&[8; 32]).open("here", &sealed), None);
+        assert_eq!(encryption.open("here", &sealed).as_deref(), Some(TEXT));
+        assert_eq!(encryption.open("there", &sealed), None);
+        assert_eq!(Encryption::new(&[8; 32]).open("here", &sealed), None);
     }
 
     #[test]
     fn what_was_changed_or_cut_does_not_open() {
-        let seal = Seal::new(&[7; 32]);
-        let sealed = seal.close("here", TEXT.to_vec());
+        let encryption = Encryption::new(&[7; 32]);
+        let sealed = encryption.close("here", TEXT.to_vec());
 
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
-            assert_eq!(seal.open("here", &changed), None, "byte {at}");
-            assert_eq!(seal.open("here", &sealed[..at]), None, "cut at {at}");
+            assert_eq!(encryption.open("here", &changed), None, "byte {at}");
+            assert_eq!(encryption.open("here", &sealed[..at]), None, "cut at {at}");
         }
     }
 
     #[test]
     fn nothing_of_the_text_is_seen_and_no_two_are_alike() {
-        let seal = Seal::new(&[7; 32]);
+        let encryption = Encryption::new(&[7; 32]);
         let (one, other) = (
-            seal.close("here", TEXT.to_vec()),
-            seal.close("here", TEXT.to_vec()),
+            encryption.close("here", TEXT.to_vec()),
+            encryption.close("here", TEXT.to_vec()),
         );
 
         assert!(

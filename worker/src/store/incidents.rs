@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use redis::{AsyncCommands, RedisResult};
 
 use super::connection::Store;
-use super::interactions::ms;
+use super::script::ms;
 use crate::alarm::{Incident, Window};
 
 /// Parts of a window, by which its age is told.

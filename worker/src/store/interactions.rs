@@ -23,13 +23,15 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pipedrive::{ActivityId, PersonId};
 use redis::{RedisError, Script};
 use shared::domain::facts::Facts;
-use shared::domain::ids::{ActivityId, EventKey, InteractionId, PersonId};
+use shared::domain::ids::{EventKey, InteractionId};
 use uuid::Uuid;
 
 use super::connection::Store;
 use super::epoch::Epoch;
+use super::script::{ms, unknown_verdict};
 
 /// `scripts/claim.lua`, hashed once.
 static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/claim.lua")));
@@ -214,7 +216,8 @@ impl InteractionStore {
                 };
                 Claim::Granted(lease, Box::new(progress))
             }
-            _ => Claim::EpochChanged,
+            Some("epoch") => Claim::EpochChanged,
+            other => return Err(unknown_verdict("claim.lua", other.unwrap_or_default())),
         })
     }
 }
@@ -291,7 +294,7 @@ impl Lease {
         progress: &Progress,
         now: Timestamp,
     ) -> Result<(), LeaseError> {
-        let intent = format!("intent:{}:{}", self.fencing_token, now.as_millisecond());
+        let intent = self.intent(now);
         let person = progress.person.map_or(0, |id| id.0).to_string();
         let fields = [
             ("activity", intent.as_str()),
@@ -306,23 +309,33 @@ impl Lease {
             .await
     }
 
-    /// Takes an intent back, or says that there never was one: the activity was surely not created, and need not be looked
-    /// for. Whom it was to be attached to goes with it: they may be the reason.
+    /// Puts back what was known before an attempt that Pipedrive refused: an older intent whose outcome is unknown, with
+    /// the lines that its note has, or none. Whom the activity was to be attached to is forgotten: they may be the reason.
     ///
     /// # Errors
     ///
     /// When the lease is lost, or Redis does not answer.
-    pub async fn withdraw_activity(&self) -> Result<(), LeaseError> {
+    pub async fn restore_activity(
+        &self,
+        older: Option<Timestamp>,
+        lines: &str,
+    ) -> Result<(), LeaseError> {
+        let intent = older.map(|at| self.intent(at)).unwrap_or_default();
         let fields = [
-            ("activity", ""),
+            ("activity", intent.as_str()),
             ("person", ""),
             ("number", ""),
             ("written", ""),
+            ("lines", lines),
             ("clean", "1"),
             ("epoch", &self.epoch.id),
         ];
         self.step(&fields, self.duration, self.store.settings().open_ttl)
             .await
+    }
+
+    fn intent(&self, at: Timestamp) -> String {
+        format!("intent:{}:{}", self.fencing_token, at.as_millisecond())
     }
 
     /// Writes down until when an update is under way whose effect may come late, or that none is; and which lines the note
@@ -438,13 +451,9 @@ pub(super) async fn step(
         call.arg(*field).arg(*value);
     }
     let answer: String = call.invoke_async(&mut store.connection()?).await?;
-    if answer == "ok" {
-        Ok(())
-    } else {
-        Err(LeaseError::Lost)
+    match answer.as_str() {
+        "ok" => Ok(()),
+        "lost" => Err(LeaseError::Lost),
+        other => Err(unknown_verdict("step.lua", other).into()),
     }
-}
-
-pub(super) fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

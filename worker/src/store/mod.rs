@@ -12,6 +12,7 @@ mod incidents;
 mod interactions;
 mod numbers;
 mod poison;
+mod script;
 mod tokens;
 
 pub(crate) use budget::{Spent, TokenBucket, TokenBucketSettings};
@@ -23,4 +24,4 @@ pub use interactions::{
 };
 pub use numbers::{People, PersonClaim, PersonLease};
 pub use poison::{AttemptState, DeliveryAttempts};
-pub(crate) use tokens::{Vault, VaultError, Vaults};
+pub(crate) use tokens::EncryptedTokens;

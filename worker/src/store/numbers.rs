@@ -4,12 +4,14 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pipedrive::PersonId;
 use redis::{RedisError, Script};
-use shared::domain::ids::{PersonId, sha256_hex};
+use shared::domain::ids::sha256_hex;
 use shared::domain::phone::E164;
 
 use super::connection::Store;
-use super::interactions::{LeaseError, ms, parse_intent, step};
+use super::interactions::{LeaseError, parse_intent, step};
+use super::script::{ms, unknown_verdict};
 
 /// `scripts/claim_person.lua`, hashed once.
 static CLAIM_PERSON: LazyLock<Script> =
@@ -97,7 +99,13 @@ impl People {
             }),
             Some("epoch") => PersonClaim::EpochChanged,
             Some("newer") => PersonClaim::Newer(answer[1].parse().unwrap_or(i64::MAX)),
-            _ => PersonClaim::Busy,
+            Some("busy") => PersonClaim::Busy,
+            other => {
+                return Err(unknown_verdict(
+                    "claim_person.lua",
+                    other.unwrap_or_default(),
+                ));
+            }
         })
     }
 
@@ -138,8 +146,8 @@ impl PersonLease {
     ///
     /// When the lease is lost, or Redis does not answer: then nothing may be sent.
     pub async fn intend(&self, now: Timestamp) -> Result<(), LeaseError> {
-        let intent = format!("intent:{}:{}", self.fencing_token, now.as_millisecond());
-        self.step(&[("intent", &intent)], self.duration).await
+        self.step(&[("intent", &self.note(now))], self.duration)
+            .await
     }
 
     /// Remembers the person, and gives the lease back.
@@ -155,7 +163,21 @@ impl PersonLease {
         .await
     }
 
-    /// Takes an intent back: the person was surely not created, or is not to be. Gives the lease back.
+    /// Puts back what was noted when the lease was granted: this attempt created no person.
+    ///
+    /// # Errors
+    ///
+    /// When the lease is lost, or Redis does not answer.
+    pub async fn restore(&self) -> Result<(), LeaseError> {
+        let intent = self.intent.map(|at| self.note(at)).unwrap_or_default();
+        self.step(&[("intent", &intent)], self.duration).await
+    }
+
+    fn note(&self, at: Timestamp) -> String {
+        format!("intent:{}:{}", self.fencing_token, at.as_millisecond())
+    }
+
+    /// Clears an intent: no person is missing, several have the number. Gives the lease back.
     ///
     /// # Errors
     ///

@@ -7,7 +7,7 @@ use redis::{RedisResult, Script};
 use uuid::Uuid;
 
 use super::connection::Store;
-use super::interactions::ms;
+use super::script::ms;
 
 /// `scripts/suspect.lua`, hashed once.
 static SUSPECT: LazyLock<Script> =

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use pipedrive::ActivityId;
 use proptest::prelude::*;
 use shared::domain::event::{Filter, Recognised, recognise};
 use shared::domain::facts::Facts;
-use shared::domain::ids::{ActivityId, EventKey, InteractionId};
+use shared::domain::ids::{EventKey, InteractionId};
 use worker::store::{Claim, ClaimRequest, Effect, InteractionStore, Lease, Progress};
 
 use super::{Redis, World};

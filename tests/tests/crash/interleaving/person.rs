@@ -1,8 +1,8 @@
 //! One number that calls twice: claim, look and intend, create, remember. The search knows nobody yet.
 
+use pipedrive::PersonId;
 use proptest::prelude::*;
 use shared::clock;
-use shared::domain::ids::PersonId;
 use shared::domain::phone::{E164, Party, read_party};
 use worker::store::{InteractionStore, People, PersonClaim, PersonLease};
 

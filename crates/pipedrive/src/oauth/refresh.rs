@@ -1,43 +1,36 @@
-//! One refresh: the right to it, the exchange, and its answer into Redis.
+//! One refresh: the right to it, the exchange, and its answer into the store.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
 use secrecy::SecretString;
-use shared::clock;
-use shared::error::chain;
-use shared::fail_point::{self, FailPoint};
 use uuid::Uuid;
 
-use super::chain::Chain;
 use super::endpoint::Grant;
 use super::error::{Denial, NoToken};
+use super::installation::Installation;
 use super::tokens::{TokenOrigin, Tokens, next_candidate, next_generation};
-use super::{App, Outcome};
-use crate::backoff;
+use super::{Outcome, Shared};
+use crate::clock;
 use crate::metrics as names;
-use crate::store::VaultError;
+use crate::ports::TokenStoreError;
 
-/// The right to refresh outlives one exchange by this: Redis is told of its answer meanwhile.
+/// The right to refresh outlives one exchange by this: its answer is stored meanwhile.
 const AFTER_EXCHANGE: Duration = Duration::from_secs(5);
-/// Between two looks at what another worker brings.
-const LOOK_MS: std::ops::Range<u64> = 50..150;
-/// How often Redis is asked to keep the answer before this worker keeps it to itself for a while, and the first pause.
-const KEEP_REPEATS: usize = 4;
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-
+/// Between two reads of what another process stores.
+const POLL_MS: std::ops::Range<u64> = 50..150;
 /// Which tokens are wanted.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     /// Any that are newer than these.
     pub newer_than: Option<u64>,
-    /// Those that are got with this secret of the app, and no others.
+    /// Those obtained with this secret of the app, and no others.
     pub client_secret: Option<SecretString>,
 }
 
 impl Wanted {
-    /// Whether tokens that another worker brought will do.
+    /// Whether tokens that another process stored will do.
     fn is_met_by(&self, kept: &Tokens) -> bool {
         self.client_secret.is_none()
             && kept.is_valid(clock::now())
@@ -45,10 +38,10 @@ impl Wanted {
     }
 }
 
-impl Chain {
-    /// Gets the tokens that are wanted, from another worker or from Pipedrive, and holds them.
+impl Installation {
+    /// Gets the tokens that are wanted, from another process or from Pipedrive, and holds them.
     pub async fn refresh(&self, wanted: Wanted) -> Outcome {
-        let _turn = self.app.turn.lock().await;
+        let _turn = self.shared.turn.lock().await;
         let owner = Uuid::new_v4().to_string();
         let outcome = self.obtain(&wanted, &owner).await;
         match &outcome {
@@ -67,13 +60,15 @@ impl Chain {
 
     async fn obtain(&self, wanted: &Wanted, owner: &str) -> Outcome {
         let held = self.held();
-        let expiry = self.app.expiry();
-        // Another worker tries three refresh tokens at most, and its right may have to expire before it is ours.
+        let expiry = self.shared.expiry();
+        // Another process tries three refresh tokens at most, and its right may have to expire before it is ours.
         let give_up = Instant::now() + 4 * expiry;
         let mut denied = Vec::new();
         loop {
             // Taken again before each exchange: it lasts for one.
-            let found = self.vault.take(owner, expiry).await.map_err(of_vault)?;
+            let store = &self.shared.store;
+            let taken = store.take(&self.first, owner, expiry).await;
+            let found = taken.map_err(of_store)?;
             let kept = found.tokens;
             if let Some(tokens) = &kept
                 && wanted.is_met_by(tokens)
@@ -87,8 +82,8 @@ impl Chain {
                 if Instant::now() > give_up {
                     return Err(NoToken::Late);
                 }
-                let look = Duration::from_millis(rand::rng().random_range(LOOK_MS));
-                tokio::time::sleep(look).await;
+                let pause = Duration::from_millis(rand::rng().random_range(POLL_MS));
+                tokio::time::sleep(pause).await;
                 continue;
             }
             let known = || kept.as_ref().into_iter().chain(held.as_deref());
@@ -97,15 +92,12 @@ impl Chain {
             match self.exchange(wanted, &refresh_token).await {
                 Ok(grant) => {
                     let mut tokens = issue(grant, refresh_token, known());
-                    fail_point::reach(FailPoint::TokenAnswered).await;
                     if self.keep(owner, &mut tokens).await {
                         return Ok(Arc::new(tokens));
                     }
                 }
                 Err(NoToken::Denied(Denial::Grant)) => {
-                    tracing::debug!(
-                        "Pipedrive takes a refresh token no more; one before it is next"
-                    );
+                    tracing::debug!("Pipedrive refused a refresh token; the one before it is next");
                     denied.push(refresh_token);
                 }
                 Err(error) => return Err(error),
@@ -114,9 +106,7 @@ impl Chain {
     }
 
     async fn release(&self, owner: &str) {
-        if let Err(error) = self.vault.release(owner).await {
-            tracing::debug!(%error, "The right to refresh expires by itself");
-        }
+        self.shared.store.release(&self.first, owner).await;
     }
 
     async fn exchange(
@@ -126,24 +116,23 @@ impl Chain {
     ) -> Result<Grant, NoToken> {
         let client_secret = match &wanted.client_secret {
             Some(secret) => secret.clone(),
-            None => self.app.client_secret.current(),
+            None => SecretString::clone(&self.shared.client_secret.load()),
         };
-        let endpoint = &self.app.endpoint;
+        let endpoint = &self.shared.endpoint;
         endpoint.refresh(refresh_token, &client_secret).await
     }
 
-    /// Puts tokens into Redis. Where it does not take them this worker uses them all the same, and its keeper tries on.
-    /// `false` when there are newer ones.
+    /// Stores tokens. Where the store does not take them this process uses them all the same, and puts them back later.
+    /// Returns `false` when the store has newer ones.
     async fn keep(&self, owner: &str, tokens: &mut Tokens) -> bool {
-        let pauses = backoff::pauses(FIRST_PAUSE, KEEP_REPEATS);
-        let (is_best, outcome) = match self.vault.keep(owner, tokens, pauses).await {
+        let (is_best, outcome) = match self.shared.store.keep(&self.first, owner, tokens).await {
             Ok(is_best) => (is_best, "refreshed"),
             Err(error) => {
                 tracing::error!(
-                    error = chain(&error),
-                    "Redis did not take the refreshed tokens; this worker holds them until it does"
+                    error = &error as &dyn std::error::Error,
+                    "The shared store did not take the refreshed tokens; this process holds them until it does"
                 );
-                tokens.whence = TokenOrigin::NotKept;
+                tokens.origin = TokenOrigin::NotKept;
                 (true, "not_kept")
             }
         };
@@ -155,8 +144,8 @@ impl Chain {
     }
 }
 
-impl App {
-    /// How long the right to refresh lasts: for one exchange, and its answer into Redis.
+impl Shared {
+    /// How long the right to refresh lasts: for one exchange and for storing its answer.
     pub fn expiry(&self) -> Duration {
         self.timeout + AFTER_EXCHANGE
     }
@@ -175,13 +164,13 @@ fn issue<'t>(
         issued_at: grant.asked_at,
         expires_at: grant.asked_at + grant.life,
         api_domain: grant.api_domain,
-        whence: TokenOrigin::Refreshed,
+        origin: TokenOrigin::Refreshed,
     }
 }
 
-fn of_vault(error: VaultError) -> NoToken {
+fn of_store(error: TokenStoreError) -> NoToken {
     match error {
-        VaultError::Redis(error) => NoToken::Redis(error),
-        VaultError::Sealed => NoToken::Denied(Denial::Sealed),
+        TokenStoreError::Store(error) => NoToken::Store(error),
+        TokenStoreError::Undecipherable => NoToken::Denied(Denial::Undecipherable),
     }
 }

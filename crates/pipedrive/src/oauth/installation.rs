@@ -1,53 +1,49 @@
-//! The tokens of one installation, each got with the one before: who needs newer ones boards the refresh that is under
-//! way, or starts one.
+//! One installation of an app, and its tokens: a request that needs newer ones joins the refresh under way, or starts one.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
+use futures_util::future::{BoxFuture, Shared as SharedFuture};
 use secrecy::SecretString;
-use shared::clock;
 use tokio::sync::watch;
 
 use super::refresh::Wanted;
-use super::{App, NoToken, Outcome, Tokens};
+use super::{NoToken, Outcome, Shared, Tokens};
+use crate::clock;
 use crate::metrics as names;
-use crate::store::Vault;
 
 /// The longest that a request waits for a refresh: its message is held meanwhile, under a lease.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A refresh under way, for all who wait for it.
-type Flight = Shared<BoxFuture<'static, Outcome>>;
+type Refresh = SharedFuture<BoxFuture<'static, Outcome>>;
 
 /// One installation, and its tokens.
-pub(super) struct Chain {
-    pub app: Arc<App>,
-    /// The refresh token that the installation gave.
+pub(super) struct Installation {
+    pub shared: Arc<Shared>,
+    /// The refresh token that the installation gave; it names the installation in the store.
     pub first: SecretString,
-    /// Where the installation's tokens are kept, and no others.
-    pub vault: Vault,
-    /// The newest tokens that this worker knows of.
+    /// The newest tokens that this process knows of.
     held: watch::Sender<Option<Arc<Tokens>>>,
-    flight: Mutex<Option<Flight>>,
+    /// The refresh under way: there is one at a time.
+    under_way: Mutex<Option<Refresh>>,
 }
 
-impl fmt::Debug for Chain {
+impl fmt::Debug for Installation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chain").finish_non_exhaustive()
+        f.debug_struct("Installation").finish_non_exhaustive()
     }
 }
 
-impl Chain {
-    pub fn new(app: Arc<App>, first: SecretString) -> Arc<Self> {
+impl Installation {
+    pub fn new(shared: Arc<Shared>, first: SecretString) -> Arc<Self> {
         Arc::new(Self {
-            vault: app.vaults.of(&first),
-            app,
+            shared,
             first,
             held: watch::Sender::new(None),
-            flight: Mutex::new(None),
+            under_way: Mutex::new(None),
         })
     }
 
@@ -65,8 +61,8 @@ impl Chain {
         let waiting = async {
             let mut best = self.held().filter(is_newer);
             while best.is_none() {
-                // One that began before these tokens came may bring the very same.
-                best = Some(self.board(than).await?).filter(is_newer);
+                // A refresh that began before these tokens came may bring the very same.
+                best = Some(self.join_or_start(than).await?).filter(is_newer);
             }
             best.ok_or(NoToken::Late)
         };
@@ -75,28 +71,28 @@ impl Chain {
     }
 
     /// The refresh that is under way, or a new one.
-    fn board(self: &Arc<Self>, than: Option<u64>) -> Flight {
-        let mut flight = self.flight();
-        if let Some(flight) = &*flight {
-            return flight.clone();
+    fn join_or_start(self: &Arc<Self>, than: Option<u64>) -> Refresh {
+        let mut under_way = self.under_way();
+        if let Some(refresh) = &*under_way {
+            return refresh.clone();
         }
         let wanted = Wanted {
             newer_than: than,
             client_secret: None,
         };
-        let chain = Arc::clone(self);
+        let installation = Arc::clone(self);
         let task = tokio::spawn(async move {
-            let _landing = Landing(&chain);
-            chain.refresh(wanted).await
+            let _ended = Ended(&installation);
+            installation.refresh(wanted).await
         });
-        let landed = async move { task.await.unwrap_or(Err(NoToken::Late)) };
-        flight.insert(landed.boxed().shared()).clone()
+        let ended = async move { task.await.unwrap_or(Err(NoToken::Late)) };
+        under_way.insert(ended.boxed().shared()).clone()
     }
 
-    /// A refresh that is nobody else's, for the sake of what is tried by it.
+    /// A refresh that no request joins, to try what it is made with.
     pub async fn try_out(self: &Arc<Self>, wanted: Wanted) -> Outcome {
-        let chain = Arc::clone(self);
-        let task = tokio::spawn(async move { chain.refresh(wanted).await });
+        let installation = Arc::clone(self);
+        let task = tokio::spawn(async move { installation.refresh(wanted).await });
         task.await.unwrap_or(Err(NoToken::Late))
     }
 
@@ -104,7 +100,7 @@ impl Chain {
         self.held.borrow().clone()
     }
 
-    /// From now on these serve, unless newer ones do.
+    /// Puts these tokens into use, unless newer ones are.
     pub fn hold(&self, tokens: Arc<Tokens>) {
         self.held.send_if_modified(|held| {
             let is_newer = held
@@ -120,16 +116,18 @@ impl Chain {
         });
     }
 
-    fn flight(&self) -> std::sync::MutexGuard<'_, Option<Flight>> {
-        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
+    fn under_way(&self) -> std::sync::MutexGuard<'_, Option<Refresh>> {
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The end of a refresh, however it ended: the next one who needs tokens starts another.
-struct Landing<'c>(&'c Chain);
+/// The end of a refresh, however it ended: the next request that needs tokens starts another.
+struct Ended<'i>(&'i Installation);
 
-impl Drop for Landing<'_> {
+impl Drop for Ended<'_> {
     fn drop(&mut self) {
-        *self.0.flight() = None;
+        *self.0.under_way() = None;
     }
 }

@@ -1,4 +1,4 @@
-//! One generation of tokens: how long it serves, what refreshes it, how it is written down.
+//! One generation of tokens: how long it is valid, what refreshes it, how it is stored.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,53 +13,53 @@ const AHEAD: Duration = Duration::from_secs(300);
 /// A token that lives for less than 25 minutes is refreshed when this part of its life is left.
 const AHEAD_PART: u32 = 5;
 
-/// What one refresh gave.
+/// Tokens from one refresh.
 #[derive(Clone, Debug)]
 pub struct Tokens {
     /// Later tokens have a greater one, those after a loss of Redis too: milliseconds of Unix time, or one more than the
     /// last.
     pub generation: u64,
-    /// For the API.
+    /// Authorizes requests.
     pub access_token: SecretString,
-    /// For the next refresh.
+    /// Obtains the next tokens.
     pub refresh_token: SecretString,
-    /// When they were asked for.
+    /// When the refresh began.
     pub issued_at: Timestamp,
     /// When the access token ends.
     pub expires_at: Timestamp,
-    /// The company's host.
+    /// The company's host for requests.
     pub api_domain: Option<Url>,
-    /// Where this process has them from.
-    pub whence: TokenOrigin,
+    /// How this process obtained them.
+    pub origin: TokenOrigin,
 }
 
-/// Where tokens come from; told by `worker check`.
+/// How a process obtained its tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenOrigin {
     /// Another process refreshed them, with whatever secret it had.
-    Redis,
-    /// A refresh of ours, and they are in Redis.
+    Store,
+    /// A refresh by this process, and they are stored.
     Refreshed,
-    /// A refresh of ours, whose answer Redis did not take.
+    /// A refresh by this process, whose answer the store did not take.
     NotKept,
 }
 
 impl fmt::Display for TokenOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Redis => {
+            Self::Store => {
                 "found in Redis (client_id and client_secret were not tried, which only a refresh does)"
             }
             Self::Refreshed => "refreshed just now, and kept in Redis for the workers",
             Self::NotKept => {
-                "refreshed just now, but Redis did not take it: if no worker is let in, install the app again"
+                "refreshed just now, but not stored in Redis: if no worker is authorized, install the app again"
             }
         })
     }
 }
 
 impl Tokens {
-    /// Whether the access token still serves.
+    /// Whether the access token is still valid.
     #[must_use]
     pub fn is_valid(&self, now: Timestamp) -> bool {
         now < self.expires_at
@@ -118,8 +118,13 @@ struct Written {
 }
 
 impl Tokens {
-    /// What is to be encrypted.
-    pub(crate) fn to_plaintext(&self) -> Vec<u8> {
+    /// The tokens as they are to be encrypted: JSON.
+    ///
+    /// # Panics
+    ///
+    /// Never: texts and times are always JSON.
+    #[must_use]
+    pub fn to_plaintext(&self) -> Vec<u8> {
         let written = Written {
             access_token: self.access_token.expose_secret().to_owned(),
             refresh_token: self.refresh_token.expose_secret().to_owned(),
@@ -131,7 +136,8 @@ impl Tokens {
     }
 
     /// Reads what was encrypted; `None` where it is of another form.
-    pub(crate) fn from_plaintext(generation: u64, plaintext: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn from_plaintext(generation: u64, plaintext: &[u8]) -> Option<Self> {
         let written: Written = serde_json::from_slice(plaintext).ok()?;
         Some(Self {
             generation,
@@ -140,7 +146,7 @@ impl Tokens {
             issued_at: written.issued_at,
             expires_at: written.expires_at,
             api_domain: written.api_domain,
-            whence: TokenOrigin::Redis,
+            origin: TokenOrigin::Store,
         })
     }
 }
@@ -158,7 +164,7 @@ mod tests {
             issued_at,
             expires_at: issued_at + Duration::from_secs(3600),
             api_domain: None,
-            whence: TokenOrigin::Refreshed,
+            origin: TokenOrigin::Refreshed,
         }
     }
 

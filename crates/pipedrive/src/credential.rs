@@ -1,24 +1,25 @@
-//! What lets us in: an API token, or the access token of an app.
+//! The credential: an API token, or the access token of an app.
 
 use std::fmt;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use shared::config::Secret;
 use url::Url;
 
-use super::oauth::{NoToken, OAuth, Tokens};
+use crate::oauth::{NoToken, OAuth, Tokens};
 
-/// What lets us in.
-#[derive(Clone, Debug)]
+/// What requests are authorized with.
+#[derive(Clone)]
 pub enum Credential {
-    /// Sent as `x-api-token`.
-    ApiToken(Secret),
+    /// Sent as `x-api-token`. Clones share it: a replaced token counts for all.
+    ApiToken(Arc<ArcSwap<SecretString>>),
     /// An access token, sent as a bearer.
     OAuth(OAuth),
 }
 
-/// A secret that was changed, to be taken up.
+/// A secret that was replaced by an operator.
 #[derive(Debug)]
 pub enum NewSecret {
     /// Another API token.
@@ -30,22 +31,40 @@ pub enum NewSecret {
 }
 
 /// What one request carries.
-pub(super) struct Pass {
+pub(crate) struct Authorization {
     pub name: HeaderName,
     pub value: HeaderValue,
-    /// Where to, in place of the configured host.
+    /// The host to send to, in place of the configured one.
     pub origin: Option<Url>,
-    /// Which access token it is, where a newer one can be had.
+    /// The access token's generation, where a newer one can be had.
     pub generation: Option<u64>,
 }
 
+impl fmt::Debug for Authorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorization").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credential([REDACTED])")
+    }
+}
+
 impl Credential {
+    /// An API token.
+    #[must_use]
+    pub fn api_token(token: SecretString) -> Self {
+        Self::ApiToken(Arc::new(ArcSwap::from_pointee(token)))
+    }
+
     /// What the next request carries.
-    pub(super) async fn pass(&self) -> Result<Pass, NoToken> {
+    pub(crate) async fn authorization(&self) -> Result<Authorization, NoToken> {
         match self {
-            Self::ApiToken(token) => Ok(Pass {
+            Self::ApiToken(token) => Ok(Authorization {
                 name: HeaderName::from_static("x-api-token"),
-                value: sensitive(token.current().expose_secret()),
+                value: sensitive(token.load().expose_secret()),
                 origin: None,
                 generation: None,
             }),
@@ -53,8 +72,11 @@ impl Credential {
         }
     }
 
-    /// What a request carries that was refused with this pass, if there is anything better.
-    pub(super) async fn renewed(&self, refused: &Pass) -> Result<Option<Pass>, NoToken> {
+    /// A newer authorization than the one that Pipedrive refused, if there can be one.
+    pub(crate) async fn renewed(
+        &self,
+        refused: &Authorization,
+    ) -> Result<Option<Authorization>, NoToken> {
         match (self, refused.generation) {
             (Self::OAuth(oauth), Some(generation)) => {
                 let tokens = oauth.renewed(generation).await?;
@@ -64,11 +86,11 @@ impl Credential {
         }
     }
 
-    /// Waits until nothing of it is under way that must not be cut off.
-    pub async fn landed(&self) {
+    /// Waits until no refresh of tokens is under way, which must not be cut off.
+    pub async fn settled(&self) {
         match self {
             Self::ApiToken(_) => {}
-            Self::OAuth(oauth) => oauth.landed().await,
+            Self::OAuth(oauth) => oauth.settled().await,
         }
     }
 }
@@ -82,8 +104,8 @@ impl fmt::Display for Credential {
     }
 }
 
-fn bearer(oauth: &OAuth, tokens: &Tokens) -> Pass {
-    Pass {
+fn bearer(oauth: &OAuth, tokens: &Tokens) -> Authorization {
+    Authorization {
         name: AUTHORIZATION,
         value: sensitive(&format!("Bearer {}", tokens.access_token.expose_secret())),
         origin: oauth.origin(tokens),
@@ -91,7 +113,7 @@ fn bearer(oauth: &OAuth, tokens: &Tokens) -> Pass {
     }
 }
 
-/// A secret as a header; an empty one where it has characters that no header can have, which is then refused.
+/// A secret as a header. One with characters that no header can have becomes an empty header, which Pipedrive refuses.
 fn sensitive(text: &str) -> HeaderValue {
     let value = HeaderValue::from_str(text);
     let mut value = value.unwrap_or_else(|_| HeaderValue::from_static(""));

@@ -9,7 +9,7 @@ use serde_json::Value;
 const MESSAGE_MAX_CHARS: usize = 300;
 
 /// Pipedrive's reason without what may be personal: long numbers, addresses, and whatever it quotes of the request.
-pub(super) fn presentable(message: &str, request: Option<&Bytes>) -> String {
+pub(crate) fn presentable(message: &str, request: Option<&Bytes>) -> String {
     let sent = words_sent(request);
     let mask = |word: &str| {
         let digits = word.chars().filter(char::is_ascii_digit).count();

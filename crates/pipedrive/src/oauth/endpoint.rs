@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use reqwest::header::CONTENT_TYPE;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use shared::clock;
 use url::{Url, form_urlencoded};
 
 use super::error::{Denial, NoToken};
+use crate::clock;
 
-/// An access token is taken to live for this long where that is not told: the least that documents name.
+/// An access token is taken to live for this long where the answer does not say: the least that documents name.
 const LIFE: Duration = Duration::from_secs(3599);
 
 /// Pipedrive's token endpoint, for one app.
@@ -52,7 +52,7 @@ struct Refusal {
 }
 
 impl TokenEndpoint {
-    /// Exchanges a refresh token. The old one may be worth nothing from then on: whoever gets the answer must keep it.
+    /// Exchanges a refresh token. The old one may be revoked from then on: the answer must not be lost.
     pub async fn refresh(
         &self,
         refresh_token: &SecretString,
@@ -93,19 +93,19 @@ impl TokenEndpoint {
     }
 }
 
-/// What an answer without success means. Pipedrive answers 400 to a token and to an app that it does not know, and tells
-/// them apart in words: `Invalid grant: refresh_token is invalid`, `Invalid client: client is invalid`.
+/// What an answer without success means. Pipedrive answers 400 to a token and to an app that it does not know, and distinguishes
+/// them in words: `Invalid grant: refresh_token is invalid`, `Invalid client: client is invalid`.
 ///
 /// Source: <https://pipedrive.readme.io/docs/marketplace-oauth-and-api-proxy-status-codes>
 fn refused(status: u16, body: &[u8]) -> NoToken {
     let refusal: Refusal = serde_json::from_slice(body).unwrap_or_default();
-    let told = [refusal.error, refusal.error_description, refusal.message];
-    let told: Vec<String> = told
+    let texts = [refusal.error, refusal.error_description, refusal.message];
+    let texts: Vec<String> = texts
         .into_iter()
         .flatten()
         .map(|text| text.to_lowercase().replace('_', " "))
         .collect();
-    let says = |words: &str| told.iter().any(|text| text.contains(words));
+    let says = |words: &str| texts.iter().any(|text| text.contains(words));
     match status {
         400..=403 if says("invalid grant") => NoToken::Denied(Denial::Grant),
         400..=403 if says("invalid client") || says("unauthorized client") => {
@@ -135,7 +135,7 @@ mod tests {
     fn a_refresh_token_that_is_spent_is_told_from_a_wrong_app_and_from_trouble() {
         let denial = |status, body: &str| match refused(status, body.as_bytes()) {
             NoToken::Denied(denial) => Some(denial),
-            NoToken::Failed { status: told } if told == status => None,
+            NoToken::Failed { status: seen } if seen == status => None,
             other => panic!("{other:?}"),
         };
 
