@@ -1,7 +1,7 @@
 # Two images from one build: `bridge` (ingest and worker) and `sandbox`.
 # Written for the classic builder too: no RUN --mount, no COPY --link.
 
-FROM rust:1-trixie AS build
+FROM rust:1.95.0-trixie AS build
 WORKDIR /build
 ENV CARGO_PROFILE_RELEASE_DEBUG=none CARGO_PROFILE_RELEASE_STRIP=symbols
 
@@ -27,7 +27,7 @@ RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + \
  && cargo build --release --locked --package ingest --package worker --package bridge-tests \
       --bin ingest --bin worker --bin sandbox
 
-FROM debian:trixie-slim AS runtime
+FROM debian:13.4-slim AS runtime
 # The authorities by which Pipedrive's certificate is checked.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates \
