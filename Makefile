@@ -22,7 +22,7 @@ test: tools ## Run all tests, with a RabbitMQ and a Redis
 	@echo "Building; the first time this takes a few minutes." >&2
 	@$(WITH_SERVICES) $(CARGO) test --workspace --features bridge-tests/kill-points $(TEST_ARGUMENTS) -- --test-threads 8
 
-# `make chaos CHAOS=--help` tells what can be chosen. CHAOS_PROFILE=release takes longer to build and less to run.
+# `make chaos CHAOS=--help` lists the options. CHAOS_PROFILE=release takes longer to build and less to run.
 chaos: tools ## Break everything around the bridge and check that nothing is lost or doubled
 	@echo "Building; the first time this takes a few minutes." >&2
 	@$(CARGO) build --quiet --profile $(CHAOS_PROFILE) --bins
