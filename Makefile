@@ -3,11 +3,12 @@
 
 CARGO ?= cargo
 CHAOS_PROFILE ?= dev
+SBOM_TARGET ?= x86_64-unknown-linux-gnu
 # Starts a RabbitMQ and a Redis unless the environment names them, and ends them afterwards.
 WITH_SERVICES = $(CARGO) run --package bridge-tests --bin with-services --
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos check fmt lint doc tools
+.PHONY: help demo test chaos check fmt lint doc sbom tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +22,7 @@ test: tools ## Run all tests, with a RabbitMQ and a Redis
 	@echo "Building; the first time this takes a few minutes." >&2
 	@$(WITH_SERVICES) $(CARGO) test --workspace --features bridge-tests/kill-points $(TEST_ARGUMENTS) -- --test-threads 8
 
-# `make chaos CHAOS=--help` tells what can be chosen. CHAOS_PROFILE=release takes longer to build and less to run.
+# `make chaos CHAOS=--help` lists the options. CHAOS_PROFILE=release takes longer to build and less to run.
 chaos: tools ## Break everything around the bridge and check that nothing is lost or doubled
 	@echo "Building; the first time this takes a few minutes." >&2
 	@$(CARGO) build --quiet --profile $(CHAOS_PROFILE) --bins
@@ -37,6 +38,16 @@ lint: tools ## Run clippy; warnings are errors
 
 doc: tools ## Build the documentation; warnings are errors
 	@RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps
+
+# Not one of the tools below: only a release needs it. The crates of each program, resolved as the build resolves them.
+sbom: ## List the crates in each program, in target/sbom
+	@command -v cargo-cyclonedx >/dev/null || { \
+	  echo "cargo-cyclonedx is missing: cargo install cargo-cyclonedx --locked --version 0.5.9" >&2; exit 1; }
+	@$(CARGO) cyclonedx --quiet --format json --spec-version 1.5 --describe binaries --no-build-deps \
+	  --target $(SBOM_TARGET)
+	@mkdir -p target/sbom
+	@for program in ingest worker; do mv $$program/$${program}_bin.cdx.json target/sbom/$$program.cdx.json; done
+	@find . -name '*_bin.cdx.json' -not -path './target/*' -delete
 
 # The TLS library is partly C.
 tools:

@@ -172,7 +172,7 @@ mod tests {
 
         assert!(failures.limiter.len() <= MAX_SOURCES + 1);
         assert!(failures.turn(nth(count * 2)).is_some(), "one of the crowd");
-        clock.advance(Duration::from_mins(1));
+        clock.advance(Duration::from_secs(60));
         assert_eq!(failures.turn(nth(count * 2)), None);
         assert_eq!(failures.limiter.len(), 1, "the others are forgotten");
     }
