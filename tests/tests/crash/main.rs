@@ -17,6 +17,7 @@ mod points;
 mod poison;
 mod process;
 mod redis;
+mod refused;
 mod settled;
 mod spool;
 mod unanswered;
