@@ -1,19 +1,11 @@
 //! The HTTP surface.
 
-mod body;
-mod health;
-mod told;
-mod webhook;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, Resource, Route, web};
 use shared::health::{live, only, rejection};
 
-pub use health::OptionalSpool;
-pub use webhook::Webhook;
-
-/// Where Genesys posts to.
-pub const WEBHOOK_PATH: &str = "/api/v1/genesys/webhook";
+use super::health;
+use crate::webhook::{self, WEBHOOK_PATH};
 
 /// For whom the pages are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
