@@ -1,4 +1,4 @@
-//! The HTTP surface.
+//! The routes of the webhook and of the pages.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, Resource, Route, web};
@@ -7,16 +7,16 @@ use shared::health::{live, only, rejection};
 use super::health;
 use crate::webhook::{self, WEBHOOK_PATH};
 
-/// For whom the pages are.
+/// The readers of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Who operates this service: metrics, and what readiness lacks.
+    /// Operators: metrics, and the reasons why the service is not ready.
     Operators,
-    /// Anybody: whether it is ready, and nothing else.
-    Anybody,
+    /// All others: whether the service is ready, and nothing else.
+    Everyone,
 }
 
-/// Adds the webhook, with the pages beside it.
+/// Adds the webhook and the pages.
 pub fn configure(app: &mut web::ServiceConfig, audience: Audience) {
     app.service(only(
         "POST",
@@ -30,7 +30,7 @@ pub fn configure(app: &mut web::ServiceConfig, audience: Audience) {
 pub fn configure_pages(app: &mut web::ServiceConfig, audience: Audience) {
     let ready = match audience {
         Audience::Operators => web::get().to(health::ready),
-        Audience::Anybody => web::get().to(health::ready_or_not),
+        Audience::Everyone => web::get().to(health::ready_or_not),
     };
     app.service(page("/health/live", web::get().to(live)))
         .service(page("/health/ready", ready));
@@ -46,6 +46,6 @@ fn page(path: &str, route: Route) -> Resource {
 async fn not_found() -> HttpResponse {
     rejection(
         StatusCode::NOT_FOUND,
-        &format!("no such path; webhooks are taken at POST {WEBHOOK_PATH}"),
+        &format!("no such path; webhooks are accepted at POST {WEBHOOK_PATH}"),
     )
 }
