@@ -13,8 +13,9 @@ use shared::clock;
 use shared::domain::ids::InteractionId;
 use tokio::sync::Mutex;
 
-use crate::activity::content;
+use crate::activity::marker;
 use crate::effect::timing::surely_before;
+use crate::text::escape;
 
 /// Most activities that are remembered. Beyond that, all are listed anew.
 const MAX_MARKS: usize = 200_000;
@@ -107,7 +108,7 @@ impl Known {
                 id: activity.id,
                 has_person: activity.person_id.is_some(),
             };
-            for mark in content::marks(activity.note.as_deref().unwrap_or_default()) {
+            for mark in marker::all_in(activity.note.as_deref().unwrap_or_default()) {
                 let record = self.records.entry(mark.to_owned()).or_insert(marked);
                 // The record itself: a copy that somebody made of it, note and all, is younger.
                 if marked.id <= record.id {
@@ -124,11 +125,9 @@ impl Known {
     }
 
     fn record(&self, interaction: &InteractionId) -> Option<Found> {
-        let mark = content::marker(interaction);
+        let mark = marker::of(interaction);
         let record = self.records.get(&mark);
-        record
-            .or_else(|| self.records.get(&content::escape(&mark)))
-            .copied()
+        record.or_else(|| self.records.get(&escape(&mark))).copied()
     }
 }
 

@@ -27,14 +27,14 @@ pub struct Budget {
     pub until_reset: Duration,
 }
 
-/// What we spent when, in the last hour: what Pipedrive tells comes and goes, and is of a day that may be another.
+/// Tokens that the workers counted in the last hour. Pipedrive's own count is not sampled: it may be of another day.
 #[derive(Debug, Default)]
 pub struct Forecast {
     samples: VecDeque<(Timestamp, u64)>,
 }
 
 impl Forecast {
-    /// Takes in what is spent now, and says what will be spent at the reset.
+    /// Adds a sample, and projects what is spent at the reset.
     pub fn update(
         &mut self,
         limit: u64,

@@ -1,5 +1,4 @@
 use super::*;
-use crate::alarm::queues::QueueState;
 use jiff::Timestamp;
 use pipedrive::Denial;
 
