@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     fn ours(ours: u64) -> Spent {
-        Spent { ours, told: 0 }
+        Spent { ours, reported: 0 }
     }
 
     fn at(second: i64) -> Timestamp {
@@ -146,14 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn what_pipedrive_tells_and_no_longer_tells_is_no_pace() {
+    fn a_report_of_pipedrive_that_comes_and_goes_is_no_pace() {
         let mut forecast = Forecast::default();
         let rest = Duration::from_secs(3600);
-        let told = |told| Spent { ours: 20, told };
-        forecast.update(100, told(60), rest, at(0));
-        forecast.update(100, told(0), rest, at(900));
+        let reported = |reported| Spent { ours: 20, reported };
+        forecast.update(100, reported(60), rest, at(0));
+        forecast.update(100, reported(0), rest, at(900));
 
-        let budget = forecast.update(100, told(70), rest, at(1800));
+        let budget = forecast.update(100, reported(70), rest, at(1800));
 
         assert_eq!((budget.spent, budget.projected), (70, Some(70)));
     }
