@@ -34,7 +34,7 @@ const SECRETS: [&str; 10] = [
 pub enum ConfigError {
     /// A file or the environment does not read as settings.
     #[error("cannot read the settings: {0}")]
-    Unreadable(#[from] config::ConfigError),
+    Unreadable(String),
     /// A key is unknown, or its value is not of its kind.
     #[error("setting `{key}` ({variable}): {problem}")]
     Value {
@@ -58,6 +58,12 @@ pub enum ConfigError {
     },
 }
 
+impl From<config::ConfigError> for ConfigError {
+    fn from(error: config::ConfigError) -> Self {
+        Self::Unreadable(without_excerpt(&error.to_string()))
+    }
+}
+
 impl ConfigError {
     /// An error about one key.
     #[must_use]
@@ -69,20 +75,6 @@ impl ConfigError {
             problem: problem.into(),
         }
     }
-}
-
-/// An address without its password, for a person to read.
-#[must_use]
-pub fn redacted(address: &SecretString) -> String {
-    let parsed = address.expose_secret().parse::<Url>().ok();
-    // Without a host, whatever stands before it may be the password: `user:password@host` has the scheme `user`.
-    let Some(mut url) = parsed.filter(Url::has_host) else {
-        return "an unreadable address".to_owned();
-    };
-    if url.password().is_some() && url.set_password(Some("***")).is_err() {
-        return "an unreadable address".to_owned();
-    }
-    url.to_string()
 }
 
 /// Reads the settings: defaults, `file`, the process's environment.
@@ -119,12 +111,43 @@ pub fn load_from(
         serde_path_to_error::deserialize(builder.build()?).map_err(|error| {
             let path = error.path().to_string();
             let problem = error.into_inner().to_string();
-            // The key is told already.
-            ConfigError::value(&path, problem.replace(&format!(" for key `{path}`"), ""))
+            // The error names the key already.
+            let problem = problem.replace(&format!(" for key `{path}`"), "");
+            ConfigError::value(&path, without_secret(&path, problem))
         })?;
     settings.secret_files = secret_files;
     check(&settings)?;
     Ok(settings)
+}
+
+/// An error about a file without the lines that it quotes: one of them may hold a secret.
+fn without_excerpt(error: &str) -> String {
+    let is_quoted = |line: &str| {
+        let line = line.trim_start();
+        let after_number = line.trim_start_matches(|c: char| c.is_ascii_digit());
+        after_number.trim_start().starts_with('|')
+    };
+    let lines = error.lines().filter(|line| !is_quoted(line));
+    lines.map(str::trim).collect::<Vec<_>>().join(", ")
+}
+
+/// What is wrong at `path` without the value that stands there, if that is a secret or may hold one.
+fn without_secret(path: &str, problem: String) -> String {
+    let is_near = |secret: &&str| {
+        path == "."
+            || secret
+                .strip_prefix(path)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            || path.starts_with(&format!("{secret}["))
+    };
+    let has_value = problem.contains("invalid type") || problem.contains("invalid value");
+    if !has_value || !SECRETS.iter().any(is_near) {
+        return problem;
+    }
+    let expected = problem
+        .rsplit_once(", expected ")
+        .map_or("another kind", |(_, expected)| expected);
+    format!("its value, which is not shown, is not of its kind: expected {expected}")
 }
 
 /// The settings in the environment, by dotted key, and where secrets came from. Empty variables count as unset: a compose file passes them so.
@@ -212,7 +235,9 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
         return Err(ConfigError::value("ingest.auth.signature_max_age", problem));
     }
     let base = &settings.pipedrive.base_url;
-    if !matches!(base.scheme(), "http" | "https") || base.host().is_none() || base.path() != "/" {
+    let is_bare = base.username().is_empty() && base.password().is_none() && base.query().is_none();
+    let is_web = matches!(base.scheme(), "http" | "https") && base.host().is_some();
+    if !is_web || !is_bare || base.path() != "/" {
         let problem = "must be an origin such as https://company.pipedrive.com; paths are appended";
         return Err(ConfigError::value("pipedrive.base_url", problem));
     }
@@ -349,6 +374,55 @@ mod tests {
     }
 
     #[test]
+    fn an_error_never_shows_a_value_that_may_be_a_secret() {
+        for (variable, part) in [
+            ("BRIDGE__ALARM__WEBHOOK_URL", "alarm.webhook_url"),
+            ("BRIDGE__BROKER", "broker"),
+            ("BRIDGE__PIPEDRIVE", "pipedrive"),
+            ("BRIDGE__PIPEDRIVE__BASE_URL", "pipedrive.base_url"),
+            (
+                "BRIDGE__PIPEDRIVE__OAUTH__TOKEN_URL",
+                "pipedrive.oauth.token_url",
+            ),
+        ] {
+            let value = "//bridge:s3cretPW@host:port";
+            let text = with(&[(variable, value)]).unwrap_err().to_string();
+
+            assert!(text.contains(part), "{text}");
+            assert!(!text.contains("s3cret"), "{text}");
+        }
+        for base in [
+            "https://s3cretPW@company.pipedrive.com",
+            "https://company.pipedrive.com/?api_token=s3cretPW",
+        ] {
+            let text = with(&[("BRIDGE__PIPEDRIVE__BASE_URL", base)]).unwrap_err();
+            assert!(!text.to_string().contains("s3cret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_about_a_file_of_settings_shows_no_line_of_it() {
+        let path = std::env::temp_dir().join(format!("bridge-settings-{}", std::process::id()));
+        for text in [
+            "[broker]\nurl = \"amqp://bridge:s3cretPW@host",
+            "[broker]\nurl = amqp://bridge:s3cretPW@host",
+            "broker = \"amqp://bridge:s3cretPW@host\"",
+            "[pipedrive]\napi_token = [\"s3cretPW\"]",
+            "[ingest.auth]\ntokens = 7353728379",
+        ] {
+            std::fs::write(&path, text).unwrap();
+
+            let error = load_from(Some(&path), []).unwrap_err().to_string();
+
+            assert!(
+                !error.contains("s3cret") && !error.contains("73537"),
+                "{error}"
+            );
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
     fn a_secret_is_given_in_one_way_and_its_file_holds_something() {
         let path = std::env::temp_dir().join(format!("bridge-empty-{}", std::process::id()));
         std::fs::write(&path, "\n").unwrap();
@@ -368,18 +442,6 @@ mod tests {
         );
         assert!(both.contains("leave one out"), "{both}");
         assert_eq!(lines.ingest.auth.tokens.len(), 2, "one token a line");
-    }
-
-    #[test]
-    fn a_redacted_address_keeps_everything_but_the_password() {
-        let shown = |address: &str| redacted(&SecretString::from(address));
-
-        assert_eq!(
-            shown("amqp://bridge:secret@rabbitmq:5672/%2f"),
-            "amqp://bridge:***@rabbitmq:5672/%2f"
-        );
-        assert_eq!(shown("redis://redis:6379/0"), "redis://redis:6379/0");
-        assert_eq!(shown("bridge:secret@rabbitmq"), "an unreadable address");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Everything is read and checked at start; an error names the key. This is the only reader of the environment.
 
+mod address;
 mod ingest;
 mod load;
 mod oauth;
@@ -20,7 +21,11 @@ use url::Url;
 use crate::domain::event::Filter;
 use crate::domain::phone::Region;
 
-pub use load::{ConfigError, DEFAULTS, load, load_from, redacted};
+pub use address::{
+    check_broker_address, check_redis_address, redacted, unreadable_broker_address,
+    unreadable_redis_address,
+};
+pub use load::{ConfigError, DEFAULTS, load, load_from};
 pub use oauth::{Credential, OAuth, OAuthApp};
 pub use secret::{Rotated, Secret, SecretFiles};
 pub use values::{ClockTime, RetryDelay};
@@ -228,6 +233,7 @@ pub struct Redis {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
 pub struct Pipedrive {
+    #[serde(deserialize_with = "values::url")]
     pub base_url: Url,
     pub api_token: Option<Secret>,
     pub oauth: OAuth,

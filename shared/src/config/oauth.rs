@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::Deserialize;
 use url::{Host, Url};
 
-use super::{ConfigError, Pipedrive, Secret, Settings};
+use super::{ConfigError, Pipedrive, Secret, Settings, values};
 
 /// Bytes of the encryption key.
 const KEY_BYTES: usize = 32;
@@ -24,6 +24,7 @@ pub struct OAuth {
     pub client_secret: Option<Secret>,
     pub refresh_token: Option<Secret>,
     pub encryption_key: Option<SecretString>,
+    #[serde(deserialize_with = "values::url")]
     pub token_url: Url,
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use url::Url;
 
 use crate::domain::phone::Region;
 
@@ -131,6 +132,16 @@ pub(super) fn address<'de, D: Deserializer<'de>>(
     text.parse()
         .map(Some)
         .map_err(|_| D::Error::custom(format!("`{text}` is no address with a port")))
+}
+
+/// An address of the web. The error does not repeat it: it may hold a password.
+pub(super) fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.trim().parse().map_err(|error: url::ParseError| {
+        D::Error::custom(format!(
+            "cannot be read as an address ({error}): write https://host"
+        ))
+    })
 }
 
 /// Addresses, and networks in CIDR notation.

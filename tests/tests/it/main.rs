@@ -16,6 +16,7 @@ mod recording;
 mod replaying;
 mod rotating;
 mod salvaging;
+mod settings;
 mod spooling;
 mod syncing;
 mod tls;

@@ -85,8 +85,11 @@ impl Store {
     ///
     /// When the address is unusable.
     pub fn new(settings: config::Redis) -> Result<Self, config::ConfigError> {
-        let client = redis::Client::open(settings.url.current().expose_secret());
-        client.map_err(|problem| config::ConfigError::value("redis.url", problem.to_string()))?;
+        let address = settings.url.current();
+        config::check_redis_address(&address)?;
+        let client = redis::Client::open(address.expose_secret());
+        // What the parser says may repeat the address.
+        client.map_err(|_| config::unreadable_redis_address())?;
         let (session, _) = watch::channel(None);
         Ok(Self {
             inner: Arc::new(Inner { settings, session }),
