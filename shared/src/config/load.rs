@@ -107,15 +107,17 @@ pub fn load_from(
     for (key, value) in values {
         builder = builder.set_override(key, value)?;
     }
-    let mut settings: Settings =
-        serde_path_to_error::deserialize(builder.build()?).map_err(|error| {
-            let path = error.path().to_string();
-            let problem = error.into_inner().to_string();
-            // The error names the key already.
-            let problem = problem.replace(&format!(" for key `{path}`"), "");
-            ConfigError::value(&path, without_secret(&path, problem))
-        })?;
+    let config = builder.build()?;
+    let quoted_secrets = quoted_secrets(&config);
+    let mut settings: Settings = serde_path_to_error::deserialize(config).map_err(|error| {
+        let path = error.path().to_string();
+        let problem = error.into_inner().to_string();
+        // The error names the key already.
+        let problem = problem.replace(&format!(" for key `{path}`"), "");
+        ConfigError::value(&path, without_secret(&path, problem))
+    })?;
     settings.secret_files = secret_files;
+    settings.quoted_secrets = quoted_secrets;
     check(&settings)?;
     Ok(settings)
 }
@@ -150,7 +152,8 @@ fn without_secret(path: &str, problem: String) -> String {
     format!("its value, which is not shown, is not of its kind: expected {expected}")
 }
 
-/// The settings in the environment, by dotted key, and where secrets came from. Empty variables count as unset: a compose file passes them so.
+/// The settings in the environment, by dotted key, and where secrets came from. Empty variables count as unset, and so do
+/// secrets of blanks alone: a compose file passes them so.
 fn overrides(
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<(BTreeMap<String, String>, SecretFiles), ConfigError> {
@@ -161,6 +164,14 @@ fn overrides(
             continue;
         };
         let key = key.to_lowercase().replace("__", ".");
+        let value = if SECRETS.contains(&key.as_str()) {
+            match bare_secret(&value) {
+                "" => continue,
+                secret => secret.to_owned(),
+            }
+        } else {
+            value
+        };
         match key
             .strip_suffix("_file")
             .filter(|secret| SECRETS.contains(secret))
@@ -204,7 +215,35 @@ pub(super) fn read_secret(key: &str, path: PathBuf) -> Result<String, ConfigErro
         path,
         source,
     })?;
-    Ok(text.trim().to_owned())
+    Ok(bare_secret(&text).to_owned())
+}
+
+/// A secret without what editors, shells and orchestrators put around it: blanks, ends of lines, and the byte order mark
+/// with which `PowerShell` begins a file.
+fn bare_secret(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+}
+
+/// The keys of secrets that begin and end with a quote: `docker run --env-file` keeps those.
+fn quoted_secrets(config: &Config) -> Vec<String> {
+    let is_quoted = |text: &str| {
+        let text = text.trim();
+        let is_within = |quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
+        is_within('"') || is_within('\'')
+    };
+    let texts = |key: &str| {
+        let list = config.get_array(key).unwrap_or_default().into_iter();
+        let members = list.filter_map(|member| member.into_string().ok());
+        members.chain(config.get_string(key)).collect::<Vec<_>>()
+    };
+    let holds_quoted = |key: &&str| {
+        let texts = texts(key);
+        texts
+            .iter()
+            .any(|text| text.split([',', '\n']).any(is_quoted))
+    };
+    let keys = SECRETS.iter().copied().filter(holds_quoted);
+    keys.map(str::to_owned).collect()
 }
 
 /// What no type can express.
@@ -420,6 +459,51 @@ mod tests {
             );
         }
         std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_secret_in_the_environment_is_taken_without_the_blanks_around_it() {
+        let token = |value| {
+            let settings = with(&[("BRIDGE__PIPEDRIVE__API_TOKEN", value)]).unwrap();
+            let token = settings.pipedrive.api_token?.current();
+            Some(token.expose_secret().to_owned())
+        };
+
+        for value in ["token-a\n", "token-a\r\n", " token-a ", "\u{feff}token-a\r"] {
+            assert_eq!(token(value).as_deref(), Some("token-a"), "{value:?}");
+        }
+        assert_eq!(token(" \r\n"), None);
+    }
+
+    #[test]
+    fn a_byte_order_mark_in_a_secrets_file_is_no_part_of_the_secret() {
+        let path = std::env::temp_dir().join(format!("bridge-mark-{}", std::process::id()));
+        std::fs::write(&path, b"\xef\xbb\xbftoken-a\r\n").unwrap();
+        let file = path.to_str().unwrap();
+
+        let settings = with(&[("BRIDGE__PIPEDRIVE__API_TOKEN_FILE", file)]).unwrap();
+        std::fs::write(&path, b"\xef\xbb\xbf\r\n").unwrap();
+        let empty = with(&[("BRIDGE__PIPEDRIVE__API_TOKEN_FILE", file)]).unwrap_err();
+
+        std::fs::remove_file(&path).unwrap();
+        let token = settings.pipedrive.api_token.unwrap().current();
+        assert_eq!(token.expose_secret(), "token-a");
+        assert!(empty.to_string().contains("is empty"), "{empty}");
+    }
+
+    #[test]
+    fn secrets_in_quotes_are_known_by_their_keys() {
+        let quoted = |variables: &[(&str, &str)]| with(variables).unwrap().quoted_secrets;
+
+        let found = quoted(&[
+            ("BRIDGE__PIPEDRIVE__API_TOKEN", "\"token-a\""),
+            ("BRIDGE__INGEST__AUTH__TOKENS", "one,'two'"),
+            ("BRIDGE__INGEST__AUTH__BASIC", "user:pass\"word"),
+            ("BRIDGE__REDIS__PREFIX", "\"bridge\""),
+        ]);
+
+        assert_eq!(found, ["ingest.auth.tokens", "pipedrive.api_token"]);
+        assert!(quoted(&[]).is_empty());
     }
 
     #[test]

@@ -47,7 +47,23 @@ pub struct Settings {
     /// Which secrets were given as files; no key.
     #[serde(skip)]
     pub secret_files: SecretFiles,
+    /// Which secrets begin and end with a quote, by dotted key; no key.
+    #[serde(skip)]
+    pub quoted_secrets: Vec<String>,
     pub alarm: Alarm,
+}
+
+impl Settings {
+    /// Warns of each secret in quotes: nothing takes them off, and the other side refuses the secret with them.
+    pub fn warn_of_quoted_secrets(&self) {
+        for key in &self.quoted_secrets {
+            tracing::warn!(
+                setting = key,
+                "The secret of {key} begins and ends with a quote, which counts as part of it. Take the quotes off if they \
+                 are none: docker's --env-file keeps them"
+            );
+        }
+    }
 }
 
 /// `[log]`
