@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::secret::{SecretFile, SecretFiles, is_blank};
-use super::{Alarm, Settings, ingest};
+use super::{Alarm, Pipedrive, Settings, ingest, values};
 
 /// `config/default.toml`: every setting, explained.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
@@ -273,11 +273,21 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
         let problem = "must be below redis.done_ttl: an event that is sent again must be too old, or known for a duplicate";
         return Err(ConfigError::value("ingest.auth.signature_max_age", problem));
     }
-    let base = &settings.pipedrive.base_url;
+    check_base_url(&settings.pipedrive)
+}
+
+fn check_base_url(pipedrive: &Pipedrive) -> Result<(), ConfigError> {
+    let base = &pipedrive.base_url;
     let is_bare = base.username().is_empty() && base.password().is_none() && base.query().is_none();
     let is_web = matches!(base.scheme(), "http" | "https") && base.host().is_some();
     if !is_web || !is_bare || base.path() != "/" {
         let problem = "must be an origin such as https://company.pipedrive.com; paths are appended";
+        return Err(ConfigError::value("pipedrive.base_url", problem));
+    }
+    if base.scheme() == "http" && !pipedrive.plain_http && !values::is_loopback(base) {
+        let problem = "begins with http://, and the token would cross the network readable: write https://, or set \
+                       pipedrive.plain_http (BRIDGE__PIPEDRIVE__PLAIN_HTTP=true) if the network is your own, as that of a \
+                       sandbox; loopback addresses need neither";
         return Err(ConfigError::value("pipedrive.base_url", problem));
     }
     Ok(())
@@ -410,6 +420,38 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn plain_http_to_pipedrive_is_taken_on_loopback_or_when_it_is_asked_for() {
+        let base = |url| with(&[("BRIDGE__PIPEDRIVE__BASE_URL", url)]);
+
+        for url in [
+            "http://127.0.0.1:8090",
+            "http://[::1]:8090",
+            "http://localhost:8090",
+        ] {
+            assert!(base(url).is_ok(), "{url}");
+        }
+        for url in [
+            "http://company.pipedrive.com",
+            "http://sandbox:8090",
+            "http://192.0.2.1",
+        ] {
+            let error = base(url).unwrap_err().to_string();
+            for part in [
+                "pipedrive.base_url",
+                "https://",
+                "BRIDGE__PIPEDRIVE__PLAIN_HTTP=true",
+            ] {
+                assert!(error.contains(part), "{error}");
+            }
+        }
+        let asked = with(&[
+            ("BRIDGE__PIPEDRIVE__BASE_URL", "http://sandbox:8090"),
+            ("BRIDGE__PIPEDRIVE__PLAIN_HTTP", "true"),
+        ]);
+        assert!(asked.is_ok());
     }
 
     #[test]

@@ -251,6 +251,7 @@ pub struct Redis {
 pub struct Pipedrive {
     #[serde(deserialize_with = "values::url")]
     pub base_url: Url,
+    pub plain_http: bool,
     pub api_token: Option<Secret>,
     pub oauth: OAuth,
     pub requests_per_2s: u32,

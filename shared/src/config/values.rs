@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
-use url::Url;
+use url::{Host, Url};
 
 use crate::domain::phone::Region;
 
@@ -142,6 +142,16 @@ pub(super) fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::
             "cannot be read as an address ({error}): write https://host"
         ))
     })
+}
+
+/// Whether an address is of this machine: `localhost`, 127.0.0.0/8 or `::1`.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// Addresses, and networks in CIDR notation.
