@@ -233,6 +233,8 @@ pub struct Retry {
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
 pub struct Redis {
     pub url: Secret,
+    #[serde(deserialize_with = "values::path")]
+    pub ca_file: Option<PathBuf>,
     pub prefix: String,
     #[serde(deserialize_with = "values::duration")]
     pub timeout: Duration,

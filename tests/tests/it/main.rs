@@ -8,6 +8,7 @@ mod classes;
 mod costing;
 mod deploying;
 mod dying;
+mod encrypting;
 mod failing;
 mod matching;
 mod oauth;

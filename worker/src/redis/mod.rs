@@ -3,6 +3,7 @@
 //! The connection is ours to rebuild: whenever one is made, the eviction policy and the epoch are looked at, so that a
 //! Redis which lost data is never taken for one that remembers.
 
+mod client;
 mod epoch;
 mod idempotency;
 mod incidents;
