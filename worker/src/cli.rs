@@ -102,6 +102,7 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
 
 async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     telemetry::start_logging(&settings.log)?;
+    settings.warn_of_quoted_secrets();
     let shutdown = lifecycle::shutdown_on_signal()?;
     Application::build(settings)
         .await?

@@ -15,7 +15,7 @@ use actix_web::{Error, HttpMessage, HttpResponse, web};
 use bytes::Bytes;
 
 use crate::draining::Draining;
-use crate::routes::{WEBHOOK_PATH, Webhook};
+use crate::routes::{Webhook, is_webhook_path};
 
 /// Most of a request line with its headers. Senders use less than a tenth.
 pub const HEAD_LIMIT_BYTES: usize = 16 * 1024;
@@ -30,7 +30,7 @@ pub(crate) async fn admit(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let is_too_large = head_bytes(&request) > HEAD_LIMIT_BYTES;
     let goes_to_webhook =
-        request.method() == Method::POST && request.match_info().as_str() == WEBHOOK_PATH;
+        request.method() == Method::POST && is_webhook_path(request.match_info().as_str());
     let is_read_by_webhook = goes_to_webhook && !is_too_large;
     let unread = (!is_read_by_webhook).then(|| request.take_payload());
     let mut response = if is_too_large {

@@ -2,6 +2,7 @@
 //!
 //! Everything is read and checked at start; an error names the key. This is the only reader of the environment.
 
+mod address;
 mod ingest;
 mod load;
 mod oauth;
@@ -20,7 +21,11 @@ use url::Url;
 use crate::domain::event::Filter;
 use crate::domain::phone::Region;
 
-pub use load::{ConfigError, DEFAULTS, load, load_from, redacted};
+pub use address::{
+    check_broker_address, check_redis_address, redacted, unreadable_broker_address,
+    unreadable_redis_address,
+};
+pub use load::{ConfigError, DEFAULTS, load, load_from};
 pub use oauth::{Credential, OAuth, OAuthApp};
 pub use secret::{Rotated, Secret, SecretFiles};
 pub use values::{ClockTime, RetryDelay};
@@ -42,7 +47,23 @@ pub struct Settings {
     /// Which secrets were given as files; no key.
     #[serde(skip)]
     pub secret_files: SecretFiles,
+    /// Which secrets begin and end with a quote, by dotted key; no key.
+    #[serde(skip)]
+    pub quoted_secrets: Vec<String>,
     pub alarm: Alarm,
+}
+
+impl Settings {
+    /// Warns of each secret in quotes: nothing takes them off, and the other side refuses the secret with them.
+    pub fn warn_of_quoted_secrets(&self) {
+        for key in &self.quoted_secrets {
+            tracing::warn!(
+                setting = key,
+                "The secret of {key} begins and ends with a quote, which counts as part of it. Take the quotes off if they \
+                 are none: docker's --env-file keeps them"
+            );
+        }
+    }
 }
 
 /// `[log]`
@@ -212,6 +233,8 @@ pub struct Retry {
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
 pub struct Redis {
     pub url: Secret,
+    #[serde(deserialize_with = "values::path")]
+    pub ca_file: Option<PathBuf>,
     pub prefix: String,
     #[serde(deserialize_with = "values::duration")]
     pub timeout: Duration,
@@ -228,7 +251,9 @@ pub struct Redis {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
 pub struct Pipedrive {
+    #[serde(deserialize_with = "values::url")]
     pub base_url: Url,
+    pub plain_http: bool,
     pub api_token: Option<Secret>,
     pub oauth: OAuth,
     pub requests_per_2s: u32,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use url::{Host, Url};
 
 use crate::domain::phone::Region;
 
@@ -131,6 +132,26 @@ pub(super) fn address<'de, D: Deserializer<'de>>(
     text.parse()
         .map(Some)
         .map_err(|_| D::Error::custom(format!("`{text}` is no address with a port")))
+}
+
+/// An address of the web. The error does not repeat it: it may hold a password.
+pub(super) fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.trim().parse().map_err(|error: url::ParseError| {
+        D::Error::custom(format!(
+            "cannot be read as an address ({error}): write https://host"
+        ))
+    })
+}
+
+/// Whether an address is of this machine: `localhost`, 127.0.0.0/8 or `::1`.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// Addresses, and networks in CIDR notation.

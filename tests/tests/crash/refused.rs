@@ -41,10 +41,7 @@ async fn an_older_create_that_comes_late_is_found_though_a_newer_attempt_had_no_
         Fault::apply_late(LATE),
     ));
     let hold = Hold::new();
-    let worker = Worker::start(
-        &app,
-        &hold.at_over("pipedrive-answered", "list activities"),
-    );
+    let worker = Worker::start(&app, &hold.at_over("pipedrive-answered", "list activities"));
     app.post(sample("eventbridge-customer-end-voice-inbound"))
         .await
         .assert_accepted();

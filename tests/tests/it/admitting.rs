@@ -20,6 +20,7 @@ use sha2::Sha256;
 use crate::rotating::SecretFile;
 
 const WEBHOOK: &str = "/api/v1/genesys/webhook";
+const WEBHOOK_WITH_SLASH: &str = "/api/v1/genesys/webhook/";
 
 const CURRENT: &str = "current-token";
 const PREVIOUS: &str = "previous-token";
@@ -35,6 +36,8 @@ const REFUSED: (u16, &str) = (
 const ALIVE: (u16, &str) = (200, r#"{"status":"alive"}"#);
 const READY: (u16, &str) = (200, r#"{"status":"ready"}"#);
 const METRICS: (u16, &str) = (200, "# HELP …");
+/// The head alone.
+const NO_BODY: (u16, &str) = (200, "");
 const NO_PATH: (u16, &str) = (404, r#"{"status":"rejected","error":"no such path"}"#);
 const NO_PATH_BUT_THE_WEBHOOK: (u16, &str) = (
     404,
@@ -42,7 +45,7 @@ const NO_PATH_BUT_THE_WEBHOOK: (u16, &str) = (
 );
 const ONLY_GET: (u16, &str) = (
     405,
-    r#"{"status":"rejected","error":"only GET is allowed here"}"#,
+    r#"{"status":"rejected","error":"only GET and HEAD are allowed here"}"#,
 );
 const ONLY_POST: (u16, &str) = (
     405,
@@ -125,18 +128,25 @@ fn pages() -> Vec<(Listener, &'static str, &'static str, (u16, &'static str))> {
         (Main,   "GET",    WEBHOOK,                     ONLY_POST),
         (Main,   "PUT",    WEBHOOK,                     ONLY_POST),
         (Main,   "DELETE", WEBHOOK,                     ONLY_POST),
-        (Main,   "POST",   "/api/v1/genesys/webhook/",  NO_PATH_BUT_THE_WEBHOOK),
+        (Main,   "GET",    WEBHOOK_WITH_SLASH,          ONLY_POST),
+        (Main,   "POST",   "/api/v1/genesys/webhook//", NO_PATH_BUT_THE_WEBHOOK),
         (Main,   "GET",    "/",                         NO_PATH_BUT_THE_WEBHOOK),
         (Main,   "GET",    "/health/live",              ALIVE),
         (Main,   "POST",   "/health/live",              ONLY_GET),
         (Main,   "GET",    "/health/ready",             READY),
         (Main,   "POST",   "/health/ready",             ONLY_GET),
+        (Main,   "HEAD",   "/health/live",              NO_BODY),
+        (Main,   "HEAD",   "/health/ready",             NO_BODY),
+        (Main,   "HEAD",   "/metrics",                  (404, "")),
         (Main,   "GET",    "/metrics",                  NO_PATH_BUT_THE_WEBHOOK),
         (Main,   "POST",   "/metrics",                  NO_PATH_BUT_THE_WEBHOOK),
         (Admin,  "POST",   WEBHOOK,                     NO_PATH),
         (Admin,  "GET",    "/health/live",              ALIVE),
         (Admin,  "GET",    "/health/ready",             READY),
         (Admin,  "POST",   "/health/ready",             ONLY_GET),
+        (Admin,  "HEAD",   "/health/live",              NO_BODY),
+        (Admin,  "HEAD",   "/health/ready",             NO_BODY),
+        (Admin,  "HEAD",   "/metrics",                  NO_BODY),
         (Admin,  "GET",    "/metrics",                  METRICS),
         (Admin,  "DELETE", "/metrics",                  ONLY_GET),
         (Worker, "POST",   WEBHOOK,                     NO_PATH),
@@ -144,6 +154,9 @@ fn pages() -> Vec<(Listener, &'static str, &'static str, (u16, &'static str))> {
         (Worker, "PUT",    "/health/live",              ONLY_GET),
         (Worker, "GET",    "/health/ready",             READY),
         (Worker, "POST",   "/health/ready",             ONLY_GET),
+        (Worker, "HEAD",   "/health/live",              NO_BODY),
+        (Worker, "HEAD",   "/health/ready",             NO_BODY),
+        (Worker, "HEAD",   "/metrics",                  NO_BODY),
         (Worker, "GET",    "/metrics",                  METRICS),
         (Worker, "POST",   "/metrics",                  ONLY_GET),
     ]
@@ -328,8 +341,11 @@ async fn each_credential_gets_exactly_its_answer() {
     let matrix = Matrix::spawn().await;
     let mut refusal: Option<Answer> = None;
 
-    for (shown, request, expected) in credentials() {
-        let answer = matrix.ask(Listener::Main, "POST", WEBHOOK, &request).await;
+    let with_slash = credentials().map(|row| (WEBHOOK_WITH_SLASH, row));
+    for (path, (shown, request, expected)) in
+        credentials().map(|row| (WEBHOOK, row)).chain(with_slash)
+    {
+        let answer = matrix.ask(Listener::Main, "POST", path, &request).await;
         answer.assert_is(expected, shown);
         if answer.status == 401 {
             let first = refusal.get_or_insert_with(|| Answer {

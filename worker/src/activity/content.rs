@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pipedrive::{DealId, Participant, PersonId, UserId};
 use serde::Serialize;
 use shared::domain::event::Channel;
@@ -351,9 +352,17 @@ pub(crate) fn escape(text: &str) -> String {
     html
 }
 
-/// Encodes what has a meaning in an address. Ids of Genesys are UUIDs, but the guide's payload may hold any.
+/// All but what RFC 3986 leaves as it is (section 2.3, unreserved).
+const NOT_IN_A_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Encodes an id for a place in an address, as a whole segment of its path: a blank is `%20` there, as `+` is itself. Ids
+/// of Genesys are UUIDs, but the guide's payload may hold any.
 fn percent_encode(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+    utf8_percent_encode(text, NOT_IN_A_SEGMENT).to_string()
 }
 
 #[cfg(test)]

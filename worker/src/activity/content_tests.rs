@@ -94,6 +94,17 @@ fn the_activity_tells_the_whole_call() {
 }
 
 #[test]
+fn an_id_of_any_characters_is_one_segment_of_the_links_path() {
+    let body = r#"{"data":{"id":"a b+c/d?e#f%g~h","channelType":"voice","duration":1}}"#;
+    let call = interaction(&[body.as_bytes()]);
+
+    let note = written(&call, &Attachment::Nobody).note;
+
+    let link = "https://genesys.example/a%20b%2Bc%2Fd%3Fe%23f%25g~h/admin";
+    assert!(note.contains(&format!("href=\"{link}\"")), "{note}");
+}
+
+#[test]
 fn a_chat_without_a_number_goes_to_the_fallback_owner() {
     let chat = interaction(&[include_bytes!(
         "../../../shared/fixtures/events/guide-interaction-completed-minimal.json"

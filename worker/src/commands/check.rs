@@ -91,7 +91,7 @@ async fn redis(settings: &Settings) -> Result<String, String> {
     let store = Store::new(settings.redis.clone()).map_err(|error| error.to_string())?;
     let facts = store.probe().await.map_err(|error| {
         format!(
-            "{}; check redis.url (BRIDGE__REDIS__URL), and that Redis runs",
+            "{}; check redis.url (BRIDGE__REDIS__URL), that Redis runs, and redis.ca_file if it speaks TLS",
             chain(&error)
         )
     })?;

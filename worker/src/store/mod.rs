@@ -4,6 +4,7 @@
 //! Redis which lost data is never taken for one that remembers.
 
 mod budget;
+mod client;
 mod connection;
 mod encryption;
 mod epoch;
