@@ -6,8 +6,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use bridge_tests::pipedrive::contract::{Body, Field, Kind, Operation, Version, operations};
-use bridge_tests::pipedrive::{Sandbox, SandboxConfig};
+use bridge_tests::sandbox::pipedrive::contract::{
+    Body, Field, Kind, Operation, Version, operations,
+};
+use bridge_tests::sandbox::pipedrive::{Sandbox, SandboxConfig};
 use bridge_tests::services::skipped;
 use serde_json::{Map, Value, json};
 

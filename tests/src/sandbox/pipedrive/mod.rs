@@ -6,7 +6,7 @@
 //! really happened can be read from its truth log, which no fault touches.
 //!
 //! ```no_run
-//! use bridge_tests::pipedrive::{Fault, FaultRule, Sandbox, SandboxConfig};
+//! use bridge_tests::sandbox::pipedrive::{Fault, FaultRule, Sandbox, SandboxConfig};
 //!
 //! let sandbox = Sandbox::spawn(SandboxConfig::default());
 //! sandbox.add_person("Example Customer", &["(202) 555-0123"]);
