@@ -1,9 +1,8 @@
 //! What a sandbox is started with, and what can be changed while it runs.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
+use super::behaviour::Behaviour;
 use super::oauth::OAuthConfig;
 
 /// Tokens that one seat adds to the daily budget, before the multiplier of the plan.
@@ -95,36 +94,6 @@ impl Limits {
             requests_per_2s: Some(requests),
             searches_per_2s: Some(SEARCHES_PER_2S),
             daily_tokens: Some(DAILY_TOKENS_PER_SEAT * multiplier),
-        }
-    }
-}
-
-/// Where public sources disagree or say nothing, a client has to live with either; a test chooses which one it meets.
-#[derive(Clone, Copy, Debug)]
-pub struct Behaviour {
-    /// How long a change takes to show up in searches.
-    pub search_lag: Duration,
-    /// The status of a successful `POST` in v2: 200 in the documents, 201 in test doubles of others.
-    pub created_status: u16,
-    /// The status when a body refers to a person, deal or user that does not exist: 400 or 404.
-    pub missing_reference_status: u16,
-    /// Whether `GET /persons/{id}` shows a deleted or merged person with `is_deleted`, rather than answering 404.
-    pub shows_deleted_persons: bool,
-    /// Whether times of day are answered as `HH:MM:SS` (the documents) rather than `HH:MM` (the migration guide).
-    pub answers_seconds: bool,
-    /// Whether the headers on the daily budget are sent. Staff say that they can be missing.
-    pub sends_daily_headers: bool,
-}
-
-impl Default for Behaviour {
-    fn default() -> Self {
-        Self {
-            search_lag: Duration::ZERO,
-            created_status: 200,
-            missing_reference_status: 400,
-            shows_deleted_persons: true,
-            answers_seconds: true,
-            sends_daily_headers: true,
         }
     }
 }

@@ -43,6 +43,22 @@ impl ApiError {
         }
     }
 
+    /// An item that the token's user may not see; which status that gets is a setting.
+    pub(super) fn hidden(status: u16, text: impl Into<String>) -> Self {
+        match status {
+            403 => Self::forbidden(text),
+            other => Self::missing_reference(other, text),
+        }
+    }
+
+    /// A cursor that can no longer be used; which status that gets is a setting.
+    pub(super) fn expired_cursor(status: u16) -> Self {
+        Self {
+            status,
+            ..Self::validation("cursor", "has expired")
+        }
+    }
+
     /// The item that the path names does not exist.
     pub(super) fn not_found(text: impl Into<String>) -> Self {
         Self {
@@ -82,6 +98,11 @@ impl ApiError {
             text: text.into(),
             code,
         }
+    }
+
+    /// What the client reads.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// The answer as the services of `version` word it.

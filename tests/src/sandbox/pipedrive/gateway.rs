@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::behaviour::Behaviour;
+use super::budget::{self, Budget, DailyHeaders};
 use super::config::Limits;
-use super::contract::Operation;
+use super::contract::{Operation, Verb};
 use super::error::gateway;
 use super::oauth::OAuthServer;
 use super::reply::Reply;
@@ -17,8 +19,6 @@ const WINDOW: Duration = Duration::from_secs(2);
 
 /// An OAuth token may send this many times what an API token may, except to the Search API.
 const OAUTH_FACTOR: u32 = 4;
-
-const DAY_SECONDS: i64 = 24 * 60 * 60;
 
 /// The credentials of a request.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,7 +40,9 @@ pub(super) struct Gateway {
     pub(super) api_token: String,
     pub(super) oauth_access_token: Option<String>,
     windows: HashMap<String, Windows>,
-    budget: Budget,
+    pub(super) budget: Budget,
+    /// What the headers on the day say.
+    pub(super) daily_headers: DailyHeaders,
     /// All that was ever charged; the budget forgets at midnight.
     pub(super) tokens_spent: u64,
 }
@@ -75,6 +77,7 @@ impl Gateway {
             oauth_access_token,
             windows: HashMap::new(),
             budget: Budget::new(),
+            daily_headers: DailyHeaders::default(),
             tokens_spent: 0,
         }
     }
@@ -113,26 +116,36 @@ impl Gateway {
         &mut self,
         caller: &Caller,
         operation: &Operation,
-        daily_headers: bool,
+        behaviour: &Behaviour,
     ) -> (Result<(), Reply>, Headers) {
         let (burst, mut headers) = self.count(caller, operation);
+        self.budget.roll_over();
+        let writes = behaviour
+            .daily_writes
+            .filter(|_| !caller.is_oauth && matches!(operation.verb, Verb::Post | Verb::Put));
         let result = burst.and_then(|()| {
-            self.budget.roll_over();
-            let left = self
-                .limits
-                .daily_tokens
-                .map(|limit| self.budget.left(limit));
-            if left == Some(0) {
+            let limit = self.limits.daily_tokens;
+            if limit.is_some_and(|limit| self.budget.left(limit) == 0) {
                 return Err(self.budget.exhausted());
+            }
+            if let Some(limit) = writes {
+                self.budget.count_write(limit)?;
             }
             self.budget.spent += u64::from(operation.token_cost);
             self.tokens_spent += u64::from(operation.token_cost);
             Ok(())
         });
-        if let Some(limit) = self.limits.daily_tokens.filter(|_| daily_headers) {
-            headers.push(("x-daily-ratelimit-token-limit", limit.to_string()));
+        if let Some(limit) = writes {
+            let left = self.budget.writes_left(limit);
+            headers.push(("x-daily-requests-left", left.to_string()));
+        }
+        if let Some(limit) = self
+            .limits
+            .daily_tokens
+            .filter(|_| behaviour.sends_daily_headers)
+        {
             let left = self.budget.left(limit);
-            headers.push(("x-daily-ratelimit-token-remaining", left.to_string()));
+            headers.extend(self.daily_headers.say(limit, left));
         }
         (result, headers)
     }
@@ -231,56 +244,13 @@ impl Window {
             .front()
             .map(|time| now.duration_since(*time))
             .unwrap_or_default();
-        let reset = whole_seconds(WINDOW.saturating_sub(oldest));
+        let reset = budget::whole_seconds(WINDOW.saturating_sub(oldest));
         vec![
             ("x-ratelimit-limit", limit.to_string()),
             ("x-ratelimit-remaining", self.left(limit).to_string()),
             ("x-ratelimit-reset", reset.to_string()),
         ]
     }
-}
-
-/// The daily tokens of the company.
-#[derive(Debug)]
-struct Budget {
-    spent: u64,
-    resets_at: Instant,
-}
-
-impl Budget {
-    fn new() -> Self {
-        Self {
-            spent: 0,
-            resets_at: Instant::now() + until_midnight(),
-        }
-    }
-
-    fn roll_over(&mut self) {
-        if Instant::now() >= self.resets_at {
-            *self = Self::new();
-        }
-    }
-
-    /// The call that takes the last token may cost more than what was left.
-    fn left(&self, limit: u64) -> u64 {
-        limit.saturating_sub(self.spent)
-    }
-
-    fn exhausted(&self) -> Reply {
-        let wait = self.resets_at.saturating_duration_since(Instant::now());
-        gateway(429, "daily request budget exceeded")
-            .with_header("retry-after", &whole_seconds(wait).to_string())
-    }
-}
-
-/// Rounded up, so that whoever waits as long as told finds the door open.
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
-}
-
-fn until_midnight() -> Duration {
-    let into_the_day = shared::clock::now().as_second().rem_euclid(DAY_SECONDS);
-    Duration::from_secs((DAY_SECONDS - into_the_day).unsigned_abs())
 }
 
 /// Forty hexadecimal digits, as an API token of Pipedrive has.

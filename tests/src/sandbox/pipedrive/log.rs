@@ -139,6 +139,11 @@ impl RequestLog {
         self.records.iter().skip(skipped)
     }
 
+    /// The number of the next request.
+    pub(super) fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
     /// How many requests there were.
     pub(super) fn total(&self) -> u64 {
         self.next_number - self.first_number

@@ -1,6 +1,6 @@
 //! A Pipedrive to try things on: an HTTP server that speaks its API as strictly as the real one.
 //!
-//! It knows persons, activities and deals in v2, notes, call logs, users and activity types in v1, and refreshes the tokens
+//! It knows persons, organizations, activities and deals in v2, notes, call logs, users and activity types in v1, and refreshes the tokens
 //! of an installed app. It refuses what the
 //! real one refuses, counts tokens as it does, and can be told to fail in every way a network and a service can. What
 //! really happened can be read from its truth log, which no fault touches.
@@ -15,12 +15,18 @@
 //! assert_eq!(sandbox.activities().len(), 1);
 //! ```
 //!
-//! Where public sources disagree, [`Behaviour`] lets a test choose which answer it meets.
+//! Where public sources disagree, [`Behaviour`] lets a test choose which answer it meets: how the search reads a number,
+//! how far lists lag, what becomes of cursors, hidden people, owners and notes. [`Fault`] and [`Distortion`] spoil single
+//! requests, by operation, count and chance. [`Meter`] reads what a scene costs. All of it can be done over HTTP too:
+//! `GET /_sandbox` lists how.
 
+mod behaviour;
+mod budget;
 mod call;
 mod config;
 pub mod contract;
 mod control;
+mod digits;
 mod error;
 mod faults;
 mod gateway;
@@ -32,6 +38,7 @@ mod model;
 mod oauth;
 mod page;
 mod paging;
+mod replica;
 mod reply;
 mod search;
 mod seed;
@@ -48,9 +55,11 @@ use std::thread::{self, JoinHandle};
 
 use actix_web::dev::ServerHandle;
 
-pub use config::{Behaviour, Limits, Plan, SandboxConfig};
-pub use control::Control;
-pub use faults::{Fault, FaultRule};
+pub use behaviour::{Behaviour, Cursors, NoteStyle, SearchMode};
+pub use budget::DailyHeaders;
+pub use config::{Limits, Plan, SandboxConfig};
+pub use control::{Control, Meter, NewPerson, Reading};
+pub use faults::{Distortion, Fault, FaultRule};
 pub use log::{Answer, RequestRecord};
 pub use model::{
     Activity, ActivityType, CallLog, Contact, Deal, Note, Organization, Participant, Person, User,

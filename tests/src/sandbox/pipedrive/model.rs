@@ -256,11 +256,19 @@ pub struct ActivityType {
     pub custom: bool,
 }
 
-/// An organization: a name for persons and deals to be linked to.
+/// An organization, to which persons, deals and activities are linked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Organization {
     /// Its id.
     pub id: i64,
     /// Its name.
     pub name: String,
+    /// The user it belongs to.
+    pub owner_id: i64,
+    /// When it was created.
+    pub add_time: Timestamp,
+    /// When it was last changed.
+    pub update_time: Timestamp,
+    /// Whether it was deleted.
+    pub is_deleted: bool,
 }

@@ -28,6 +28,9 @@ const BODY_LIMIT: usize = 50 * 1024 * 1024;
 /// Longer than a client's pool keeps a connection, so that connections are cut by faults alone.
 const KEEP_ALIVE: Duration = Duration::from_secs(600);
 
+/// Longer than any client waits for an answer.
+const LONGEST_HANG: Duration = Duration::from_secs(120);
+
 /// A second handle on the socket of a connection, with which a fault can cut it.
 #[derive(Clone)]
 struct Socket(Arc<TcpStream>);
@@ -38,6 +41,7 @@ pub(super) fn serve(listener: TcpListener, control: Control) -> io::Result<Serve
         App::new()
             .app_data(web::Data::new(control.clone()))
             .app_data(web::PayloadConfig::new(BODY_LIMIT))
+            .app_data(web::JsonConfig::default().limit(BODY_LIMIT))
             .route("/", web::get().to(page::show))
             .service(web::scope("/_sandbox").configure(instrument::routes))
             .default_service(web::to(answer))
@@ -115,6 +119,7 @@ impl Scene {
                 self.answer(reply, headers)
             }
             Some(Fault::CutBeforeEffect) => self.cut(),
+            Some(Fault::Hang) => self.hang().await,
             Some(Fault::ApplyLate { delay_ms }) => self.apply_late(call, delay_ms),
             Some(Fault::Answer {
                 applied: false,
@@ -144,6 +149,10 @@ impl Scene {
                 ..
             } => self.answer(instead(status, own, body), headers),
             Fault::TruncateAnswer => self.truncate(&reply),
+            Fault::Distort { distortion } => {
+                let body = distortion.apply(&reply.body);
+                self.answer(Reply { body, ..reply }, headers)
+            }
             _ => self.cut(),
         }
     }
@@ -155,6 +164,13 @@ impl Scene {
     fn answer(self, reply: Reply, headers: Headers) -> HttpResponse {
         self.close(Answer::Status(reply.status));
         respond(reply, headers)
+    }
+
+    /// Keeps the client waiting. The record says at once that it gets nothing.
+    async fn hang(self) -> HttpResponse {
+        self.close(Answer::Cut);
+        sleep(LONGEST_HANG).await;
+        self.cut()
     }
 
     /// Cuts the connection without a byte of an answer. What is returned can no longer be sent.

@@ -101,8 +101,8 @@ impl State {
             Route::WrongMethod => return Err(gateway(405, "Method not allowed")),
             Route::Unknown => return Err(gateway(404, "Resource not found")),
         };
-        let daily_headers = self.world.behaviour.sends_daily_headers;
-        let (charged, limit_headers) = self.gateway.charge(&caller, operation, daily_headers);
+        let behaviour = &self.world.behaviour;
+        let (charged, limit_headers) = self.gateway.charge(&caller, operation, behaviour);
         *headers = limit_headers;
         charged?;
         if let Some(record) = self.log.record(number) {
@@ -125,7 +125,9 @@ impl State {
 
     /// What befalls a request, which its record tells.
     fn strike(&mut self, incoming: &Incoming<'_>, number: u64) -> Misfortune {
-        let misfortune = self.faults.strike(incoming.method, incoming.path);
+        let misfortune = self
+            .faults
+            .strike(incoming.method, incoming.path, incoming.query);
         if let Some(record) = self
             .log
             .record(number)

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::config::Behaviour;
+use super::behaviour::Behaviour;
 use super::error::ApiError;
 use super::model::{
     Activity, ActivityType, CallLog, Deal, Note, Organization, Participant, Person, User,
 };
 use super::oauth::OAuthServer;
+use super::replica::Replica;
 use super::search::SearchIndex;
 
 /// The id of the user whose API token the sandbox hands out.
@@ -20,7 +21,15 @@ pub(super) const TOKEN_USER: i64 = 1;
 pub(super) struct World {
     pub(super) behaviour: Behaviour,
     pub(super) persons: BTreeMap<i64, Person>,
+    /// Persons by the second of their last change, for the polls of whoever follows them.
+    pub(super) persons_by_change: BTreeSet<(Timestamp, i64)>,
+    /// What lists hold of persons that they have not caught up with.
+    pub(super) listed_persons: Replica<Person>,
+    /// People who are hidden from the token's user.
+    pub(super) hidden_persons: BTreeSet<i64>,
     pub(super) activities: BTreeMap<i64, Activity>,
+    /// What lists hold of activities that they have not caught up with.
+    pub(super) listed_activities: Replica<Activity>,
     /// Activities by their primary participant, for the list that every reconciliation reads.
     pub(super) activities_by_person: HashMap<i64, BTreeSet<i64>>,
     pub(super) deals: BTreeMap<i64, Deal>,
@@ -31,6 +40,8 @@ pub(super) struct World {
     pub(super) activity_types: Vec<ActivityType>,
     pub(super) index: SearchIndex,
     pub(super) oauth: OAuthServer,
+    /// Cursors of an earlier number have expired.
+    pub(super) cursor_generation: u64,
 }
 
 impl World {
@@ -74,6 +85,10 @@ impl World {
             Organization {
                 id,
                 name: name.to_owned(),
+                owner_id: TOKEN_USER,
+                add_time: now(),
+                update_time: now(),
+                is_deleted: false,
             },
         );
         id
@@ -93,32 +108,46 @@ impl World {
 
     /// Stores a person, new or changed, and feeds the search index.
     pub(super) fn put_person(&mut self, person: Person) {
-        self.index.touch(person.id, self.behaviour.search_lag);
-        self.persons.insert(person.id, person);
+        let (id, changed) = (person.id, person.update_time);
+        self.index.touch(id, self.behaviour.search_lag);
+        let old = self.persons.insert(id, person);
+        if let Some(old) = &old {
+            self.persons_by_change.remove(&(old.update_time, id));
+        }
+        self.persons_by_change.insert((changed, id));
+        self.listed_persons.touch(id, old, self.behaviour.list_lag);
     }
 
     /// Stores an activity, new or changed, under its primary participant.
     pub(super) fn put_activity(&mut self, mut activity: Activity) {
         activity.person_id = primary(&activity.participants);
-        let old = self
-            .activities
-            .get(&activity.id)
-            .and_then(|old| old.person_id);
-        if let Some(listed) = old.and_then(|person| self.activities_by_person.get_mut(&person)) {
-            listed.remove(&activity.id);
+        let (id, person) = (activity.id, activity.person_id);
+        let old = self.activities.insert(id, activity);
+        let left = old.as_ref().and_then(|old| old.person_id);
+        if let Some(listed) = left.and_then(|left| self.activities_by_person.get_mut(&left)) {
+            listed.remove(&id);
         }
-        if let Some(person) = activity.person_id {
+        if let Some(person) = person {
             self.activities_by_person
                 .entry(person)
                 .or_default()
-                .insert(activity.id);
+                .insert(id);
         }
-        self.activities.insert(activity.id, activity);
+        let lag = self.behaviour.list_lag;
+        self.listed_activities.touch(id, old, lag);
     }
 
     /// A person that exists.
     pub(super) fn person(&self, id: i64) -> Option<&Person> {
         self.persons.get(&id).filter(|person| !person.is_deleted)
+    }
+
+    /// How many deals with this status have the person as their main one.
+    pub(super) fn deals_with_status(&self, person_id: i64, status: &str) -> usize {
+        let is_counted = |deal: &&Deal| {
+            deal.person_id == Some(person_id) && deal.status == status && !deal.is_deleted
+        };
+        self.deals.values().filter(is_counted).count()
     }
 
     /// Marks a person as deleted; whether there was one.
@@ -158,7 +187,10 @@ impl World {
         }
         kept.org_id = kept.org_id.or(old.org_id);
         (old.is_deleted, old.merged_into) = (true, Some(survivor));
-        (old.update_time, kept.update_time) = (now(), now());
+        old.update_time = now();
+        if self.behaviour.merge_touches_survivor {
+            kept.update_time = now();
+        }
         self.put_person(old);
         self.put_person(kept);
         self.move_links(loser, survivor);
@@ -193,6 +225,11 @@ impl World {
     /// Refuses a request that refers to a person, deal, organization or user that does not exist.
     pub(super) fn check_links(&self, links: Links) -> Result<(), ApiError> {
         let deal_exists = |id| self.deals.get(&id).is_some_and(|deal| !deal.is_deleted);
+        let organization_exists = |id| {
+            self.organizations
+                .get(&id)
+                .is_some_and(|known| !known.is_deleted)
+        };
         let user_exists = |id| self.users.get(&id).is_some_and(|user| user.active);
         let missing = [
             (
@@ -202,12 +239,13 @@ impl World {
             ("Deal", links.deal.filter(|id| !deal_exists(*id))),
             (
                 "Organization",
-                links
-                    .organization
-                    .filter(|id| !self.organizations.contains_key(id)),
+                links.organization.filter(|id| !organization_exists(*id)),
             ),
             ("User", links.user.filter(|id| !user_exists(*id))),
         ];
+        if let Some(refusal) = self.refuse_hidden(links.person) {
+            return Err(refusal);
+        }
         match missing
             .iter()
             .find_map(|(what, id)| id.map(|id| (what, id)))
@@ -215,6 +253,26 @@ impl World {
             None => Ok(()),
             Some((what, id)) => Err(self.missing(what, id)),
         }
+    }
+
+    /// The refusal of a reference to a person who is hidden from the token's user.
+    fn refuse_hidden(&self, person: Option<i64>) -> Option<ApiError> {
+        let status = self.behaviour.hidden_reference_status?;
+        let hidden = person.filter(|id| self.hidden_persons.contains(id))?;
+        Some(ApiError::hidden(
+            status,
+            format!("Person {hidden} is not accessible."),
+        ))
+    }
+
+    /// Refuses an owner other than the token's user where they may not be set.
+    pub(super) fn check_owner(&self, old: i64, new: Option<i64>) -> Result<(), ApiError> {
+        if self.behaviour.refuses_owner && new.is_some_and(|new| new != old) {
+            return Err(ApiError::forbidden(
+                "You do not have permission to change the owner of this item.",
+            ));
+        }
+        Ok(())
     }
 
     /// The refusal of a reference to something that does not exist.

@@ -1,6 +1,6 @@
-//! The operations of v2: persons, activities and deals.
+//! The operations of v2: persons, organizations, activities and deals.
 
-use super::super::handlers::{activities, deals, persons};
+use super::super::handlers::{activities, deals, organizations, people, persons};
 use super::{Body, Field, Kind, Operation, Verb, Version, field};
 
 /// Notes of activities hold 100 KB.
@@ -66,6 +66,28 @@ const PERSON_EXTRAS: Kind = Kind::ListOf(&[
     "last_outgoing_mail_time",
     "marketing_status",
     "doi_status",
+    "smart_bcc_email",
+]);
+
+const ORGANIZATION_EXTRAS: Kind = Kind::ListOf(&[
+    "next_activity_id",
+    "last_activity_id",
+    "open_deals_count",
+    "related_open_deals_count",
+    "closed_deals_count",
+    "related_closed_deals_count",
+    "email_messages_count",
+    "people_count",
+    "activities_count",
+    "done_activities_count",
+    "undone_activities_count",
+    "files_count",
+    "notes_count",
+    "followers_count",
+    "won_deals_count",
+    "related_won_deals_count",
+    "lost_deals_count",
+    "related_lost_deals_count",
     "smart_bcc_email",
 ]);
 
@@ -199,7 +221,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
             field("cursor", Kind::Text),
         ],
         Body::Empty,
-        persons::search,
+        people::search,
     ),
     operation(
         Verb::Get,
@@ -223,7 +245,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
             field("cursor", Kind::Text),
         ],
         Body::Empty,
-        persons::list,
+        people::list,
     ),
     operation(
         Verb::Post,
@@ -261,6 +283,19 @@ pub(super) static OPERATIONS: &[Operation] = &[
         &[],
         Body::Empty,
         persons::delete,
+    ),
+    operation(
+        Verb::Get,
+        "/organizations/{id}",
+        1,
+        &[
+            field("include_fields", ORGANIZATION_EXTRAS),
+            field("custom_fields", Kind::Text),
+            field("include_option_labels", Kind::Boolean),
+            field("include_labels", Kind::Boolean),
+        ],
+        Body::Empty,
+        organizations::get,
     ),
     operation(
         Verb::Get,

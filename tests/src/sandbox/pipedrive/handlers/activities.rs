@@ -4,13 +4,14 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::behaviour::NoteStyle;
 use super::super::call::Call;
 use super::super::error::ApiError;
 use super::super::model::{Activity, Participant};
 use super::super::paging::{self, Listed};
 use super::super::reply::{Change, Item, Reply};
 use super::super::world::{Links, World, next_id, now};
-use super::{is_wanted, refuse_filter, sanitised};
+use super::{is_wanted, refuse_filter, sanitiser};
 
 /// The fields of a body.
 #[derive(Deserialize)]
@@ -65,7 +66,7 @@ impl Fields {
     }
 
     /// Sets what was sent. Participants are replaced, not added to.
-    fn apply(self, activity: &mut Activity) {
+    fn apply(self, activity: &mut Activity, style: NoteStyle) {
         activity.subject = self
             .subject
             .unwrap_or_else(|| std::mem::take(&mut activity.subject));
@@ -86,7 +87,11 @@ impl Fields {
         replace(&mut activity.attendees, self.attendees);
         replace(&mut activity.public_description, self.public_description);
         replace(&mut activity.priority, self.priority);
-        replace(&mut activity.note, self.note.as_deref().map(sanitised));
+        let note = self
+            .note
+            .as_deref()
+            .map(|note| sanitiser::note(note, style));
+        replace(&mut activity.note, note);
         // An activity hangs on one of the three; of several, the deal wins, then the lead.
         match (self.deal_id, self.lead_id, self.project_id) {
             (Some(deal), _, _) => activity.hang_on(Some(deal), None, None),
@@ -171,8 +176,12 @@ pub(in super::super) fn new_activity(world: &World, user_id: i64) -> Activity {
 
 pub(in super::super) fn create(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
     let fields = Fields::read(world, call)?;
+    world.check_owner(call.user_id, fields.owner_id)?;
     let mut activity = new_activity(world, call.user_id);
-    fields.apply(&mut activity);
+    fields.apply(&mut activity, world.behaviour.note_style);
+    if world.behaviour.fills_organization && activity.org_id.is_none() {
+        activity.org_id = organization_of_primary(world, &activity);
+    }
 
     let id = activity.id;
     world.put_activity(activity);
@@ -182,9 +191,17 @@ pub(in super::super) fn create(world: &mut World, call: &Call) -> Result<Reply, 
     Ok(reply)
 }
 
+fn organization_of_primary(world: &World, activity: &Activity) -> Option<i64> {
+    let mut participants = activity.participants.iter();
+    let primary = participants.find(|participant| participant.primary)?;
+    world.person(primary.person_id)?.org_id
+}
+
 pub(in super::super) fn update(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
     let mut activity = existing(world, call)?.clone();
-    Fields::read(world, call)?.apply(&mut activity);
+    let fields = Fields::read(world, call)?;
+    world.check_owner(activity.owner_id, fields.owner_id)?;
+    fields.apply(&mut activity, world.behaviour.note_style);
     activity.update_time = now();
 
     let id = activity.id;
@@ -210,12 +227,15 @@ pub(in super::super) fn delete(world: &mut World, call: &Call) -> Result<Reply, 
 
 pub(in super::super) fn list(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
     refuse_filter(call)?;
+    world.listed_activities.catch_up();
+    let world = &*world;
+    let lists_deleted = world.behaviour.lists_deleted;
     let owner = call.integer("owner_id");
     let deal = call.integer("deal_id");
     let organization = call.integer("org_id");
     let (lead, done) = (call.text("lead_id"), call.boolean("done"));
     let wanted = candidates(world, call).filter(|activity| {
-        !activity.is_deleted
+        (lists_deleted || !activity.is_deleted)
             && is_wanted(call, activity.id)
             && owner.is_none_or(|owner| activity.owner_id == owner)
             && deal.is_none_or(|deal| activity.deal_id == Some(deal))
@@ -223,7 +243,7 @@ pub(in super::super) fn list(world: &mut World, call: &Call) -> Result<Reply, Ap
             && lead.is_none_or(|lead| activity.lead_id.as_deref() == Some(lead))
             && done.is_none_or(|done| activity.done == done)
     });
-    let (page, next) = paging::page(call, wanted)?;
+    let (page, next) = paging::page(world, call, wanted)?;
     let attendees = wants_attendees(call);
     let answers = page
         .into_iter()
@@ -234,15 +254,24 @@ pub(in super::super) fn list(world: &mut World, call: &Call) -> Result<Reply, Ap
 
 /// The activities among which a list looks: those of its person, who has to be the primary participant, or all.
 fn candidates<'w>(world: &'w World, call: &Call) -> Box<dyn Iterator<Item = &'w Activity> + 'w> {
+    let all = world.activities.values();
     let Some(person) = call.integer("person_id") else {
-        return Box::new(world.activities.values());
+        return Box::new(all.filter_map(|activity| as_listed(world, activity)));
     };
+    if !world.listed_activities.is_current() {
+        let seen = all.filter_map(|activity| as_listed(world, activity));
+        return Box::new(seen.filter(move |activity| activity.person_id == Some(person)));
+    }
     let ids = world
         .activities_by_person
         .get(&person)
         .into_iter()
         .flatten();
     Box::new(ids.map(|id| &world.activities[id]))
+}
+
+fn as_listed<'w>(world: &'w World, activity: &'w Activity) -> Option<&'w Activity> {
+    world.listed_activities.see(activity.id, activity)
 }
 
 fn existing<'w>(world: &'w World, call: &Call) -> Result<&'w Activity, ApiError> {

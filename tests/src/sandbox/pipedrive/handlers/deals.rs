@@ -80,6 +80,7 @@ impl Deal {
 
 pub(in super::super) fn create(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
     let mut deal = new_deal(world, "", call.user_id);
+    world.check_owner(deal.owner_id, call.field_integer("owner_id"))?;
     apply(world, call, &mut deal)?;
 
     let (id, answer) = (deal.id, answer(&deal));
@@ -91,6 +92,7 @@ pub(in super::super) fn create(world: &mut World, call: &Call) -> Result<Reply, 
 
 pub(in super::super) fn update(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
     let mut deal = existing(world, call)?.clone();
+    world.check_owner(deal.owner_id, call.field_integer("owner_id"))?;
     apply(world, call, &mut deal)?;
     deal.update_time = now();
 
@@ -136,7 +138,7 @@ pub(in super::super) fn list(world: &mut World, call: &Call) -> Result<Reply, Ap
             && equals("pipeline_id", Some(deal.pipeline_id))
             && equals("stage_id", Some(deal.stage_id))
     });
-    let (page, next) = paging::page(call, wanted)?;
+    let (page, next) = paging::page(world, call, wanted)?;
     Ok(Reply::page(page.into_iter().map(answer).collect(), next))
 }
 
@@ -167,7 +169,7 @@ pub(in super::super) fn search(world: &mut World, call: &Call) -> Result<Reply, 
                 && organization.is_none_or(|organization| deal.org_id == Some(organization))
         })
         .collect();
-    let (page, next) = paging::search_page(call, hits, |deal| deal.id)?;
+    let (page, next) = paging::search_page(world, call, hits, |deal| deal.id)?;
     let items: Vec<_> = page
         .into_iter()
         .map(|deal| search_item(world, deal))

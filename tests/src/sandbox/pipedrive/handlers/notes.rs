@@ -11,7 +11,8 @@ use super::super::model::Note;
 use super::super::paging;
 use super::super::reply::{Change, Item, Reply};
 use super::super::world::{Links, World, next_id, now};
-use super::{from_v1_time, sanitised, v1_time};
+use super::sanitiser::without_comments;
+use super::{from_v1_time, v1_time};
 
 /// What a note can be about. At least one of them is.
 const SUBJECTS: [&str; 6] = [
@@ -36,7 +37,7 @@ fn apply(world: &World, call: &Call, note: &mut Note) -> Result<(), ApiError> {
     for (name, value) in &call.body {
         let text = value.as_str();
         match name.as_str() {
-            "content" => note.content = sanitised(text.unwrap_or_default()),
+            "content" => note.content = without_comments(text.unwrap_or_default()),
             "user_id" => note.user_id = value.as_i64().unwrap_or(note.user_id),
             "add_time" => note.add_time = text.and_then(from_v1_time).unwrap_or(note.add_time),
             "person_id" => note.person_id = value.as_i64(),

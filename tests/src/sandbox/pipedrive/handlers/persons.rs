@@ -7,12 +7,11 @@ use serde_json::{Map, Value, json};
 use super::super::call::Call;
 use super::super::error::ApiError;
 use super::super::model::{Contact, Person};
-use super::super::paging::{self, Listed};
+use super::super::paging::Listed;
 use super::super::reply::{Change, Item, Reply};
-use super::super::search::SearchField;
 use super::super::validate;
 use super::super::world::{Links, World, next_id, now};
-use super::{is_wanted, refuse_filter, search_term, v1_time};
+use super::v1_time;
 
 /// Fields that exist only for companies with contact sync, which this one has not.
 const CONTACT_SYNC_FIELDS: [&str; 5] = ["im", "notes", "birthday", "job_title", "postal_address"];
@@ -136,6 +135,7 @@ pub(in super::super) fn create(world: &mut World, call: &Call) -> Result<Reply, 
     let Some(name) = &fields.name else {
         return Err(validate::missing("name"));
     };
+    world.check_owner(call.user_id, fields.owner_id)?;
     let mut person = new_person(world, name, call.user_id);
     person.add_time = fields.add_time.unwrap_or(person.add_time);
     fields.apply(&mut person);
@@ -149,8 +149,11 @@ pub(in super::super) fn create(world: &mut World, call: &Call) -> Result<Reply, 
 
 pub(in super::super) fn update(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
     let id = call.item_id()?;
+    refuse_hidden(world, id)?;
     let mut person = world.person(id).cloned().ok_or_else(not_found)?;
-    PersonFields::read(world, call)?.apply(&mut person);
+    let fields = PersonFields::read(world, call)?;
+    world.check_owner(person.owner_id, fields.owner_id)?;
+    fields.apply(&mut person);
     person.update_time = now();
 
     let answer = answer(&person);
@@ -159,99 +162,28 @@ pub(in super::super) fn update(world: &mut World, call: &Call) -> Result<Reply, 
 }
 
 pub(in super::super) fn get(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
-    let person = world.persons.get(&call.item_id()?);
-    let shown = person.filter(|person| world.behaviour.shows_deleted_persons || !person.is_deleted);
-    shown
-        .map(|person| Reply::data(answer(person)))
-        .ok_or_else(not_found)
+    let id = call.item_id()?;
+    refuse_hidden(world, id)?;
+    let shown = world
+        .persons
+        .get(&id)
+        .filter(|person| world.behaviour.shows_deleted_persons || !person.is_deleted);
+    let person = shown.ok_or_else(not_found)?;
+    Ok(Reply::data(with_counts(
+        world,
+        call,
+        person,
+        answer(person),
+    )))
 }
 
 pub(in super::super) fn delete(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
     let id = call.item_id()?;
+    refuse_hidden(world, id)?;
     if !world.delete_person(id) {
         return Err(not_found());
     }
     Ok(Reply::data(json!({"id": id})).with_effect(Change::Deleted, Item::Person, &id))
-}
-
-pub(in super::super) fn list(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
-    refuse_filter(call)?;
-    let owner = call.integer("owner_id");
-    let organization = call.integer("org_id");
-    // A deal names its person; one that does not exist names nobody.
-    let of_deal = call.integer("deal_id").map(|deal| {
-        world
-            .deals
-            .get(&deal)
-            .and_then(|deal| deal.person_id)
-            .unwrap_or(0)
-    });
-    let wanted = world.persons.values().filter(|person| {
-        !person.is_deleted
-            && is_wanted(call, person.id)
-            && owner.is_none_or(|owner| person.owner_id == owner)
-            && organization.is_none_or(|organization| person.org_id == Some(organization))
-            && of_deal.is_none_or(|id| person.id == id)
-    });
-    let (page, next) = paging::page(call, wanted)?;
-    Ok(Reply::page(page.into_iter().map(answer).collect(), next))
-}
-
-/// The results carry what the index knew, and are of another shape than persons elsewhere.
-pub(in super::super) fn search(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
-    let (term, exact) = search_term(call)?;
-    let fields: Vec<_> = match call.words("fields") {
-        None => vec![SearchField::Name, SearchField::Email, SearchField::Phone],
-        Some(words) => words.into_iter().filter_map(search_field).collect(),
-    };
-    let organization = call.integer("organization_id");
-    world.index.catch_up(&world.persons);
-    let mut hits = world.index.find(term, &fields, exact);
-    hits.retain(|hit| organization.is_none_or(|wanted| hit.org_id == Some(wanted)));
-    let (page, next) = paging::search_page(call, hits, |hit| hit.id)?;
-    let items: Vec<_> = page
-        .into_iter()
-        .map(|hit| search_item(world, hit))
-        .collect();
-    Ok(Reply::page(json!({"items": items}), next))
-}
-
-/// Notes and custom fields of persons are not searched, because the sandbox does not look into them.
-fn search_field(word: &str) -> Option<SearchField> {
-    match word {
-        "name" => Some(SearchField::Name),
-        "email" => Some(SearchField::Email),
-        "phone" => Some(SearchField::Phone),
-        _ => None,
-    }
-}
-
-fn search_item(world: &World, person: &Person) -> Value {
-    let organization = person.org_id.and_then(|id| world.organizations.get(&id));
-    let organization = organization.map(
-        |organization| json!({"id": organization.id, "name": organization.name, "address": null}),
-    );
-    let values = |contacts: &[Contact]| -> Vec<String> {
-        contacts
-            .iter()
-            .map(|contact| contact.value.clone())
-            .collect()
-    };
-    json!({
-        "result_score": 0.5092,
-        "item": {
-            "id": person.id,
-            "type": "person",
-            "name": person.name,
-            "phones": values(&person.phones),
-            "emails": values(&person.emails),
-            "visible_to": person.visible_to,
-            "owner": {"id": person.owner_id},
-            "organization": organization,
-            "custom_fields": [],
-            "notes": [],
-        },
-    })
 }
 
 /// `PUT /v1/persons/{id}/merge`: the person in the path goes, the one in the body stays.
@@ -289,7 +221,33 @@ fn not_found() -> ApiError {
     ApiError::not_found("Person not found")
 }
 
-fn answer(person: &Person) -> Value {
+/// Refuses a request for a person who is hidden from the token's user.
+fn refuse_hidden(world: &World, id: i64) -> Result<(), ApiError> {
+    if world.hidden_persons.contains(&id) {
+        let status = world.behaviour.hidden_status;
+        return Err(ApiError::hidden(
+            status,
+            "You do not have access to this person.",
+        ));
+    }
+    Ok(())
+}
+
+/// Adds the counts that `include_fields` asks for. Those of deals are true, the others are `null`.
+pub(super) fn with_counts(world: &World, call: &Call, person: &Person, mut answer: Value) -> Value {
+    let asked = call.words("include_fields").unwrap_or_default();
+    for name in asked.into_iter().filter(|_| world.behaviour.answers_counts) {
+        answer[name] = match name {
+            "open_deals_count" => json!(world.deals_with_status(person.id, "open")),
+            "won_deals_count" => json!(world.deals_with_status(person.id, "won")),
+            "lost_deals_count" => json!(world.deals_with_status(person.id, "lost")),
+            _ => Value::Null,
+        };
+    }
+    answer
+}
+
+pub(super) fn answer(person: &Person) -> Value {
     let (first_name, last_name) = match person.name.rsplit_once(' ') {
         Some((first, last)) => (first, Some(last)),
         None => (person.name.as_str(), None),

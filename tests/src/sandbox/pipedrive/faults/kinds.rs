@@ -1,13 +1,10 @@
-//! Faults on demand: what goes wrong with which requests.
-//!
-//! A fault befalls a request only after it was authenticated, charged and found well-formed, so that no fault hides a
-//! request that the real API would have refused; and where the records refuse it, the refusal is what is answered.
+//! The things that can go wrong with one request.
 
 use std::time::Duration;
 
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
+
+use super::distortion::Distortion;
 
 /// Something that goes wrong.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +30,13 @@ pub enum Fault {
     },
     /// Everything has happened and half of the answer arrives.
     TruncateAnswer,
+    /// No answer comes: the connection stays open until the client gives up. Nothing has happened.
+    Hang,
+    /// Everything has happened, and the answer of a success is made to say something else.
+    Distort {
+        /// What is done to the answer.
+        distortion: Distortion,
+    },
     /// Another answer than the true one.
     Answer {
         /// Whether what was asked happens all the same.
@@ -104,6 +108,30 @@ impl Fault {
             .with_header("x-ratelimit-reset", "2")
     }
 
+    /// Too many requests in two seconds, said by the proxy in front: a page, with a time to wait.
+    #[must_use]
+    pub fn burst_limit_page(retry_after: Duration) -> Self {
+        let body = "<!DOCTYPE html><html><head><title>429 Too Many Requests</title></head>\
+                    <body><h1>Too Many Requests</h1></body></html>";
+        Self::page(429, body).with_header("retry-after", &retry_after.as_secs().to_string())
+    }
+
+    /// The token's user may not do this, although the scope is right.
+    #[must_use]
+    pub fn no_permission() -> Self {
+        let body = concat!(
+            r#"{"success":false,"error":"You do not have permission to do this.","#,
+            r#""code":"ERR_FORBIDDEN"}"#
+        );
+        Self::json(false, 403, body)
+    }
+
+    /// An answer of a success that says something else.
+    #[must_use]
+    pub fn distort(distortion: Distortion) -> Self {
+        Self::Distort { distortion }
+    }
+
     /// The day's tokens are used up.
     #[must_use]
     pub fn daily_budget_exceeded(retry_after: Duration) -> Self {
@@ -135,15 +163,7 @@ impl Fault {
             "<!DOCTYPE html><html><head><title>Access denied</title></head>",
             "<body><h1>Access denied</h1><p>This error is produced by Cloudflare.</p></body></html>"
         );
-        Self::Answer {
-            applied: false,
-            status: 403,
-            headers: vec![(
-                "content-type".to_owned(),
-                "text/html; charset=UTF-8".to_owned(),
-            )],
-            body: body.to_owned(),
-        }
+        Self::page(403, body)
     }
 
     /// The item or resource is not there.
@@ -182,6 +202,19 @@ impl Fault {
         )
     }
 
+    fn page(status: u16, body: &str) -> Self {
+        let content_type = (
+            "content-type".to_owned(),
+            "text/html; charset=UTF-8".to_owned(),
+        );
+        Self::Answer {
+            applied: false,
+            status,
+            headers: vec![content_type],
+            body: body.to_owned(),
+        }
+    }
+
     fn json(applied: bool, status: u16, body: &str) -> Self {
         let content_type = ("content-type".to_owned(), "application/json".to_owned());
         Self::Answer {
@@ -210,6 +243,8 @@ impl Fault {
             Self::CutAfterEffect => "cut after effect".to_owned(),
             Self::ApplyLate { .. } => "applied late".to_owned(),
             Self::TruncateAnswer => "answer truncated".to_owned(),
+            Self::Hang => "no answer".to_owned(),
+            Self::Distort { distortion } => distortion.name().to_owned(),
             Self::Answer {
                 applied: true,
                 status,
@@ -222,193 +257,6 @@ impl Fault {
             } => format!("{status} before effect"),
         }
     }
-}
-
-/// Which requests a fault befalls.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FaultRule {
-    /// The method, or any.
-    #[serde(default)]
-    pub method: Option<String>,
-    /// The path as it is requested. `*` stands for one segment, `**` at the end for the rest.
-    pub path: String,
-    /// What goes wrong.
-    pub fault: Fault,
-    /// How many requests it lets pass first.
-    #[serde(default)]
-    pub after: u32,
-    /// How many requests it befalls; all of them if `None`.
-    #[serde(default)]
-    pub times: Option<u32>,
-    /// The chance that it befalls a request; certainty if `None`.
-    #[serde(default)]
-    pub probability: Option<f64>,
-    /// The seed of that chance.
-    #[serde(default)]
-    pub seed: u64,
-}
-
-impl FaultRule {
-    /// A fault for the next request with this method and path, once.
-    #[must_use]
-    pub fn once(method: &str, path: &str, fault: Fault) -> Self {
-        Self {
-            times: Some(1),
-            ..Self::always(method, path, fault)
-        }
-    }
-
-    /// A fault for every request with this method and path.
-    #[must_use]
-    pub fn always(method: &str, path: &str, fault: Fault) -> Self {
-        Self {
-            method: Some(method.to_owned()),
-            path: path.to_owned(),
-            fault,
-            after: 0,
-            times: None,
-            probability: None,
-            seed: 0,
-        }
-    }
-
-    /// The same fault, for so many requests.
-    #[must_use]
-    pub fn times(self, times: u32) -> Self {
-        Self {
-            times: Some(times),
-            ..self
-        }
-    }
-
-    /// The same fault, once so many requests have passed.
-    #[must_use]
-    pub fn after(self, after: u32) -> Self {
-        Self { after, ..self }
-    }
-
-    /// The same fault, by a chance that a seed makes repeatable.
-    #[must_use]
-    pub fn by_chance(self, probability: f64, seed: u64) -> Self {
-        Self {
-            probability: Some(probability),
-            seed,
-            ..self
-        }
-    }
-}
-
-/// What befalls one request.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Misfortune {
-    pub(super) before: Duration,
-    pub(super) after: Duration,
-    pub(super) fault: Option<Fault>,
-    /// The names of all of it.
-    pub(super) names: Vec<String>,
-}
-
-/// The rules that are in force.
-#[derive(Debug, Default)]
-pub(super) struct Faults {
-    rules: Vec<Armed>,
-    next_id: u64,
-}
-
-#[derive(Debug)]
-struct Armed {
-    id: u64,
-    rule: FaultRule,
-    chance: StdRng,
-}
-
-impl Faults {
-    pub(super) fn add(&mut self, rule: FaultRule) -> u64 {
-        self.next_id += 1;
-        let chance = StdRng::seed_from_u64(rule.seed);
-        self.rules.push(Armed {
-            id: self.next_id,
-            rule,
-            chance,
-        });
-        self.next_id
-    }
-
-    pub(super) fn remove(&mut self, id: u64) -> bool {
-        let before = self.rules.len();
-        self.rules.retain(|armed| armed.id != id);
-        self.rules.len() < before
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.rules.clear();
-    }
-
-    /// The rules with their ids and what is left of them.
-    pub(super) fn rules(&self) -> impl Iterator<Item = (u64, &FaultRule)> {
-        self.rules.iter().map(|armed| (armed.id, &armed.rule))
-    }
-
-    /// What befalls a request: every latency that applies, and the first other fault.
-    pub(super) fn strike(&mut self, method: &str, path: &str) -> Misfortune {
-        let mut misfortune = Misfortune::default();
-        for armed in &mut self.rules {
-            let is_latency = matches!(armed.rule.fault, Fault::Latency { .. });
-            if (!is_latency && misfortune.fault.is_some()) || !armed.strikes(method, path) {
-                continue;
-            }
-            misfortune.names.push(armed.rule.fault.name());
-            match &armed.rule.fault {
-                Fault::Latency {
-                    before_ms,
-                    after_ms,
-                } => {
-                    misfortune.before += Duration::from_millis(*before_ms);
-                    misfortune.after += Duration::from_millis(*after_ms);
-                }
-                fault => misfortune.fault = Some(fault.clone()),
-            }
-        }
-        self.rules.retain(|armed| armed.rule.times != Some(0));
-        misfortune
-    }
-}
-
-impl Armed {
-    fn strikes(&mut self, method: &str, path: &str) -> bool {
-        let Self { rule, chance, .. } = self;
-        let concerns = rule.method.as_deref().is_none_or(|wanted| wanted == method)
-            && path_matches(&rule.path, path);
-        if !concerns || rule.times == Some(0) {
-            return false;
-        }
-        if rule.after > 0 {
-            rule.after -= 1;
-            return false;
-        }
-        if !rule
-            .probability
-            .is_none_or(|probability| chance.random::<f64>() < probability)
-        {
-            return false;
-        }
-        rule.times = rule.times.map(|times| times - 1);
-        true
-    }
-}
-
-fn path_matches(pattern: &str, path: &str) -> bool {
-    let mut segments = path.split('/');
-    for wanted in pattern.split('/') {
-        match (wanted, segments.next()) {
-            ("**", Some(_)) => return true,
-            ("*", Some(_)) => {}
-            (_, segment) if segment == Some(wanted) => {}
-            _ => return false,
-        }
-    }
-    segments.next().is_none()
 }
 
 fn millis(delay: Duration) -> u64 {
