@@ -8,5 +8,5 @@ pub mod chaos;
 pub mod demo;
 pub mod fleet;
 pub mod history;
-pub mod pipedrive;
+pub mod sandbox;
 pub mod services;

@@ -21,7 +21,7 @@ use url::Url;
 pub use oauth::ENCRYPTION_KEY;
 pub use webhook::{Answer, call, sample};
 
-use crate::pipedrive::{Control, OAuthConfig, Sandbox, SandboxConfig};
+use crate::sandbox::pipedrive::{Control, OAuthConfig, Sandbox, SandboxConfig};
 use crate::services::{Environment, Management, Vhost, wait_until};
 use settings::variable;
 

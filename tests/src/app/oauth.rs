@@ -1,7 +1,7 @@
 //! The bridge as an app of Pipedrive's.
 
 use super::settings::variable;
-use crate::pipedrive::Control;
+use crate::sandbox::pipedrive::Control;
 
 /// What encrypts the tokens in tests.
 pub const ENCRYPTION_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::TestApp;
-use crate::pipedrive::Activity;
+use crate::sandbox::pipedrive::Activity;
 
 /// What the line in a note begins with that names the interaction.
 const MARKER: &str = "Genesys interaction ";

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use shared::broker::topology;
 
 use super::{PATIENCE, TestApp};
-use crate::pipedrive::Activity;
+use crate::sandbox::pipedrive::Activity;
 use crate::services::{QueuedMessage, wait_until};
 
 /// How old the figures of the management API may be, and a little: a queue tells them each second, and they are collected

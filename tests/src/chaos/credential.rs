@@ -6,7 +6,7 @@ use url::Url;
 
 use super::system::variable;
 use crate::app::ENCRYPTION_KEY;
-use crate::pipedrive::{Control, OAuthConfig, RefreshTokens};
+use crate::sandbox::pipedrive::{Control, OAuthConfig, RefreshTokens};
 
 /// How long an access token lives: it is refreshed when a fifth of that is left, many times in a campaign.
 const TOKEN_LIFE: Duration = Duration::from_secs(20);

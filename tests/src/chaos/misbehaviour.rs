@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::pipedrive::{Control, Fault, FaultRule};
+use crate::sandbox::pipedrive::{Control, Fault, FaultRule};
 
 /// The slowest answer; together with the longest late effect well under a request's timeout and `settle_time`.
 const SLOW: Duration = Duration::from_millis(800);

@@ -14,7 +14,7 @@ use super::credential::Credential;
 use super::misbehaviour::TOKENS;
 use super::storm::{StormLog, Struck};
 use crate::history::comparable;
-use crate::pipedrive::{Control, Fault, FaultRule, Limits, Person};
+use crate::sandbox::pipedrive::{Control, Fault, FaultRule, Limits, Person};
 
 /// People of the latest activities, so that those are struck who are being worked on.
 const LATEST: usize = 40;

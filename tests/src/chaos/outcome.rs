@@ -11,7 +11,7 @@ use super::machine::Machine;
 use super::senders::Unavailable;
 use super::storm::Struck;
 use crate::history::{Activity, History, Verdict};
-use crate::pipedrive::{Answer, Control};
+use crate::sandbox::pipedrive::{Answer, Control};
 
 /// Tokens of a create; of the look at a known person, and at deals; of a search; of creating a person.
 const ACTIVITY: u64 = 5;

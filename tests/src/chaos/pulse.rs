@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::storm::Struck;
-use crate::pipedrive::{Answer, Change, Control, Effect, Item, RequestRecord};
+use crate::sandbox::pipedrive::{Answer, Change, Control, Effect, Item, RequestRecord};
 
 /// Between two looks; as exact are the times.
 const POLL: Duration = Duration::from_millis(100);

@@ -14,7 +14,7 @@ use super::plan::Plan;
 use super::program::Program;
 use super::strike::Link;
 use crate::app::WEBHOOK_TOKEN;
-use crate::pipedrive::{Behaviour, Control, Sandbox, SandboxConfig};
+use crate::sandbox::pipedrive::{Behaviour, Control, Sandbox, SandboxConfig};
 use crate::services::{
     CutProxy, Management, RabbitMq, RabbitMqOptions, Redis, RedisOptions, free_ports, wait_until,
 };

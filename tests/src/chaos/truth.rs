@@ -11,7 +11,7 @@ use shared::broker::topology;
 use super::mishap::Deletions;
 use super::senders::Answers;
 use crate::history::{Activity, DeadLetter, Deal, Gone, History, Person, Verdict};
-use crate::pipedrive::{Control, Item};
+use crate::sandbox::pipedrive::{Control, Item};
 use crate::services::{Management, QueuedMessage};
 
 /// The virtual host of a private broker.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::outcome::{Expected, Whom};
 use crate::app::sample;
-use crate::pipedrive::{Fault, FaultRule};
+use crate::sandbox::pipedrive::{Fault, FaultRule};
 
 /// One thing that happens to a bridge.
 #[derive(Clone, Debug)]

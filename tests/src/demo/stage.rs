@@ -15,7 +15,7 @@ use super::child::{Service, beside_us};
 use super::outcome::{Attached, Landed, Letter, Seen};
 use super::scene::Scene;
 use crate::app::Answer;
-use crate::pipedrive::{Limits, Plan, Sandbox, SandboxConfig};
+use crate::sandbox::pipedrive::{Limits, Plan, Sandbox, SandboxConfig};
 use crate::services::{
     Environment, Management, QueuedMessage, Scratch, Vhost, free_ports, wait_until,
 };

@@ -5,7 +5,7 @@
 mod browser;
 
 use bridge_tests::app::{TestApp, call};
-use bridge_tests::pipedrive::{Fault, FaultRule};
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule};
 use bridge_tests::services::{Tool, has_tools};
 use fantoccini::Locator;
 

@@ -3,7 +3,7 @@
 
 use anyhow::{bail, ensure};
 use bridge_tests::app::{PATIENCE, TestApp, call, sample};
-use bridge_tests::pipedrive::Behaviour;
+use bridge_tests::sandbox::pipedrive::Behaviour;
 use bridge_tests::services::wait_until;
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use bridge_tests::app::{PATIENCE, TestApp, call, sample};
-use bridge_tests::pipedrive::{Activity, Fault, FaultRule};
+use bridge_tests::sandbox::pipedrive::{Activity, Fault, FaultRule};
 use bridge_tests::services::{Redis, RedisOptions, Scratch, wait_until};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use bridge_tests::app::{PATIENCE, TestApp, sample};
-use bridge_tests::pipedrive::{Fault, FaultRule};
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule};
 use bridge_tests::services::wait_until;
 use serde_json::{Value, json};
 

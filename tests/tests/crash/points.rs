@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use bridge_tests::app::{PATIENCE, TestApp, call};
-use bridge_tests::pipedrive::{Fault, FaultRule};
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule};
 use bridge_tests::services::wait_until;
 use futures_util::future::join_all;
 

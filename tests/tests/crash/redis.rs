@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bridge_tests::app::{TestApp, call};
-use bridge_tests::pipedrive::{Limits, SandboxConfig};
+use bridge_tests::sandbox::pipedrive::{Limits, SandboxConfig};
 use bridge_tests::services::{Redis, RedisOptions, Scratch};
 use futures_util::future::join_all;
 

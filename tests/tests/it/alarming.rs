@@ -9,7 +9,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::ensure;
 use bridge_tests::app::{Builder, PATIENCE, TestApp, call};
-use bridge_tests::pipedrive::{Fault, FaultRule};
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule};
 use bridge_tests::services::wait_until;
 use serde_json::Value;
 

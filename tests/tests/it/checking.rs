@@ -1,7 +1,7 @@
 //! What an operator meets at start, and by hand in RabbitMQ's page.
 
 use bridge_tests::app::{TestApp, call};
-use bridge_tests::pipedrive::{Fault, FaultRule, OAuthConfig};
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule, OAuthConfig};
 use bridge_tests::services::Publication;
 use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bridge_tests::app::{PATIENCE, TestApp, call, sample};
-use bridge_tests::pipedrive::{Activity, Fault, FaultRule, RequestRecord};
+use bridge_tests::sandbox::pipedrive::{Activity, Fault, FaultRule, RequestRecord};
 use bridge_tests::services::{CutProxy, QueuedMessage, wait_until};
 use futures_util::future::join_all;
 use shared::broker::topology;

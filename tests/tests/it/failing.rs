@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bridge_tests::app::{TestApp, call};
-use bridge_tests::pipedrive::{Fault, FaultRule, Limits, SandboxConfig};
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule, Limits, SandboxConfig};
 use bridge_tests::services::{Redis, RedisOptions, Scratch};
 use jiff::SignedDuration;
 use shared::broker::topology::WORK_QUEUE;

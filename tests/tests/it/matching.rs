@@ -127,7 +127,7 @@ async fn several_who_took_the_place_of_one_are_ambiguous() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_that_fails_is_never_taken_for_nobody() {
-    use bridge_tests::pipedrive::{Fault, FaultRule};
+    use bridge_tests::sandbox::pipedrive::{Fault, FaultRule};
     let app = TestApp::spawn().await;
     let person = app
         .pipedrive

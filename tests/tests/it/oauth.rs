@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use bridge_tests::app::{Builder, PATIENCE, TestApp, call};
-use bridge_tests::pipedrive::{Answer, Fault, FaultRule, OAuthConfig, RefreshTokens};
+use bridge_tests::sandbox::pipedrive::{Answer, Fault, FaultRule, OAuthConfig, RefreshTokens};
 use bridge_tests::services::{Redis, RedisOptions, Scratch, wait_until};
 use redis::AsyncCommands;
 use secrecy::SecretString;

@@ -1,7 +1,7 @@
 //! One interaction, one activity.
 
 use bridge_tests::app::{TestApp, call, sample};
-use bridge_tests::pipedrive::{Fault, FaultRule};
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule};
 use jiff::ToSpan;
 use serde_json::{Value, json};
 

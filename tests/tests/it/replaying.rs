@@ -1,7 +1,7 @@
 //! Dead letters come back: from the management UI, and from the command line.
 
 use bridge_tests::app::{TestApp, call};
-use bridge_tests::pipedrive::{Fault, FaultRule};
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule};
 use shared::broker::topology::{DEAD_LETTER_QUEUE, WORK_QUEUE};
 use worker::commands::replay::{Filter, Replayed, replay};
 

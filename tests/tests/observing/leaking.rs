@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use bridge_tests::app::{ENCRYPTION_KEY, PATIENCE, TestApp, WEBHOOK_TOKEN};
-use bridge_tests::pipedrive::{Fault, FaultRule, OAuthConfig, RefreshTokens};
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule, OAuthConfig, RefreshTokens};
 use bridge_tests::services::{Publication, Scratch, wait_until};
 use serde_json::json;
 use tokio::process::{Child, Command};

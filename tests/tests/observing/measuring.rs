@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use bridge_tests::app::{PATIENCE, TestApp, call};
-use bridge_tests::pipedrive::{Fault, FaultRule, Limits, SandboxConfig};
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule, Limits, SandboxConfig};
 use bridge_tests::services::wait_until;
 
 use super::exposition::{documented, read};

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use bridge_tests::pipedrive::{Answer, Change, Fault, FaultRule, Item, Sandbox, SandboxConfig};
+use bridge_tests::sandbox::pipedrive::{
+    Answer, Change, Fault, FaultRule, Item, Sandbox, SandboxConfig,
+};
 use reqwest::Method;
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use bridge_tests::pipedrive::{Sandbox, SandboxConfig};
+use bridge_tests::sandbox::pipedrive::{Sandbox, SandboxConfig};
 use bridge_tests::services::skipped;
 
 #[test]
