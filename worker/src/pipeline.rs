@@ -9,7 +9,7 @@ use shared::broker::Publisher;
 use shared::broker::message::{self, DeadLetter, Retry};
 use shared::clock;
 use shared::domain::interaction::Interaction;
-use shared::domain::phone::{Party, Region, read_party};
+use shared::domain::phone::{Party, Reader};
 use shared::fail_point::{self, FailPoint};
 
 use crate::activity::recorder::{Recorded, Recorder};
@@ -25,7 +25,7 @@ use crate::effect::timing::surely_before;
 use crate::metrics as names;
 use crate::pause::state::Pause;
 use crate::person::attachment::Attachment;
-use crate::person::finder::PersonFinder;
+use crate::person::finder::{PersonFinder, WhenUnknown};
 use crate::store::{Claim, ClaimRequest, Effect, Epoch, InteractionStore, Lease, Progress};
 
 /// How often, and first for how long, an interaction is waited for that another delivery works on: the events of one
@@ -44,8 +44,8 @@ pub struct Pipeline {
     pub finder: PersonFinder,
     /// Writes the activity.
     pub recorder: Recorder,
-    /// How numbers without country code are read.
-    pub region: Option<Region>,
+    /// How numbers of events are read.
+    pub reader: Reader,
     /// When a failed message is tried again.
     pub schedule: RetrySchedule,
     /// To the retry and dead letter queues.
@@ -177,7 +177,7 @@ impl Pipeline {
         wait_for_the_enriched(message, event, progress).during(PipelineStep::Lease)?;
         let interaction = Interaction::merge(&event.interaction, &progress.facts)
             .expect("the event's own facts are there");
-        let party = read_party(interaction.number.as_deref(), self.region);
+        let party = self.reader.read(interaction.number.as_deref()).party;
         let attachment = self
             .match_person(&interaction, &party, progress)
             .await
@@ -237,7 +237,7 @@ impl Pipeline {
         party: &Party,
         progress: &mut Progress,
     ) -> Result<Attachment, Failure> {
-        let Party::Number(number) = party else {
+        let Some(number) = party.number() else {
             progress.number = None;
             return Ok(Attachment::Nobody);
         };
@@ -249,9 +249,13 @@ impl Pipeline {
         }
         progress.number = Some(number.as_str().to_owned());
         let owner = InteractionStore::new_owner();
-        self.finder
-            .find(number, interaction.customer.as_deref(), &owner)
-            .await
+        let when_unknown = match party {
+            Party::Number(_) => WhenUnknown::Create {
+                name: interaction.customer.as_deref(),
+            },
+            _ => WhenUnknown::Leave,
+        };
+        self.finder.find(number, when_unknown, &owner).await
     }
 
     async fn complete(

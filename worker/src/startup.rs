@@ -302,7 +302,7 @@ fn pipeline(
             link_open_deal: pipedrive.link_open_deal,
             timing,
         },
-        region,
+        reader: settings.phone.reader(),
         schedule: RetrySchedule::new(settings.retry.delays.clone(), settings.retry.max_age),
         publisher,
         outcomes,

@@ -369,6 +369,26 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_read_by_the_phone_settings() {
+        use crate::domain::phone::Party;
+
+        let settings = with(&[
+            ("BRIDGE__PHONE__OUTSIDE_LINE", "9"),
+            (
+                "BRIDGE__PHONE__OWN_NUMBERS",
+                "+442079460000, +12025550100-+12025550119",
+            ),
+        ])
+        .unwrap();
+
+        let reader = settings.phone.reader();
+        let class = |text| reader.read(Some(text)).party.class();
+        assert_eq!(class("912025550171"), "customer");
+        assert_eq!(class("(202) 555-0119"), "own");
+        assert_eq!(reader.read(Some("tel:+442079460000")).party, Party::Own);
+    }
+
+    #[test]
     fn an_error_names_the_key_and_its_variable() {
         for (variable, value, part) in [
             ("BRIDGE__WORKER__CONCURENCY", "4", "concurency"),
@@ -379,6 +399,12 @@ mod tests {
                 "XX",
                 "phone.default_region",
             ),
+            (
+                "BRIDGE__PHONE__OWN_NUMBERS",
+                "+12025550100,reception",
+                "phone.own_numbers",
+            ),
+            ("BRIDGE__PHONE__OUTSIDE_LINE", "nine", "phone.outside_line"),
             (
                 "BRIDGE__PIPEDRIVE__BASE_URL",
                 "https://x.example/api/v2",

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::domain::event::Filter;
-use crate::domain::phone::Region;
+use crate::domain::phone::{OutsideLine, OwnNumbers, Reader, Region};
 
 pub use address::{
     check_broker_address, check_redis_address, redacted, unreadable_broker_address,
@@ -297,6 +297,22 @@ pub struct Worker {
 pub struct Phone {
     #[serde(deserialize_with = "values::region")]
     pub default_region: Option<Region>,
+    #[serde(deserialize_with = "values::outside_line")]
+    pub outside_line: Option<OutsideLine>,
+    #[serde(deserialize_with = "values::own_numbers")]
+    pub own_numbers: OwnNumbers,
+}
+
+impl Phone {
+    /// How numbers of events are read.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader {
+            region: self.default_region,
+            outside_line: self.outside_line.clone(),
+            own: self.own_numbers.clone(),
+        }
+    }
 }
 
 /// `[genesys]`

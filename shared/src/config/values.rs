@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use url::{Host, Url};
 
-use crate::domain::phone::Region;
+use crate::domain::phone::{OutsideLine, OwnNumbers, Region};
 
 /// One rung of the retry ladder. Its written form, such as `30s`, is part of its queue's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +110,26 @@ pub(super) fn region<'de, D: Deserializer<'de>>(
         return Ok(None);
     }
     Region::parse(&text).map(Some).map_err(D::Error::custom)
+}
+
+/// The prefix of an outside line; an empty text is none.
+pub(super) fn outside_line<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<OutsideLine>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    OutsideLine::parse(&text)
+        .map(Some)
+        .map_err(D::Error::custom)
+}
+
+/// Numbers and ranges of the company's own.
+pub(super) fn own_numbers<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<OwnNumbers, D::Error> {
+    OwnNumbers::parse(&list(deserializer)?).map_err(D::Error::custom)
 }
 
 /// A path; an empty text is none.

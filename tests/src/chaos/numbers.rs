@@ -47,7 +47,8 @@ impl Number {
     pub fn typed(self) -> String {
         match self {
             Self::American(n) => format!("(202) 555-01{n:02}"),
-            Self::British(n) => format!("07700 900{n:03}"),
+            // Without its country code it would fit other countries as well, and nobody be attached.
+            Self::British(n) => format!("+44 (0)7700 900{n:03}"),
         }
     }
 }

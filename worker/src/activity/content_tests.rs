@@ -149,6 +149,38 @@ fn who_shares_a_number_is_named_in_the_note() {
 }
 
 #[test]
+fn who_may_have_a_number_is_named_in_the_note_and_not_attached() {
+    let call = interaction(&[include_bytes!(
+        "../../../shared/fixtures/events/guide-interaction-completed.json"
+    )]);
+
+    let activity = written(&call, &Attachment::Undecided(vec![PersonId(3)]));
+
+    assert!(activity.participants.is_empty());
+    let named = "<b>Not attached:</b> stored without country code, these digits may be a number of another country: 3<br>";
+    assert!(activity.note.contains(named), "{}", activity.note);
+}
+
+#[test]
+fn a_note_says_what_stands_in_place_of_a_customers_number() {
+    for (given, line) in [
+        ("4915791234567", "+4915791234567 (given as 4915791234567)"),
+        ("911", "short code (911)"),
+        ("555-0143", "no possible number (555-0143)"),
+        ("anonymous", "withheld"),
+    ] {
+        let body = format!(
+            r#"{{"data":{{"id":"call-1","channelType":"voice","phoneNumber":"{given}"}}}}"#
+        );
+        let note = written(&interaction(&[body.as_bytes()]), &Attachment::Nobody).note;
+        assert!(
+            note.contains(&format!("<b>Number:</b> {line}<br>")),
+            "{note}"
+        );
+    }
+}
+
+#[test]
 fn the_note_of_an_interaction_of_which_a_part_came_says_so() {
     let body = br#"{"data":{"id":"call-1","channelType":"voice","duration":61,"summary":"Asked fo"#;
     let cut = Cut::of(body).unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use pipedrive::{Client, NewPerson, Person, PersonId, Phone, PipedriveError};
 use shared::clock;
-use shared::domain::phone::{E164, Region};
+use shared::domain::phone::{self, Comparison, E164, Region};
 use shared::fail_point::{self, FailPoint};
 
 use crate::activity::content;
@@ -23,6 +23,20 @@ const BUSY_TRIES: usize = 5;
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 /// So many who have a number are ambiguous.
 const SHARED_BY: usize = 2;
+/// So many who may have a number are looked at; the rest is taken as it was found.
+const UNDECIDED_LOOKED_AT: usize = 3;
+
+/// What is done where nobody has the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenUnknown<'n> {
+    /// A person is created, named so, or by the number.
+    Create {
+        /// The name, if one is known.
+        name: Option<&'n str>,
+    },
+    /// Nobody is created: the number is not certain enough.
+    Leave,
+}
 
 /// Finds people by number.
 #[derive(Clone, Debug)]
@@ -40,7 +54,8 @@ pub struct PersonFinder {
 }
 
 impl PersonFinder {
-    /// The person who has `number`; a new one named `name`, where nobody has it; nobody, where several have it.
+    /// The person who has `number`; nobody, where several have it, or may have it; where nobody has it, what
+    /// `when_unknown` says.
     ///
     /// # Errors
     ///
@@ -48,7 +63,7 @@ impl PersonFinder {
     pub async fn find(
         &self,
         number: &E164,
-        name: Option<&str>,
+        when_unknown: WhenUnknown<'_>,
         owner: &str,
     ) -> Result<Attachment, Failure> {
         let mut pauses = backoff::pauses(BUSY_PAUSE, BUSY_TRIES);
@@ -73,7 +88,7 @@ impl PersonFinder {
                     None => return Err(Failure::Busy),
                 },
                 PersonClaim::Granted(lease) => {
-                    let found = self.find_or_create(&lease, number, name).await;
+                    let found = self.find_or_create(&lease, number, when_unknown).await;
                     if found.is_err() {
                         // It would expire by itself; giving it back spares others the wait.
                         give_back(&lease).await;
@@ -86,14 +101,14 @@ impl PersonFinder {
 
     /// One token buys certainty: a person who is remembered, or found, may have been merged away, or given another number.
     async fn still_has(&self, person: PersonId, number: &E164) -> Result<bool, Failure> {
+        Ok(self.compare_now(person, number).await? == Comparison::Same)
+    }
+
+    async fn compare_now(&self, person: PersonId, number: &E164) -> Result<Comparison, Failure> {
         match self.client.person(person).await {
-            Ok(person) if person.is_deleted => Ok(false),
-            Ok(person) => Ok(matching::has_number(
-                &values(person.phones),
-                number,
-                self.region,
-            )),
-            Err(PipedriveError::NotFound { .. }) => Ok(false),
+            Ok(person) if person.is_deleted => Ok(Comparison::Different),
+            Ok(person) => Ok(phone::compare(&values(person.phones), number, self.region)),
+            Err(PipedriveError::NotFound { .. }) => Ok(Comparison::Different),
             Err(error) => Err(error.into()),
         }
     }
@@ -110,7 +125,7 @@ impl PersonFinder {
         &self,
         lease: &PersonLease,
         number: &E164,
-        name: Option<&str>,
+        when_unknown: WhenUnknown<'_>,
     ) -> Result<Attachment, Failure> {
         let recent = match lease.intent {
             Some(intent) => {
@@ -120,9 +135,12 @@ impl PersonFinder {
             None => Vec::new(),
         };
         let mut found = self.search(lease, number, &recent).await?;
-        if found == PersonMatch::Unknown {
+        if matches!(found, PersonMatch::Unknown | PersonMatch::Undecided(_)) {
             fail_point::reach(FailPoint::PersonSearched).await;
-            found = self.find_forgotten(lease.epoch_began, number).await?;
+            let forgotten = self.find_forgotten(lease.epoch_began, number).await?;
+            if forgotten != PersonMatch::Unknown {
+                found = forgotten;
+            }
         }
         match found {
             PersonMatch::One(person) => {
@@ -133,10 +151,21 @@ impl PersonFinder {
                 lease.withdraw().await?;
                 Ok(Attachment::Shared(people))
             }
-            PersonMatch::Unknown => self
-                .create(lease, number, name)
-                .await
-                .map(Attachment::NewPerson),
+            // An intent stays: it is an older call's, of a person whom the search may not know yet.
+            PersonMatch::Undecided(people) => {
+                lease.release().await?;
+                Ok(Attachment::Undecided(people))
+            }
+            PersonMatch::Unknown => match when_unknown {
+                WhenUnknown::Create { name } => self
+                    .create(lease, number, name)
+                    .await
+                    .map(Attachment::NewPerson),
+                WhenUnknown::Leave => {
+                    lease.release().await?;
+                    Ok(Attachment::Nobody)
+                }
+            },
         }
     }
 
@@ -166,6 +195,7 @@ impl PersonFinder {
         recent: &[Candidate],
     ) -> Result<PersonMatch, Failure> {
         let mut found = self.holders(recent, number);
+        let mut undecided = self.undecided(recent, number);
         let mut is_listed = lease
             .intent
             .is_some_and(|since| since <= self.unknown_since());
@@ -173,17 +203,49 @@ impl PersonFinder {
             lease.renew().await?;
             let hits = self.client.search_by_phone(&term).await?;
             let hits: Vec<Candidate> = hits.into_iter().map(Candidate::from).collect();
+            undecided.extend(self.undecided(&hits, number));
             let hits = self.holders(&hits, number);
             let is_stale = self.look_at(lease, number, hits, &mut found).await?;
             if is_stale && !is_listed {
                 // The search does not know who took the number over either.
                 let recent = self.changed_since(self.unknown_since()).await?;
                 found.extend(self.holders(&recent, number));
+                undecided.extend(self.undecided(&recent, number));
                 is_listed = true;
             }
             if !found.is_empty() {
-                break;
+                return Ok(PersonMatch::of(found));
             }
+        }
+        self.decide(lease, number, undecided).await
+    }
+
+    /// What it means that nobody surely has the number, and `undecided` may have it. 1 token each, for the first ones.
+    async fn decide(
+        &self,
+        lease: &PersonLease,
+        number: &E164,
+        undecided: BTreeSet<PersonId>,
+    ) -> Result<PersonMatch, Failure> {
+        let mut found = BTreeSet::new();
+        let mut still_undecided = Vec::new();
+        for (position, person) in undecided.into_iter().enumerate() {
+            let compared = if position < UNDECIDED_LOOKED_AT {
+                lease.renew().await?;
+                self.compare_now(person, number).await?
+            } else {
+                Comparison::Undecidable
+            };
+            match compared {
+                Comparison::Same => {
+                    found.insert(person);
+                }
+                Comparison::Undecidable => still_undecided.push(person),
+                Comparison::Different => {}
+            }
+        }
+        if found.is_empty() && !still_undecided.is_empty() {
+            return Ok(PersonMatch::Undecided(still_undecided));
         }
         Ok(PersonMatch::of(found))
     }
@@ -212,7 +274,11 @@ impl PersonFinder {
     }
 
     fn holders(&self, candidates: &[Candidate], number: &E164) -> BTreeSet<PersonId> {
-        matching::holders(candidates, number, self.region)
+        matching::compared(candidates, number, self.region, Comparison::Same)
+    }
+
+    fn undecided(&self, candidates: &[Candidate], number: &E164) -> BTreeSet<PersonId> {
+        matching::compared(candidates, number, self.region, Comparison::Undecidable)
     }
 
     /// People whom the search may not know yet, from the database's list.
