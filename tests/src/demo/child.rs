@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
-use crate::services::{Guardian, wait_until};
+use crate::servers::{Guardian, wait_until};
 
 /// Both connect within a second on an idle machine.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use bridge_tests::app::{PATIENCE, TestApp, call};
+use bridge_tests::bridge::{PATIENCE, TestApp, call};
 use bridge_tests::pipedrive::{Fault, FaultRule};
-use bridge_tests::services::wait_until;
+use bridge_tests::servers::wait_until;
 use futures_util::future::join_all;
 
+use crate::invariants::{assert_recorded_once, assert_recorded_once_beside, created};
 use crate::process::Worker;
-use crate::settled::{assert_recorded_once, assert_recorded_once_beside, created};
 
 const UNKNOWN_CALLER: &str = "+15550123456";
 const PERSONS: &str = "/api/v2/persons";

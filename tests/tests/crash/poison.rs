@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bridge_tests::app::{TestApp, call};
-use bridge_tests::services::{Publication, wait_until};
+use bridge_tests::bridge::{TestApp, call};
+use bridge_tests::servers::{Publication, wait_until};
 use futures_util::future::join_all;
 use redis::AsyncCommands;
 use serde_json::{Map, json};
@@ -11,9 +11,9 @@ use shared::broker::topology;
 use shared::domain::ids::sha256_hex;
 use worker::redis::{Store, Suspects, Suspicion};
 
+use crate::failing_redis::app_with_redis;
 use crate::hold::Hold;
 use crate::process::Worker;
-use crate::redis::app_with_redis;
 
 /// What a worker needs to start and to get at the messages, on a machine that is busy with other tests.
 const RESTART: Duration = Duration::from_secs(5);

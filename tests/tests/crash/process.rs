@@ -4,8 +4,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use bridge_tests::app::{TestApp, WEBHOOK_TOKEN};
-use bridge_tests::services::{free_ports, wait_until};
+use bridge_tests::bridge::{TestApp, WEBHOOK_TOKEN};
+use bridge_tests::servers::{free_ports, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};

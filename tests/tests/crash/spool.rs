@@ -1,10 +1,10 @@
 //! Ingest dies around its spool: what it answered 200 is recorded once, and what the sender repeats is no second record.
 
-use bridge_tests::app::{PATIENCE, TestApp, call};
-use bridge_tests::services::{CutProxy, Scratch, wait_until};
+use bridge_tests::bridge::{PATIENCE, TestApp, call};
+use bridge_tests::servers::{CutProxy, Scratch, wait_until};
 
+use crate::invariants::assert_settled;
 use crate::process::Ingest;
-use crate::settled::assert_settled;
 
 const CALLER: &str = "+12025550143";
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use bridge_tests::pipedrive::contract::{Body, Field, Kind, Operation, Version, operations};
 use bridge_tests::pipedrive::{Sandbox, SandboxConfig};
-use bridge_tests::services::skipped;
+use bridge_tests::servers::skipped;
 use serde_json::{Map, Value, json};
 
 use crate::api::Api;

@@ -8,7 +8,7 @@
 mod activity;
 mod person;
 
-use bridge_tests::services::Environment;
+use bridge_tests::servers::Environment;
 use proptest::prelude::*;
 use shared::config::{self, Settings};
 use worker::redis::Store;

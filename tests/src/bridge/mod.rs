@@ -1,0 +1,11 @@
+//! The bridge under test: in the test's own process, or as several instances behind a load balancer.
+
+pub mod fleet;
+mod in_process;
+mod oauth;
+mod settings;
+mod webhook;
+
+pub use in_process::{Builder, PATIENCE, TestApp, WEBHOOK_TOKEN};
+pub use oauth::ENCRYPTION_KEY;
+pub use webhook::{Answer, call, sample};
