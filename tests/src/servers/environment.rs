@@ -1,5 +1,7 @@
 //! The broker and the Redis that tests and the demo share: named by the environment, or else started.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use tokio::sync::OnceCell;
 use url::Url;
@@ -7,7 +9,7 @@ use url::Url;
 use super::{
     broker::BrokerAddress,
     install::{Server, ensure_installed, variable},
-    rabbitmq::{RabbitMq, RabbitMqOptions},
+    rabbitmq::{self, RabbitMq, RabbitMqOptions},
     redis::{self, Redis, RedisOptions},
     scratch::Scratch,
 };
@@ -18,10 +20,15 @@ const BROKER_URL: &str = "BRIDGE__BROKER__URL";
 const REDIS_URL: &str = "BRIDGE__REDIS__URL";
 /// Names the broker's management API, which only tests need.
 const MANAGEMENT_URL: &str = "BRIDGE_TEST_MANAGEMENT_URL";
+/// How old the totals of a queue may be, in milliseconds: the broker's interval for them.
+const TOTALS_AGE: &str = "BRIDGE_TEST_TOTALS_AGE_MS";
+/// Unless the environment says otherwise. A broker as it is installed reports each five seconds.
+const USUAL_TOTALS_AGE: Duration = Duration::from_millis(5500);
 
 /// A broker and a Redis that answer. Those that were started here end when this is dropped.
 pub struct Environment {
     broker: BrokerAddress,
+    totals_age: Duration,
     redis: Url,
     _rabbitmq: Option<RabbitMq>,
     _redis: Option<Redis>,
@@ -53,8 +60,13 @@ impl Environment {
             find_broker(named_broker, &scratch),
             find_redis(named_redis, &scratch),
         )?;
+        let totals_age = match &rabbitmq {
+            Some(_) => rabbitmq::TOTALS_AGE,
+            None => named_age()?.unwrap_or(USUAL_TOTALS_AGE),
+        };
         Ok(Self {
             broker,
+            totals_age,
             redis: redis_url,
             _rabbitmq: rabbitmq,
             _redis: redis,
@@ -83,6 +95,12 @@ impl Environment {
         &self.broker
     }
 
+    /// How old the totals of the broker's queues are at most: see [`Management::totals`](super::Management::totals).
+    #[must_use]
+    pub fn totals_age(&self) -> Duration {
+        self.totals_age
+    }
+
     /// The address of Redis.
     #[must_use]
     pub fn redis_url(&self) -> &Url {
@@ -91,8 +109,10 @@ impl Environment {
 
     /// The environment variables by which another process finds these servers.
     #[must_use]
-    pub fn variables(&self) -> [(&'static str, String); 3] {
+    pub fn variables(&self) -> [(&'static str, String); 4] {
+        let age = self.totals_age.as_millis();
         [
+            (TOTALS_AGE, age.to_string()),
             (BROKER_URL, self.broker.url().to_string()),
             (REDIS_URL, self.redis.to_string()),
             (MANAGEMENT_URL, self.broker.management_url().to_string()),
@@ -143,6 +163,15 @@ fn named(name: &str) -> Result<Option<Url>> {
     variable(name)
         .map(|value| Url::parse(&value).with_context(|| format!("{name} is not an address")))
         .transpose()
+}
+
+/// Reads the age of totals from the environment.
+fn named_age() -> Result<Option<Duration>> {
+    let parsed = variable(TOTALS_AGE).map(|value| {
+        let milliseconds = value.parse().map(Duration::from_millis);
+        milliseconds.with_context(|| format!("{TOTALS_AGE} is not a number of milliseconds"))
+    });
+    parsed.transpose()
 }
 
 fn unusable(name: &str, url: &Url) -> String {

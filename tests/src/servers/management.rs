@@ -1,5 +1,6 @@
 //! A client of RabbitMQ's management API: what an operator does in its user interface, for tests.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -36,6 +37,14 @@ pub struct Depth {
     /// Messages that a consumer holds.
     #[serde(rename = "messages_unacknowledged")]
     pub unacknowledged: u64,
+}
+
+/// A queue of a list.
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+    #[serde(flatten)]
+    depth: Depth,
 }
 
 /// A message as *Get messages* shows it.
@@ -173,6 +182,27 @@ impl Management {
         let path = ["queues", vhost, queue];
         let answer = self.send(Method::GET, &path, None).await?;
         answer.json().await.context("read the depth of a queue")
+    }
+
+    /// How many messages each queue of a virtual host holds, as of its last tick.
+    ///
+    /// The queues' own totals, without the collected statistics, which are up to five seconds older: RabbitMQ keeps one
+    /// sample for five seconds whatever its intervals are (seen with 3.10.8).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no such virtual host.
+    pub async fn totals(&self, vhost: &str) -> Result<BTreeMap<String, Depth>> {
+        let path = ["queues", vhost];
+        let request = self.request(Method::GET, &path)?;
+        let totals = [("disable_stats", "true"), ("enable_queue_totals", "true")];
+        let answer = request.query(&totals).send().await;
+        let answer = successful(answer.context("read the totals of queues")?).await?;
+        let queues: Vec<Named> = answer.json().await.context("read the totals of queues")?;
+        Ok(queues
+            .into_iter()
+            .map(|queue| (queue.name, queue.depth))
+            .collect())
     }
 
     /// Reads messages from the head of a queue and leaves them there.

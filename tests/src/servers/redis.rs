@@ -3,6 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow};
+use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use url::Url;
 
@@ -17,6 +18,10 @@ use super::{
 
 /// It answers within a second; a container that is new to the machine takes longer.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Bounds connecting and every answer. The crate's own bounds, half a second for an answer, are too short for a machine
+/// that is busy with other tests.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
@@ -80,9 +85,8 @@ impl Redis {
                     &folder_text,
                 ];
                 arguments.extend(place.map(str::to_owned));
-                let arguments = arguments.into_iter().map(Into::into);
                 let log = folder.join("redis.log");
-                Box::new(Process::new(program, arguments, Vec::new(), log))
+                Box::new(Process::new(program, log).arguments(arguments))
             }
             Origin::Image(image) => {
                 let publish = format!("--publish=127.0.0.1:{port}:6379");
@@ -236,11 +240,18 @@ pub(super) async fn check(url: &Url) -> Result<()> {
         .context("ping Redis")
 }
 
-async fn connect(url: &Url) -> Result<MultiplexedConnection> {
+/// Connects to a Redis, for what a test asks of it.
+///
+/// # Errors
+///
+/// Returns an error if it does not answer.
+pub async fn connect(url: &Url) -> Result<MultiplexedConnection> {
     let client = redis::Client::open(url.as_str()).context("read the address of Redis")?;
-    // Bounded by the crate: connecting by one second, an answer by half of one.
+    let bounded = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(TIMEOUT))
+        .set_response_timeout(Some(TIMEOUT));
     client
-        .get_multiplexed_async_connection()
+        .get_multiplexed_async_connection_with_config(&bounded)
         .await
         .context("connect to Redis")
 }

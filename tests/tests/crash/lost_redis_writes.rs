@@ -101,7 +101,7 @@ async fn deliver_again_after_a_restart(writes_through_then: bool) {
     redis.stop_saving().await.expect("Redis answers");
     let (doomed, _hold) = hold_over_a_call(&app, "completed").await;
     redis.kill().expect("Redis runs");
-    doomed.kill().await;
+    doomed.kill();
     redis.restart().await.expect("Redis starts");
     if writes_through_then {
         redis.write_through().await.expect("Redis answers");

@@ -76,7 +76,7 @@ async fn die_creating(path: &str, latency: Fault) {
         Ok(())
     });
     under_way.await.expect("a create is sent");
-    doomed.kill().await;
+    doomed.kill();
 
     let _heir = Worker::start(&app, "");
     app.wait_for_at_least(1).await;

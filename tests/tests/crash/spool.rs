@@ -157,7 +157,7 @@ async fn killed_again_and_again_while_it_spools_and_drains() {
         })
         .await
         .unwrap();
-        ingest.kill().await;
+        ingest.kill();
         while let Some(ids) = senders.join_next().await {
             let mut ids = ids.unwrap();
             // Of the last one its sender knows nothing: it sends it again.

@@ -1,13 +1,11 @@
 //! What the spool promises of its disk: no 200 before the sync, and none from a disk that takes no more.
 
-use std::fs::{self, File};
-use std::process::{Command, Stdio};
+use std::fs;
+use std::process::Command;
 
-use anyhow::{Context as _, ensure};
-use bridge_tests::bridge::{PATIENCE, TestApp, WEBHOOK_TOKEN, call};
-use bridge_tests::servers::{CutProxy, Scratch, Tool, has_tools, skipped, wait_until};
-use serde_json::Value;
-use tokio::process::Child;
+use anyhow::ensure;
+use bridge_tests::bridge::{PATIENCE, TestApp, WEBHOOK_TOKEN, call, listening};
+use bridge_tests::servers::{CutProxy, Process, Scratch, Tool, has_tools, skipped, wait_until};
 
 const CALLER: &str = "+12025550143";
 /// What a process does with its files and its connections.
@@ -42,48 +40,29 @@ impl Rig {
     /// Starts `ingest` by way of another program, which becomes it.
     async fn ingest(&self, starter: &[&str]) -> Ingest {
         let log = self.scratch.path().join("log");
-        let output = File::create(&log).expect("a log file");
-        let words: Vec<&str> = starter
-            .iter()
-            .copied()
-            .chain([env!("CARGO_BIN_EXE_bridge-process"), "ingest"])
-            .collect();
-        let child = tokio::process::Command::new(words[0])
-            .args(&words[1..])
-            .envs(self.app.variables.clone())
-            .env("BRIDGE__BROKER__URL", &self.broker)
-            .env(
-                "BRIDGE__INGEST__SPOOL__PATH",
-                self.scratch.path().join("spool.sqlite"),
-            )
-            .env("BRIDGE__LOG__FORMAT", "json")
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().expect("a log file"))
-            .stderr(output)
-            .kill_on_drop(true)
-            .spawn()
-            .expect("ingest starts");
-        let address = wait_until("the address in the log", PATIENCE, async || {
-            let log = fs::read_to_string(&log)?;
-            log.lines().find_map(address).context(log.clone())
-        });
+        let spool = self.scratch.path().join("spool.sqlite");
+        let mut process = Process::new(starter[0], log)
+            .arguments(&starter[1..])
+            .arguments([env!("CARGO_BIN_EXE_bridge-process"), "ingest"])
+            .variables(self.app.variables.clone())
+            .variables([
+                ("BRIDGE__BROKER__URL", self.broker.as_str()),
+                ("BRIDGE__LOG__FORMAT", "json"),
+            ])
+            .variables([("BRIDGE__INGEST__SPOOL__PATH", spool)]);
+        process.start().expect("ingest starts");
+        let address = listening(&process).await.expect("ingest listens");
         Ingest {
-            child,
-            url: format!("http://{}", address.await.expect("ingest listens")),
+            process,
+            url: format!("http://{address}"),
             http: reqwest::Client::builder().build().expect("a client"),
         }
     }
 }
 
-/// Where `ingest` listens, if a line of its log tells.
-fn address(line: &str) -> Option<String> {
-    let line: Value = serde_json::from_str(line).ok()?;
-    Some(line["listening"].as_str()?.to_owned())
-}
-
 /// An ingest as a process.
 struct Ingest {
-    child: Child,
+    process: Process,
     url: String,
     http: reqwest::Client,
 }
@@ -103,8 +82,8 @@ impl Ingest {
         (status, answer.text().await.expect("an answer has a text"))
     }
 
-    async fn kill(mut self) {
-        self.child.kill().await.expect("ingest can be killed");
+    fn kill(mut self) {
+        self.process.kill().expect("ingest can be killed");
     }
 }
 
@@ -148,13 +127,13 @@ async fn a_webhook_that_is_spooled_is_answered_after_the_sync_of_the_disk() {
     let trace = rig.scratch.path().join("trace");
     let trace = trace.to_str().unwrap();
 
-    // As a grandchild (`-D`), so that it is ingest that we kill.
-    let watching = ["strace", "-D", "-f", "-y", "-s", "80", "-e", TRACED, "-o"];
+    // As a grandchild in a process group of its own (`-DD`), so that it is ingest that we kill.
+    let watching = ["strace", "-DD", "-f", "-y", "-s", "80", "-e", TRACED, "-o"];
     let ingest = rig.ingest(&[&watching[..], &[trace]].concat()).await;
     for n in 0..WEBHOOKS {
         assert_eq!(ingest.post(n).await.status(), 200);
     }
-    ingest.kill().await;
+    ingest.kill();
 
     let trace = wait_until("the end of the trace", PATIENCE, async || {
         let trace = fs::read_to_string(trace)?;
@@ -191,7 +170,7 @@ async fn a_disk_that_takes_no_more_is_a_503_and_costs_nothing_that_was_answered_
     assert!(metrics.contains(counted), "{metrics}");
     assert_eq!(ingest.get("/health/live").await.0, 200);
 
-    ingest.kill().await;
+    ingest.kill();
     rig.network.refuse(false);
     let _heir = rig.ingest(&[]).await;
     rig.app.wait_for_exactly(accepted).await;

@@ -1,16 +1,12 @@
 //! Phone numbers, names, secrets and bodies appear in nothing that the services say, at level `debug` either.
 
-use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::ensure;
-use bridge_tests::bridge::{ENCRYPTION_KEY, PATIENCE, TestApp, WEBHOOK_TOKEN};
+use bridge_tests::bridge::{ENCRYPTION_KEY, PATIENCE, TestApp, WEBHOOK_TOKEN, listening};
 use bridge_tests::pipedrive::{Fault, FaultRule, OAuthConfig, RefreshTokens};
-use bridge_tests::servers::{Publication, Scratch, wait_until};
+use bridge_tests::servers::{Process, Publication, Scratch, wait_until};
 use serde_json::json;
-use tokio::process::{Child, Command};
 
 const NUMBER: &str = "+12025550143";
 const CUSTOMER: &str = "Marigold Quillfeather";
@@ -53,42 +49,30 @@ fn known(app: &TestApp) -> Vec<String> {
 
 /// A service as a process whose output is kept.
 struct Service {
-    child: Child,
-    log: PathBuf,
+    process: Process,
     url: String,
 }
 
 impl Service {
     async fn start(app: &TestApp, name: &str, scratch: &Scratch) -> Self {
         let log = scratch.path().join(format!("{name}.log"));
-        let output = File::create(&log).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_bridge-process"))
-            .arg(name)
-            .envs(app.variables.clone())
-            .env("BRIDGE__LOG__FILTER", "debug")
-            .env("BRIDGE__LOG__FORMAT", "json")
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().unwrap())
-            .stderr(output)
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut service = Self {
-            child,
-            log,
-            url: String::new(),
-        };
-        let port = wait_until("the port in the log", PATIENCE, async || {
-            let log = service.read();
-            let port = log.lines().find_map(port);
-            port.ok_or_else(|| anyhow::anyhow!("{log}"))
-        });
-        service.url = format!("http://127.0.0.1:{}", port.await.unwrap());
-        service
+        let mut process = Process::new(env!("CARGO_BIN_EXE_bridge-process"), log)
+            .arguments([name])
+            .variables(app.variables.clone())
+            .variables([
+                ("BRIDGE__LOG__FILTER", "debug"),
+                ("BRIDGE__LOG__FORMAT", "json"),
+            ]);
+        process.start().unwrap();
+        let port = listening(&process).await.unwrap().port();
+        Self {
+            process,
+            url: format!("http://127.0.0.1:{port}"),
+        }
     }
 
     fn read(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
+        self.process.output()
     }
 }
 
@@ -100,15 +84,6 @@ impl Drop for Service {
             let worth_reading = log.lines().filter(|line| !line.contains("\"DEBUG\""));
             worth_reading.for_each(|line| println!("{line}"));
         }
-    }
-}
-
-/// The port that a line of the log tells.
-fn port(line: &str) -> Option<u16> {
-    let line: serde_json::Value = serde_json::from_str(line).ok()?;
-    match &line["port"] {
-        serde_json::Value::Number(port) => u16::try_from(port.as_u64()?).ok(),
-        _ => line["listening"].as_str()?.rsplit(':').next()?.parse().ok(),
     }
 }
 
@@ -261,7 +236,7 @@ async fn nothing_that_the_services_say_tells_of_anybody() {
         headers.as_object_mut().unwrap().remove("x-worker");
         said.push(headers.to_string());
     }
-    worker.child.start_kill().unwrap();
+    worker.process.kill().unwrap();
     said.extend([ingest.read(), worker.read()]);
 
     let known = known(&app);

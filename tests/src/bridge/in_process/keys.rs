@@ -1,6 +1,9 @@
 //! What the services keep in Redis.
 
+use url::Url;
+
 use super::TestApp;
+use crate::servers::connect_to_redis;
 
 impl TestApp {
     /// The services' Redis.
@@ -13,9 +16,8 @@ impl TestApp {
             .variables
             .iter()
             .rfind(|(variable, _)| variable == "BRIDGE__REDIS__URL");
-        let client = redis::Client::open(address.expect("an address").1.as_str());
-        let client = client.expect("a usable address");
-        let connection = client.get_multiplexed_async_connection().await;
+        let address = Url::parse(&address.expect("an address").1).expect("a usable address");
+        let connection = connect_to_redis(&address).await;
         connection.expect("Redis answers")
     }
 

@@ -94,6 +94,8 @@ impl Builder {
 
     async fn try_spawn(self) -> Result<TestApp> {
         let environment = Environment::shared().await;
+        // Nothing kills the broker that all tests share. One that a test brings along may be killed at any time.
+        let new_queue_pause = self.vhost.is_none().then_some(Duration::ZERO);
         let vhost = match self.vhost {
             Some(vhost) => vhost,
             None => environment.broker().create_vhost().await?,
@@ -123,7 +125,8 @@ impl Builder {
         let given: Vec<&str> = files.collect();
         variables.retain(|(variable, _)| !given.contains(&variable.as_str()));
         variables.extend(self.settings);
-        let settings = config::load_from(None, variables.clone())?;
+        let mut settings = config::load_from(None, variables.clone())?;
+        settings.broker.new_queue_pause = new_queue_pause;
         let stop = CancellationToken::new();
         let ingest = ingest::startup::Application::build(&settings).await?;
         let ingest_port = ingest.port();
@@ -142,6 +145,7 @@ impl Builder {
             workers: Vec::new(),
             stop,
             management: vhost.management(),
+            totals_age: environment.totals_age(),
             vhost,
             sandbox,
         };
@@ -172,6 +176,8 @@ pub struct TestApp {
     stop: CancellationToken,
     vhost: Vhost,
     management: Management,
+    /// How old its totals of queues are at most.
+    totals_age: Duration,
     sandbox: Sandbox,
 }
 

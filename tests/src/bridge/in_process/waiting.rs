@@ -1,17 +1,13 @@
 //! What a test waits for: bounded, and telling what was missing when the time is over.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use shared::broker::topology;
 
 use super::{PATIENCE, TestApp};
 use crate::pipedrive::Activity;
-use crate::servers::{QueuedMessage, wait_until};
-
-/// How old the figures of the management API may be, and a little: a queue tells them each second, and they are collected
-/// each second.
-const STATISTICS_AGE: Duration = Duration::from_millis(2500);
+use crate::servers::{Depth, QueuedMessage, wait_until};
 
 impl TestApp {
     /// Waits until Pipedrive holds `count` activities or more.
@@ -89,8 +85,8 @@ impl TestApp {
 
     /// Waits until no message waits or is worked on, dead letters apart.
     ///
-    /// What waits is counted exactly. What is worked on is known from the management API only, whose figures are up to two
-    /// seconds old on brokers that tests start: they must hold for longer than that.
+    /// What is worked on is known from the queues' totals only, which have an age: they must hold for longer than that.
+    /// What waits is then counted exactly.
     ///
     /// # Panics
     ///
@@ -98,17 +94,18 @@ impl TestApp {
     pub async fn wait_until_idle(&self) {
         let mut idle_since = None;
         let idle = wait_until("an idle bridge", PATIENCE, async || {
-            if let Err(busy) = self.check_idle().await {
+            if let Err(busy) = self.check_totals().await {
                 idle_since = None;
                 return Err(busy);
             }
             let since = *idle_since.get_or_insert_with(Instant::now);
             ensure!(
-                since.elapsed() > STATISTICS_AGE,
+                since.elapsed() > self.totals_age,
                 "idle for {:?} only",
                 since.elapsed()
             );
-            Ok(())
+            let counted = self.check_waiting().await;
+            counted.inspect_err(|_| idle_since = None)
         });
         idle.await.unwrap_or_else(|error| panic!("{error:#}"));
     }
@@ -127,21 +124,28 @@ impl TestApp {
         queued.await.unwrap_or_else(|error| panic!("{error:#}"));
     }
 
-    async fn check_idle(&self) -> Result<()> {
+    /// The queues that messages pass on their way to Pipedrive.
+    fn queues(&self) -> Vec<String> {
+        let delays = &self.settings.retry.delays;
         let mut queues = vec![topology::WORK_QUEUE.to_owned()];
-        queues.extend(self.settings.retry.delays.iter().map(topology::retry_queue));
-        for queue in queues {
+        queues.extend(delays.iter().map(topology::retry_queue));
+        queues
+    }
+
+    async fn check_totals(&self) -> Result<()> {
+        let totals = self.management.totals(self.vhost.name()).await?;
+        for queue in self.queues() {
+            let depth = totals.get(&queue).copied().unwrap_or_default();
+            ensure!(depth == Depth::default(), "{queue} holds {depth:?}");
+        }
+        Ok(())
+    }
+
+    async fn check_waiting(&self) -> Result<()> {
+        for queue in self.queues() {
             let waiting = self.vhost.message_count(&queue).await?;
             ensure!(waiting == 0, "{waiting} messages wait in {queue}");
         }
-        let depth = self
-            .management
-            .depth(self.vhost.name(), topology::WORK_QUEUE)
-            .await?;
-        ensure!(
-            depth.unacknowledged == 0,
-            "messages are worked on: {depth:?}"
-        );
         Ok(())
     }
 

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
-use bridge_tests::bridge::{PATIENCE, TestApp};
+use bridge_tests::bridge::{PATIENCE, TestApp, listening};
 use bridge_tests::servers::authority::replace;
-use bridge_tests::servers::wait_until;
-use tokio::process::{Child, Command};
+use bridge_tests::servers::{Process, wait_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -100,44 +99,25 @@ async fn a_renewed_pair_under_load_fails_no_request_and_cuts_no_connection() {
 }
 
 /// An ingest as a process: its metrics and its log are its own.
-struct Process {
-    _child: Child,
+struct OwnProcess {
+    process: Process,
     server: Server,
-    log: std::path::PathBuf,
 }
 
-impl Process {
+impl OwnProcess {
     async fn start(files: &Files) -> Self {
-        let log = files.path("log");
-        let output = std::fs::File::create(&log).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_bridge-process"))
-            .arg("ingest")
-            .envs(files.variables())
-            .env("BRIDGE__LOG__FORMAT", "json")
-            .stdout(output.try_clone().unwrap())
-            .stderr(output)
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let address = wait_until("the address in the log", PATIENCE, async || {
-            let log = std::fs::read_to_string(&log)?;
-            let mut lines = log.lines();
-            let address = lines.find_map(|line| {
-                let line: serde_json::Value = serde_json::from_str(line).ok()?;
-                line["listening"].as_str()?.parse().ok()
-            });
-            address.ok_or_else(|| anyhow::anyhow!("{log}"))
-        });
+        let program = env!("CARGO_BIN_EXE_bridge-process");
+        let mut process = Process::new(program, files.path("log"))
+            .arguments(["ingest"])
+            .variables(files.variables())
+            .variables([("BRIDGE__LOG__FORMAT", "json")]);
+        process.start().unwrap();
         let server = Server {
-            address: address.await.unwrap(),
+            address: listening(&process).await.unwrap(),
             stop: CancellationToken::new(),
             running: tokio::spawn(async { Ok(()) }),
         };
-        Self {
-            _child: child,
-            server,
-            log,
-        }
+        Self { process, server }
     }
 
     /// Waits until its metrics tell `expiry` and whether a pair is refused; looks over new connections.
@@ -166,15 +146,14 @@ impl Process {
     }
 
     fn complaints(&self) -> usize {
-        let log = std::fs::read_to_string(&self.log).unwrap();
-        log.matches("is not taken up").count()
+        self.process.output().matches("is not taken up").count()
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_pair_is_told_once_and_the_old_one_serves_until_a_sound_one_comes() {
     let files = Files::new();
-    let process = Process::start(&files).await;
+    let process = OwnProcess::start(&files).await;
     process
         .wait_for(&files, "2090-01-01T00:00:00Z", false)
         .await;
