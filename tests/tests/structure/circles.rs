@@ -84,13 +84,14 @@ impl Room<'_> {
     /// `a -> b -> a`, and the places of each import below it.
     fn describe(&self, from: &str, back: &[String]) -> String {
         let circle = [vec![from.to_owned()], back.to_vec()].concat();
-        let mut text = circle.join(" -> ");
+        let mut lines = vec![circle.join(" -> ")];
         for pair in circle.windows(2) {
             let link = (pair[0].clone(), pair[1].clone());
             let places = self.links.get(&link).into_iter().flatten();
             let places: Vec<&str> = places.copied().collect();
-            text += &format!("\n    {} -> {}: {}", pair[0], pair[1], places.join(", "));
+            let [from, to] = [&pair[0], &pair[1]];
+            lines.push(format!("    {from} -> {to}: {}", places.join(", ")));
         }
-        text
+        lines.join("\n")
     }
 }

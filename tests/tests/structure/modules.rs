@@ -48,11 +48,11 @@ impl Modules {
     pub fn read(base: &Path, root: &Path) -> Self {
         let mut modules = Self::default();
         let folder = root.parent().expect("a file is in a folder");
-        modules.read_file(base, root, folder, Vec::new());
+        modules.read_file(base, root, folder, &[]);
         modules
     }
 
-    fn read_file(&mut self, base: &Path, file: &Path, folder: &Path, path: ModulePath) {
+    fn read_file(&mut self, base: &Path, file: &Path, folder: &Path, path: &[String]) {
         let source = fs::read_to_string(file);
         let source = source.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let name = file.strip_prefix(base).unwrap_or(file);
@@ -61,7 +61,7 @@ impl Modules {
             modules: self,
             in_files: Vec::new(),
         };
-        reader.read(&tokens(&source), &path);
+        reader.read(&tokens(&source), path);
         for child in reader.in_files {
             let name = child.last().expect("a module has a name").clone();
             // An inline module's children are in a folder of its name.
@@ -70,7 +70,7 @@ impl Modules {
             let inside = folder.join(&below).join("mod.rs");
             let found = [beside, inside].into_iter().find(|file| file.is_file());
             let found = found.unwrap_or_else(|| panic!("no file of module {name}"));
-            self.read_file(base, &found, &folder.join(&below), child);
+            self.read_file(base, &found, &folder.join(&below), &child);
         }
     }
 
@@ -141,7 +141,7 @@ struct Reader<'m> {
 }
 
 impl Reader<'_> {
-    fn read(&mut self, tokens: &[Token], path: &ModulePath) {
+    fn read(&mut self, tokens: &[Token], path: &[String]) {
         let mut module = Module {
             children: children(tokens),
             ..Module::default()
@@ -150,7 +150,7 @@ impl Reader<'_> {
         while at < tokens.len() {
             let previous = at.checked_sub(1).map(|before| &tokens[before]);
             if let Some(child) = declared(&tokens[at..]) {
-                let child = [path.clone(), vec![child.to_owned()]].concat();
+                let child = [path, &[child.to_owned()]].concat();
                 if tokens[at + 2].is(";") {
                     self.in_files.push(child);
                     at += 3;
@@ -167,7 +167,7 @@ impl Reader<'_> {
                 at += self.read_path(&tokens[at..], starts, &mut module);
             }
         }
-        self.modules.0.insert(path.clone(), module);
+        self.modules.0.insert(path.to_vec(), module);
     }
 
     /// `crate::x::y` and the like, in code. Gives how many tokens it took.

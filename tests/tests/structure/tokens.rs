@@ -26,7 +26,7 @@ fn is_of_word(character: char) -> bool {
 
 /// The tokens of a file, without items that are compiled for its unit tests alone.
 pub fn tokens(source: &str) -> Vec<Token> {
-    without_tests(Lexer::new(source).collect())
+    without_tests(&Lexer::new(source).collect::<Vec<_>>())
 }
 
 struct Lexer<'s> {
@@ -173,7 +173,7 @@ impl Iterator for Lexer<'_> {
 }
 
 /// Leaves out each item under `#[cfg(test)]`, with its other attributes.
-fn without_tests(tokens: Vec<Token>) -> Vec<Token> {
+fn without_tests(tokens: &[Token]) -> Vec<Token> {
     let mut kept = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while at < tokens.len() {
