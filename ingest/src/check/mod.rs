@@ -166,7 +166,12 @@ async fn rabbitmq(settings: &Settings) -> Vec<Finding> {
         item: "rabbitmq",
         result: Ok(format!("{address} answers")),
     };
-    let declared = broker::declare(&connection, &settings.retry.delays).await;
+    let declared = broker::declare(
+        &connection,
+        &settings.retry.delays,
+        settings.broker.new_queue_pause,
+    )
+    .await;
     let result = match declared {
         Ok(()) => Ok(format!(
             "exchanges, work, dead letter and {} retry queues are as they should be",

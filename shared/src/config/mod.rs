@@ -214,6 +214,10 @@ pub struct Broker {
     pub heartbeat: Duration,
     #[serde(deserialize_with = "values::duration")]
     pub connect_timeout: Duration,
+    /// How long new queues are left alone, where that is not as long as the broker needs. Not a setting: no file and no
+    /// variable can change it. Tests do so in code, where nothing ever kills their broker.
+    #[serde(skip)]
+    pub new_queue_pause: Option<Duration>,
 }
 
 /// `[retry]`

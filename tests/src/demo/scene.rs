@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::outcome::{Expected, Whom};
-use crate::app::sample;
+use crate::bridge::sample;
 use crate::sandbox::pipedrive::{Fault, FaultRule};
 
 /// One thing that happens to a bridge.

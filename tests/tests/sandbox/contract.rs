@@ -10,7 +10,7 @@ use bridge_tests::sandbox::pipedrive::contract::{
     Body, Field, Kind, Operation, Version, operations,
 };
 use bridge_tests::sandbox::pipedrive::{Sandbox, SandboxConfig};
-use bridge_tests::services::skipped;
+use bridge_tests::servers::skipped;
 use serde_json::{Map, Value, json};
 
 use crate::api::Api;

@@ -181,9 +181,9 @@ async fn a_list_can_say_something_else_than_it_holds() {
     once(Distortion::WithoutList);
     assert_eq!(api.get(PERSONS).await.body["data"], json!({}));
     once(Distortion::null(1, "/phones/0/value"));
-    let one = api.get(PERSONS).await;
-    assert_eq!(one.body["data"][1]["phones"][0]["value"], Value::Null);
-    assert!(one.body["data"][0]["phones"][0]["value"].is_string());
+    let nulled = api.get(PERSONS).await;
+    assert_eq!(nulled.body["data"][1]["phones"][0]["value"], Value::Null);
+    assert!(nulled.body["data"][0]["phones"][0]["value"].is_string());
     once(Distortion::null(0, "/phones/0"));
     assert_eq!(
         api.get(PERSONS).await.body["data"][0]["phones"],

@@ -67,9 +67,13 @@ async fn rabbitmq(settings: &Settings) -> Result<String, String> {
                 chain(&error)
             )
         })?;
-    broker::declare(&connection, &settings.retry.delays)
-        .await
-        .map_err(|error| chain(&error))?;
+    broker::declare(
+        &connection,
+        &settings.retry.delays,
+        settings.broker.new_queue_pause,
+    )
+    .await
+    .map_err(|error| chain(&error))?;
     let delays: Vec<&str> = settings
         .retry
         .delays

@@ -146,12 +146,12 @@ impl Fault {
         Self::json(false, 401, body).with_header("x-401-by-gw", "true")
     }
 
-    /// A permission or cap is in the way.
+    /// The user lacks a permission.
     #[must_use]
     pub fn forbidden() -> Self {
         let body = concat!(
-            r#"{"success":false,"error":"Scope and URL mismatch","errorCode":403,"#,
-            r#""error_info":"Please check developers.pipedrive.com"}"#
+            r#"{"success":false,"error":"You don't have permission to change this resource.","#,
+            r#""error_info":"Please check developers.pipedrive.com","data":null}"#
         );
         Self::json(false, 403, body)
     }

@@ -39,8 +39,8 @@ async fn behaviour(control: Data<Control>) -> impl Responder {
 }
 
 async fn set_behaviour(control: Data<Control>, changes: Json<Value>) -> impl Responder {
-    let changed = control.behaviour().with(&changes);
-    done_or_refused(match changed {
+    let updated = control.behaviour().with(&changes);
+    done_or_refused(match updated {
         Ok(behaviour) => {
             control.set_behaviour(behaviour);
             Ok(())
