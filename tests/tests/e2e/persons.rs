@@ -74,6 +74,49 @@ async fn a_number_that_several_people_share_is_attached_to_none_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_number_without_its_plus_finds_a_person_and_creates_none() {
+    let app = TestApp::spawn().await;
+    let known = app
+        .pipedrive
+        .add_person("Casey Customer", &["+44 7700 900123"]);
+
+    app.post(call("call-1", "447700900123"))
+        .await
+        .assert_accepted();
+    app.post(call("call-2", "447700900124"))
+        .await
+        .assert_accepted();
+
+    let activities = app.wait_for_exactly(2).await;
+    let mut attached: Vec<_> = activities
+        .iter()
+        .filter_map(|activity| activity.person_id)
+        .collect();
+    attached.dedup();
+    assert_eq!(attached, [known]);
+    assert_eq!(app.pipedrive.persons().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stored_number_that_fits_several_countries_attaches_nobody_and_creates_nobody() {
+    let app = TestApp::spawn().await;
+    let person = app
+        .pipedrive
+        .add_person("Casey Customer", &["07700 900123"]);
+
+    app.post(call("call-1", "+447700900123"))
+        .await
+        .assert_accepted();
+
+    let activities = app.wait_for_exactly(1).await;
+    assert_eq!(activities[0].person_id, None);
+    let note = activities[0].note.as_deref().unwrap();
+    let named = format!("may be a number of another country: {person}");
+    assert!(note.contains(&named), "{note}");
+    assert_eq!(app.pipedrive.persons().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_person_merged_away_is_found_again_as_the_one_who_stayed() {
     let app = TestApp::spawn().await;
     let loser = app
