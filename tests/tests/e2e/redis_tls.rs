@@ -15,14 +15,14 @@ struct Encrypted {
 
 impl Encrypted {
     async fn start() -> Self {
-        let scratch = Scratch::create().unwrap();
-        let file = |name: &str| scratch.path().join(name).to_str().unwrap().to_owned();
+        let scratch = Scratch::create().expect("a folder");
+        let file = |name: &str| scratch.path().join(name).to_str().expect("a path of text").to_owned();
         let (certificate, key, ca_file) = (file("redis.pem"), file("redis.key"), file("ca.pem"));
         let authority = Authority::root("private");
         let server = authority.server(&["localhost", "127.0.0.1"]);
         server.write(certificate.as_ref(), key.as_ref());
-        std::fs::write(&ca_file, authority.pem()).unwrap();
-        let [port] = free_ports().unwrap();
+        std::fs::write(&ca_file, authority.pem()).expect("a file is written");
+        let [port] = free_ports().expect("a free port");
         let options = RedisOptions {
             arguments: [
                 ["--tls-port", &port.to_string()],
@@ -93,7 +93,7 @@ async fn a_certificate_of_an_unknown_authority_is_refused_and_the_reason_is_give
 
     let known = check_redis(&redis.settings(&redis.ca_file)).await;
     let unknown = check_redis(&redis.settings("")).await;
-    let another = check_redis(&redis.settings(other.to_str().unwrap())).await;
+    let another = check_redis(&redis.settings(other.to_str().expect("a path of text"))).await;
 
     assert!(known.is_ok(), "{known:?}");
     for refused in [unknown.unwrap_err(), another.unwrap_err()] {
@@ -104,11 +104,11 @@ async fn a_certificate_of_an_unknown_authority_is_refused_and_the_reason_is_give
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_authoritys_file_that_would_not_be_used_or_cannot_be_is_refused_with_its_key() {
-    let scratch = Scratch::create().unwrap();
+    let scratch = Scratch::create().expect("a folder");
     let file = |name: &str, text: &str| {
         let path = scratch.path().join(name);
         std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
+        path.to_str().expect("a path of text").to_owned()
     };
     let sound = file("ca.pem", &Authority::root("private").pem());
     let empty = file("empty.pem", "");
