@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use shared::config::{self, Settings};
 use shared::{lifecycle, telemetry};
 
-use crate::check;
-use crate::setup::{self, Address, Setup};
+use crate::commands::check;
+use crate::commands::setup::{self, Address, Setup};
 use crate::startup::Application;
 use crate::tls::client;
 

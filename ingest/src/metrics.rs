@@ -4,9 +4,7 @@ use jiff::Timestamp;
 use metrics::{Counter, Histogram, Unit};
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::error::WebhookError;
 use crate::spool::Depth;
-use crate::tls::Pair;
 
 /// The webhook's metrics.
 pub struct Metrics {
@@ -104,11 +102,11 @@ impl Metrics {
     }
 
     /// Counts a webhook that was not taken.
-    pub fn failed(&self, error: &WebhookError) {
-        if error.status().is_server_error() {
-            self.unavailable.increment(error.label());
+    pub fn failed(&self, is_our_fault: bool, reason: &'static str) {
+        if is_our_fault {
+            self.unavailable.increment(reason);
         } else {
-            self.rejected.increment(error.label());
+            self.rejected.increment(reason);
         }
     }
 }
@@ -205,8 +203,8 @@ fn describe_tls() {
     clippy::cast_precision_loss,
     reason = "a gauge is a float, exact up to 2^53"
 )]
-pub fn set_certificate(served: &Pair, is_reload_failing: bool) {
-    metrics::gauge!(CERTIFICATE_EXPIRY).set(served.expiry.as_second() as f64);
+pub fn set_certificate(expiry: Timestamp, is_reload_failing: bool) {
+    metrics::gauge!(CERTIFICATE_EXPIRY).set(expiry.as_second() as f64);
     metrics::gauge!(RELOAD_FAILING).set(f64::from(u8::from(is_reload_failing)));
 }
 

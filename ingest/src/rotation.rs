@@ -6,8 +6,7 @@ use arc_swap::ArcSwap;
 use secrecy::SecretString;
 use shared::config::{Broker, ConfigError, Ingest, Rotated, SecretFiles};
 
-use crate::auth::Authenticator;
-use crate::credentials;
+use crate::auth::{self, Authenticator};
 
 /// Watches the files of secrets.
 pub(crate) struct Rotation {
@@ -47,7 +46,7 @@ impl Rotation {
         let mut settings = self.settings.clone();
         settings.auth.replace(key, value)?;
         let authenticator = Authenticator::new(&settings)?;
-        credentials::warn_of_weakness(&settings.auth);
+        auth::warn_of_weakness(&settings.auth);
         self.authenticator.store(Arc::new(authenticator));
         self.settings = settings;
         Ok(())

@@ -15,14 +15,13 @@ use shared::config::{ConfigError, Ingest, Settings};
 use shared::telemetry;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, Admin, Pages};
-use crate::draining::Draining;
-use crate::publishers::Publishers;
 use crate::rotation::Rotation;
-use crate::routes::{self, Webhook};
+use crate::server::admin::{self, Admin, Pages};
+use crate::server::{Draining, Publishers, connection, routes};
 use crate::spool::{Drain, Spool};
 use crate::tls::{self, Tls};
-use crate::{credentials, guard, metrics};
+use crate::webhook::Webhook;
+use crate::{auth, metrics};
 
 /// The connection's name in RabbitMQ's management UI.
 const CONNECTION_NAME: &str = "ingest publisher";
@@ -66,7 +65,7 @@ impl Application {
         let tls = Tls::new(&settings.ingest)?;
         let spool = open_spool(&settings.ingest)?;
         let webhook = Webhook::new(&settings.ingest, spool.clone(), &recorder)?;
-        credentials::warn_of_weakness(&settings.ingest.auth);
+        auth::warn_of_weakness(&settings.ingest.auth);
         let rotation = Rotation {
             files: settings.secret_files.clone(),
             settings: settings.ingest.clone(),
@@ -99,7 +98,7 @@ impl Application {
                 .configure(|app| pages.share(app))
                 .data_factory(move || connect(CONNECTION_NAME))
                 .configure(|app| routes::configure(app, audience))
-                .wrap(from_fn(guard::admit))
+                .wrap(from_fn(connection::admit))
         };
         let server = HttpServer::new(app)
             .workers(threads())

@@ -4,7 +4,7 @@
 
 use std::net::TcpListener;
 
-use ingest::check;
+use ingest::commands::check;
 use ingest::startup::Application;
 use shared::config::{self, Settings};
 

@@ -94,7 +94,7 @@ impl Reload {
     /// Panics when looking does.
     pub async fn run(mut self) {
         loop {
-            metrics::set_certificate(&self.served(), self.is_failing());
+            metrics::set_certificate(self.served().expiry, self.is_failing());
             tokio::time::sleep(POLL).await;
             let looking = tokio::task::spawn_blocking(move || {
                 self.look(clock::now());

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ingest::routes::WEBHOOK_PATH;
+use ingest::webhook::WEBHOOK_PATH;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -22,15 +22,15 @@ use shared::domain::salvage;
 use shared::fail_point::{self, FailPoint};
 use shared::{clock, telemetry};
 
-use crate::auth::{Admission, Authenticator};
-use crate::error::WebhookError;
-use crate::guard::{self, Answered, Failures, Origins};
+use super::WebhookError;
+use super::origins::Origins;
+use crate::auth::{self, Admission, Answered, Authenticator, Failures};
 use crate::metrics::Metrics;
 use crate::spool::{Record, Spool, SpoolError};
 use crate::tls::ClientCertificate;
 
+use super::accepted::{Accepted, Told};
 use super::body::{self, Arrived, Ending, Incoming, Limit};
-use super::told::{Accepted, Told};
 
 /// The topic of forms whose body does not hold it, beside the query parameter `topic`.
 const TOPIC_HEADER: &str = "x-genesys-topic";
@@ -265,7 +265,7 @@ impl Webhook {
 
     /// Lets a failure wait for its turn; where too many wait, it becomes another one.
     async fn slow_down(&self, request: &HttpRequest, error: WebhookError) -> WebhookError {
-        let Some(source) = guard::source(request, &self.trusted_proxies) else {
+        let Some(source) = auth::client_address(request, &self.trusted_proxies) else {
             return error;
         };
         match self.failures.slow_down(source).await {
@@ -284,7 +284,8 @@ impl Webhook {
 
     /// Counts and answers what is not taken.
     fn answer(&self, error: &WebhookError) -> HttpResponse {
-        self.metrics.failed(error);
+        let is_our_fault = error.status().is_server_error();
+        self.metrics.failed(is_our_fault, error.label());
         tracing::debug!(
             reason = error.label(),
             error = error as &dyn std::error::Error,

@@ -7,8 +7,7 @@ use shared::broker::PublisherState;
 use shared::clock;
 use shared::health::{self, Readiness};
 
-use crate::draining::Draining;
-use crate::publishers::Publishers;
+use super::{Draining, Publishers};
 use crate::spool::{Spool, Status};
 
 /// The spool, if there is one.

@@ -9,9 +9,8 @@ use shared::broker::{self, ConnectError, TopologyError};
 use shared::config::{self, Auth, EventBridge, Settings};
 use shared::error::chain;
 
-use crate::auth::Authenticator;
-use crate::credentials;
-use crate::setup::Address;
+use crate::auth::{self, Authenticator};
+use crate::commands::setup::Address;
 use crate::spool::{self, OpenError};
 
 /// What was found about one item.
@@ -77,7 +76,7 @@ fn counts(auth: &Auth) -> String {
         auth.basic.len(),
         auth.signature_secrets.len()
     );
-    match credentials::weakness(auth) {
+    match auth::weakness(auth) {
         Some(weakness) => format!("{counts}; but {weakness}"),
         None => counts,
     }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use shared::config::Ingest;
 use shared::domain::origin::Origin;
 
+use super::WebhookError;
 use crate::auth::{Admission, Unauthenticated};
-use crate::error::WebhookError;
 
 /// Where events may come from.
 pub struct Origins {

@@ -310,7 +310,7 @@ fn a_comma_at_the_end_of_a_variable_is_no_secret() {
 fn short_secrets_are_taken_and_told() {
     let weakness = |tokens: &str| {
         let variables = [("AUTH__TOKENS", tokens), ("AUTH__BASIC", "user:short")];
-        credentials::weakness(&settings(&variables).auth)
+        secrets::weakness(&settings(&variables).auth)
     };
 
     let told = weakness("short,0123456789abcdef").unwrap();

@@ -10,9 +10,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use shared::config::{ConfigError, Ingest};
 use shared::health;
 
-use crate::draining::Draining;
-use crate::publishers::Publishers;
-use crate::routes::{self, Audience, OptionalSpool};
+use super::health::OptionalSpool;
+use super::routes::{self, Audience};
+use super::{Draining, Publishers};
 
 /// What the pages tell of.
 #[derive(Clone)]

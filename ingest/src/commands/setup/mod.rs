@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand, ValueEnum};
 use shared::config::Ingest;
 
-use crate::routes::WEBHOOK_PATH;
+use crate::webhook::WEBHOOK_PATH;
 
 mod address;
 mod trigger;

@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 use shared::config::{ConfigError, Ingest};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::credentials;
-use crate::signature::{self, SigningKey};
+use super::secrets;
+use super::signature::{self, SigningKey};
 
 /// The header that some senders can set when they cannot set `Authorization`.
 const TOKEN_HEADER: &str = "x-webhook-token";
@@ -79,7 +79,7 @@ impl Authenticator {
                  `ingest.auth.allow_unauthenticated` (BRIDGE__INGEST__AUTH__ALLOW_UNAUTHENTICATED) to true",
             ));
         }
-        credentials::check(auth)?;
+        secrets::check(auth)?;
         Ok(Self {
             tokens: Secrets::new(&auth.tokens),
             basic: Secrets::new(&auth.basic),
@@ -194,5 +194,5 @@ fn digest(secret: &[u8]) -> [u8; 32] {
 }
 
 #[cfg(test)]
-#[path = "auth_tests.rs"]
+#[path = "authenticator_tests.rs"]
 mod tests;

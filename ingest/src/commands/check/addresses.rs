@@ -6,8 +6,8 @@ use std::net::{SocketAddr, TcpListener};
 use shared::config::Ingest;
 
 use super::{Finding, Problem};
-use crate::admin;
-use crate::routes::Audience;
+use crate::server::admin;
+use crate::server::routes::Audience;
 
 /// What was found about `ingest.listen` and `ingest.admin_listen`.
 pub(super) fn look(settings: &Ingest) -> Vec<Finding> {

@@ -19,8 +19,8 @@ use crate::spool::SpoolError;
 /// A webhook was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
-    /// The request line and the headers are larger than [`crate::guard::HEAD_LIMIT_BYTES`].
-    #[error("the headers are larger than {} bytes", crate::guard::HEAD_LIMIT_BYTES)]
+    /// The request line and the headers are larger than [`super::HEAD_LIMIT_BYTES`].
+    #[error("the headers are larger than {} bytes", super::HEAD_LIMIT_BYTES)]
     HeadTooLarge,
     /// The body is larger than `ingest.body_limit_bytes`.
     #[error("the body is larger than {limit_bytes} bytes")]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actix_web::body::BoxBody;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use actix_web::{HttpResponse, web};
@@ -10,8 +11,7 @@ use futures_util::StreamExt;
 use shared::domain::salvage::{CUT_MIN_BYTES, Cut};
 use tokio::time::Instant;
 
-use crate::error::WebhookError;
-use crate::guard;
+use super::{Unread, WebhookError, close};
 
 /// How many times the limit is read of a body over it, and thrown away: a sender reads no answer before it has sent all.
 const OVERSIZED_MAX_LIMITS: usize = 16;
@@ -142,12 +142,13 @@ impl Incoming {
     }
 
     /// The answer to it. The connection goes on if the sender `is_let_in` and has sent all of it.
-    pub fn answer(self, response: HttpResponse, is_let_in: bool) -> HttpResponse {
+    pub fn answer(self, mut response: HttpResponse, is_let_in: bool) -> HttpResponse {
         if is_let_in && self.has_ended {
-            response
-        } else {
-            guard::hold(response, self.payload)
+            return response;
         }
+        close(&mut response);
+        let rest = self.payload;
+        response.map_body(|_, answer| BoxBody::new(Unread { answer, rest }))
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, Stopped> {

@@ -1,19 +1,12 @@
 //! The HTTP surface.
 
-mod body;
-mod health;
-mod told;
-mod webhook;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use shared::health::{live, only, page, rejection};
 
-pub use health::OptionalSpool;
-pub use webhook::Webhook;
+use super::health;
+use crate::webhook::{self, WEBHOOK_PATH};
 
-/// Where Genesys posts to.
-pub const WEBHOOK_PATH: &str = "/api/v1/genesys/webhook";
 /// Some senders put a slash at the end of what they were given.
 const WEBHOOK_PATH_WITH_SLASH: &str = "/api/v1/genesys/webhook/";
 

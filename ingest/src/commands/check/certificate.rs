@@ -10,7 +10,7 @@ use shared::config::Ingest;
 use shared::error::chain;
 
 use super::{Finding, Problem};
-use crate::setup::Address;
+use crate::commands::setup::Address;
 use crate::tls::{self, Certificate, PairFiles, inspection};
 
 /// How long the public address may take to connect, and then to answer.

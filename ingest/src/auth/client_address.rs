@@ -10,7 +10,7 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// The address that sent the request: the peer, or whom the nearest trusted proxy saw; nothing when even the peer is
 /// unknown.
 #[must_use]
-pub fn source(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
+pub fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip();
     let lines = request.headers().get_all(FORWARDED_FOR);
     // A line that is no text is one that no proxy wrote.
