@@ -1,11 +1,11 @@
-//! Who may post: a bearer token, `X-Webhook-Token`, HTTP Basic, or a signature of the body.
+//! Authentication of senders: a bearer token, `X-Webhook-Token`, HTTP Basic, or a signature of the body.
 //!
 //! One valid credential is enough, and several secrets of each kind are valid at once, so that they can be rotated. A
-//! signature is the exception: where signature secrets are configured, one that is present must be right, whatever else
-//! the request carries, because a body that does not match its signature was changed on the way.
+//! signature is the exception: where signature secrets are configured, a signature that is present must be valid,
+//! whatever else the request carries, because a body that does not match its signature was changed on the way.
 //!
-//! Every configured secret is compared, in constant time and by its digest, so that an answer's time tells neither
-//! which one matched nor how long it is.
+//! Every configured secret is compared, in constant time and by its digest, so that the response time shows neither
+//! which one matched nor its length.
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use base64::Engine;
@@ -23,35 +23,35 @@ const TOKEN_HEADER: &str = "x-webhook-token";
 /// The header of a body's signature.
 const SIGNATURE_HEADER: &str = "x-hub-signature-256";
 
-/// What the headers of a request show, before its body is there.
+/// The credentials in the headers of a request, before its body has arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
-    /// Whether a token or a password is right.
+    /// Whether a token or a password is valid.
     is_known: bool,
-    /// A signature that has to be right too.
+    /// A signature that has to be valid too.
     signature: Option<[u8; signature::MAC_BYTES]>,
 }
 
-/// By what a request was admitted.
+/// The credential that admitted a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// A secret that it carries, or no secret is asked for.
+    /// A secret that it carries, or no secret is required.
     Secret,
-    /// Nothing but the signature of its body, which proves no more than that the body was signed once.
+    /// Only the signature of its body, which proves no more than that the body was signed at some time.
     SignatureAlone,
 }
 
-/// The request carries no valid credential. It does not tell which part was wrong.
+/// The request carries no valid credential. The text does not reveal which part was wrong.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("no valid credential")]
 pub struct Unauthenticated;
 
-/// Decides who may post.
+/// Checks the credentials of requests.
 pub struct Authenticator {
     tokens: Secrets,
     basic: Secrets,
     signing_keys: Vec<SigningKey>,
-    lets_anybody_in: bool,
+    allows_everyone: bool,
 }
 
 impl Authenticator {
@@ -59,14 +59,14 @@ impl Authenticator {
     ///
     /// # Errors
     ///
-    /// When nobody could be let in, anybody could from outside this machine, or a secret is empty.
+    /// When no sender could be authenticated, every sender could post from another machine, or a secret is empty.
     pub fn new(settings: &Ingest) -> Result<Self, ConfigError> {
         let auth = &settings.auth;
         if auth.allow_unauthenticated && !settings.listen.ip().is_loopback() {
             return Err(ConfigError::value(
                 "ingest.auth.allow_unauthenticated",
                 format!(
-                    "only together with a loopback `ingest.listen`, which is {}: anybody could post",
+                    "only together with a loopback `ingest.listen`, which is {}: every sender could post",
                     settings.listen
                 ),
             ));
@@ -88,15 +88,15 @@ impl Authenticator {
                 .iter()
                 .map(|secret| SigningKey::new(secret.expose_secret().as_bytes()))
                 .collect(),
-            lets_anybody_in: auth.allow_unauthenticated && auth.is_empty(),
+            allows_everyone: auth.allow_unauthenticated && auth.is_empty(),
         })
     }
 
-    /// What the headers of a request show.
+    /// Reads the credentials of a request.
     ///
     /// # Errors
     ///
-    /// When no body could make them valid.
+    /// When they are invalid, whatever the body.
     pub fn claim(&self, headers: &HeaderMap) -> Result<Claim, Unauthenticated> {
         let presented = headers
             .get(SIGNATURE_HEADER)
@@ -105,7 +105,7 @@ impl Authenticator {
             .map(|header| signature::parse(header.as_bytes()).ok_or(Unauthenticated))
             .transpose()?;
         let is_known = bool::from(self.check_authorization(headers) | self.check_token(headers));
-        if is_known || signature.is_some() || self.lets_anybody_in {
+        if is_known || signature.is_some() || self.allows_everyone {
             Ok(Claim {
                 is_known,
                 signature,
@@ -115,7 +115,7 @@ impl Authenticator {
         }
     }
 
-    /// Whether the request with that claim may post `body`.
+    /// Checks the credentials of a request with its `body`.
     ///
     /// # Errors
     ///
@@ -171,7 +171,7 @@ impl Authenticator {
     }
 }
 
-/// Secrets by their digests.
+/// Secrets as their digests.
 struct Secrets(Vec<[u8; 32]>);
 
 impl Secrets {

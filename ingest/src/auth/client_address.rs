@@ -1,4 +1,4 @@
-//! Which address a request comes from. It tells failures apart, and lets nobody in.
+//! The address that a request comes from. It separates the sources of failures, and never authenticates a sender.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,21 +7,21 @@ use ipnet::IpNet;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The address that sent the request: the peer, or whom the nearest trusted proxy saw; nothing when even the peer is
+/// The client's address: the peer, or the address that the nearest trusted proxy reports; `None` when the peer is
 /// unknown.
 #[must_use]
 pub fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip();
     let lines = request.headers().get_all(FORWARDED_FOR);
-    // A line that is no text is one that no proxy wrote.
+    // No proxy writes a line that is not text.
     let lines: Vec<&str> = lines
         .map(|line| line.to_str().unwrap_or_default())
         .collect();
     Some(behind(peer, &lines, trusted))
 }
 
-/// Each proxy appends whom it saw, so the list is read from its end, and only as long as the one who wrote an entry is
-/// trusted. What stands left of that anybody could have sent.
+/// Each proxy appends the address of its client, so the list is read from its end, for as long as the writer of an entry
+/// is trusted. A client can forge everything left of that.
 fn behind(peer: IpAddr, lines: &[&str], trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let entries = lines.iter().rev().flat_map(|line| line.rsplit(','));
@@ -52,7 +52,7 @@ fn address(entry: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    /// Whom a request comes from that the proxy 10.0.0.1 hands over with these lines.
+    /// The client of a request that the proxy 10.0.0.1 forwards with these lines.
     fn behind_proxy(lines: &[&str]) -> String {
         let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/64".parse().unwrap()];
         behind("10.0.0.1".parse().unwrap(), lines, &trusted).to_string()

@@ -1,7 +1,7 @@
-//! Slows repeated failures of one source: ten are answered at once, and then one a second.
+//! Rate limit for failed authentications of one source: ten are answered at once, then one a second.
 //!
-//! Only failures wait, and nothing else waits for them. It is no defence of the secrets, which are too long to be
-//! guessed at any rate; it keeps a sender with an old secret, and whoever tries, from being a load.
+//! Only failures wait, and nothing else waits for them. The limit does not protect the secrets, which are too long to be
+//! guessed at any rate; it keeps a sender with an old secret, or an attacker, from becoming a load.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZero;
@@ -17,18 +17,18 @@ use tokio::time::Instant;
 /// Failures that are answered at once; then one a second.
 const BURST: u32 = 10;
 const PER_SECOND: u32 = 1;
-/// Below the usual patience of clients: who gets no answer comes again.
+/// Below the usual timeout of clients, which repeat a request without an answer.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 /// Failures that may wait at once; each holds a connection.
 const MAX_WAITING: usize = 256;
-/// Sources that are told apart. A flood from more than these is one source.
+/// Sources that are counted separately. All others share one count.
 const MAX_SOURCES: usize = 4096;
 
-/// What is told apart.
+/// A source of failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Source {
     V4(Ipv4Addr),
-    /// A /64: so much anybody has at least.
+    /// An IPv6 /64, the smallest block that a site is assigned.
     V6([u16; 4]),
     Crowd,
 }
@@ -45,18 +45,18 @@ impl From<IpAddr> for Source {
     }
 }
 
-/// When a failure may be answered.
+/// The delay of an answer to a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answered {
-    /// It was not slowed.
+    /// None.
     AtOnce,
-    /// It has waited.
+    /// The answer has waited.
     AfterAWait,
-    /// Too many wait already.
+    /// Too many answers wait already: this one is refused.
     Never,
 }
 
-/// Knows the sources of the latest failures.
+/// The rate limiter over the sources of recent failures.
 pub struct Failures<C: Clock = DefaultClock> {
     limiter: RateLimiter<Source, HashMapStateStore<Source>, C, NoOpMiddleware<C::Instant>>,
     waiting: Semaphore,
@@ -78,7 +78,7 @@ impl<C: Clock> Failures<C> {
         }
     }
 
-    /// Waits until it is the turn of a failure from `address`, or a few seconds.
+    /// Waits until a failure from `address` may be answered, at most a few seconds.
     pub async fn slow_down(&self, address: IpAddr) -> Answered {
         let Some(mut turn) = self.turn(address) else {
             return Answered::AtOnce;
@@ -87,7 +87,7 @@ impl<C: Clock> Failures<C> {
             return Answered::Never;
         };
         let deadline = Instant::now() + MAX_WAIT;
-        // Whose turn it is by then, is up to chance among those who wait.
+        // Waiting answers of one source have no order: whichever wakes first takes the slot.
         loop {
             let wake = Instant::now() + turn;
             tokio::time::sleep_until(wake.min(deadline)).await;
@@ -98,7 +98,7 @@ impl<C: Clock> Failures<C> {
         }
     }
 
-    /// How long until it may be the turn of `address`; nothing when it is, and is taken.
+    /// The time until the next slot of `address`; `None` when a slot was free, and is now used.
     fn turn(&self, address: IpAddr) -> Option<Duration> {
         if self.limiter.len() >= MAX_SOURCES {
             self.limiter.retain_recent();

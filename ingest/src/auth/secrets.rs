@@ -1,12 +1,12 @@
-//! Whether configured secrets are any: an empty one would let in whoever sends an empty one.
+//! Rejects empty secrets: an empty secret would accept an empty credential. Warns of short ones.
 
 use secrecy::{ExposeSecret, SecretString};
 use shared::config::{Auth, ConfigError};
 
-/// Below this many characters a token, or a key of signatures, can be guessed or tried out.
+/// Shortest length, in characters, of a token or a signature secret that cannot be guessed.
 const SOUND_LENGTH: usize = 16;
 
-/// Refuses what lets in somebody who knows nothing.
+/// Rejects secrets that would accept a sender without a secret.
 ///
 /// # Errors
 ///
@@ -44,7 +44,7 @@ fn refuse(
     for (index, secret) in secrets.iter().enumerate() {
         if let Some(problem) = problem(secret.expose_secret()) {
             let problem = format!(
-                "entry {} {problem}: put a secret there (openssl rand -hex 32 makes one), or take the entry out",
+                "entry {} {problem}: replace it by a secret (openssl rand -hex 32 makes one), or remove the entry",
                 index + 1
             );
             return Err(ConfigError::value(key, problem));
@@ -57,7 +57,7 @@ fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
 }
 
-/// Which tokens and signature secrets are too short to be safe, in words; `None` if none are.
+/// A text about tokens and signature secrets that are too short to be safe; `None` without such.
 pub(crate) fn weakness(auth: &Auth) -> Option<String> {
     let short = |secrets: &[SecretString]| {
         let is_short =
@@ -67,15 +67,15 @@ pub(crate) fn weakness(auth: &Auth) -> Option<String> {
     let (tokens, keys) = (short(&auth.tokens), short(&auth.signature_secrets));
     (tokens + keys > 0).then(|| {
         format!(
-            "below {SOUND_LENGTH} characters, which can be guessed: {tokens} of ingest.auth.tokens, {keys} of \
+            "shorter than {SOUND_LENGTH} characters, which can be guessed: {tokens} of ingest.auth.tokens, {keys} of \
              ingest.auth.signature_secrets; openssl rand -hex 32 makes better ones"
         )
     })
 }
 
-/// Says so, once, if secrets are too short to be safe.
+/// Logs a warning if secrets are too short to be safe.
 pub(crate) fn warn_of_weakness(auth: &Auth) {
     if let Some(weakness) = weakness(auth) {
-        tracing::warn!("There are secrets {weakness}");
+        tracing::warn!("Some secrets of the webhook are {weakness}");
     }
 }

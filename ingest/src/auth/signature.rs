@@ -9,7 +9,7 @@ use subtle::{Choice, ConstantTimeEq};
 /// Length of an HMAC-SHA256 in bytes.
 pub const MAC_BYTES: usize = 32;
 
-/// One secret with which senders sign, its key schedule computed.
+/// A signature secret of senders, with its key schedule computed.
 #[derive(Clone)]
 pub struct SigningKey(Hmac<Sha256>);
 

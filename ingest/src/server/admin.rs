@@ -1,5 +1,5 @@
-//! Where operators look: metrics, and what readiness lacks. Nothing is changed here, and nobody is asked who he is, so
-//! it is for a network of their own.
+//! The admin listener: metrics, and the reasons why the service is not ready. It is read-only and unauthenticated: bind
+//! it to an operators' network.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -14,7 +14,7 @@ use super::health::OptionalSpool;
 use super::routes::{self, Audience};
 use super::{Draining, Publishers};
 
-/// What the pages tell of.
+/// What the pages report on.
 #[derive(Clone)]
 pub(crate) struct Pages {
     pub recorder: web::Data<PrometheusHandle>,
@@ -24,7 +24,7 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    /// Gives the handlers of an application what they ask for.
+    /// Adds everything that the handlers of the pages need to an application.
     pub fn share(&self, app: &mut web::ServiceConfig) {
         app.app_data(self.recorder.clone())
             .app_data(self.publishers.clone())
@@ -33,29 +33,29 @@ impl Pages {
     }
 }
 
-/// Who may be reading beside the webhook.
+/// The readers to expect at the address of the webhook.
 pub(crate) fn audience(settings: &Ingest) -> Audience {
     // A proxy on this machine forwards from others to loopback.
     let is_private = settings.listen.ip().is_loopback() && settings.trusted_proxies.is_empty();
     match settings.admin_listen {
         None if is_private => Audience::Operators,
-        None | Some(_) => Audience::Anybody,
+        None | Some(_) => Audience::Everyone,
     }
 }
 
-/// The listener of the pages.
+/// The admin listener.
 pub(crate) struct Admin {
     address: SocketAddr,
     server: Server,
 }
 
 impl Admin {
-    /// Takes `ingest.admin_listen`, if it is set.
+    /// Binds `ingest.admin_listen`, if it is set.
     pub fn build(settings: &Ingest, pages: Pages) -> anyhow::Result<Option<Self>> {
         let Some(address) = settings.admin_listen else {
-            if audience(settings) == Audience::Anybody {
+            if audience(settings) == Audience::Everyone {
                 tracing::warn!(
-                    "Metrics and the reasons of readiness are served nowhere: ingest.listen is for others. Set \
+                    "Metrics and the reasons of readiness are not served, since others than operators reach ingest.listen. Set \
                      ingest.admin_listen (BRIDGE__INGEST__ADMIN_LISTEN) to an address that only operators reach"
                 );
             }
@@ -83,21 +83,24 @@ impl Admin {
         Ok(Some(Self { address, server }))
     }
 
-    /// The port taken.
+    /// The bound port.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// Serves until the handle stops it.
-    pub fn start(self) -> ServerHandle {
+    /// Stops the listener.
+    pub fn handle(&self) -> ServerHandle {
+        self.server.handle()
+    }
+
+    /// The listener's task, which ends when the handle stops it.
+    pub fn start(self) -> Server {
         let reach = if self.address.ip().is_loopback() {
-            "for this machine"
+            "reachable from this machine only"
         } else {
-            "for whoever reaches it, as nobody is asked there who he is: let only operators reach it"
+            "without authentication: it must be reachable for operators only"
         };
-        tracing::info!(admin = %self.address, "Metrics and readiness are at {}, {reach}", self.address);
-        let handle = self.server.handle();
-        tokio::spawn(self.server);
-        handle
+        tracing::info!(admin = %self.address, "Metrics and readiness are served on {}, {reach}", self.address);
+        self.server
     }
 }

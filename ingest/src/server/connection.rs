@@ -1,8 +1,7 @@
-//! Which connections stay open, and how much is read of them.
+//! Connection middleware: limits the size of request heads, and decides which connections stay open.
 //!
-//! A connection outlives its request only for a sender who was let in. For the others the answer is the end of it: the
-//! time for a head is limited on a connection's first request only, so that a second one could be sent for ever, a byte
-//! at a time.
+//! Only connections of authenticated senders stay open after an answer. actix limits the time for a head on the first
+//! request of a connection only, so that a second head could be sent for ever, a byte at a time.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -14,8 +13,8 @@ use super::Draining;
 use super::routes::is_webhook_path;
 use crate::webhook::{HEAD_LIMIT_BYTES, Unread, Webhook, close};
 
-/// Around every route: refuses large heads, and closes the connections of all but those whom the webhook let in. Once
-/// draining has begun it closes theirs as well.
+/// Wraps every route: rejects large heads, and closes every connection but those that the webhook leaves open. While the
+/// service drains it closes those too.
 pub(crate) async fn admit(
     webhook: web::Data<Webhook>,
     draining: web::Data<Draining>,
@@ -45,7 +44,7 @@ fn head_bytes(request: &ServiceRequest) -> usize {
     let target = request.uri().path_and_query();
     let target = target.map_or(0, |target| target.as_str().len());
     let headers = request.headers().iter();
-    // A colon, a blank and the end of the line.
+    // A colon, a space and the end of the line.
     let lines = headers.map(|(name, value)| name.as_str().len() + value.len() + 4);
     target + lines.sum::<usize>()
 }

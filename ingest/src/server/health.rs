@@ -1,4 +1,4 @@
-//! Readiness and metrics of this service: in full for operators, and for others no more than whether it is ready.
+//! Readiness and metrics: in full for operators, and for others no more than whether the service is ready.
 
 use actix_web::{HttpResponse, web};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -13,10 +13,10 @@ use crate::spool::{Spool, Status};
 /// The spool, if there is one.
 pub type OptionalSpool = web::Data<Option<Spool>>;
 
-/// `GET /health/ready`: 200 when an event can be taken, by the broker or by the spool.
+/// `GET /health/ready`: 200 when an event can be stored, by the broker or in the spool.
 ///
-/// A service that spools is ready: sent elsewhere, an event would be spooled there, or lost where nobody is ready. That
-/// it spools stands beside, for whoever reads it.
+/// A service that spools is ready: on another instance an event would be spooled as well, or lost if no instance were
+/// ready. The answer says that it spools.
 pub async fn ready(
     publishers: web::Data<Publishers>,
     spool: OptionalSpool,
@@ -58,7 +58,7 @@ pub async fn ready(
     }
 }
 
-/// `GET /health/ready` for whoever may ask, such as a load balancer: the status alone.
+/// `GET /health/ready` without authentication, for load balancers: the status alone.
 pub async fn ready_or_not(
     publishers: web::Data<Publishers>,
     spool: OptionalSpool,
@@ -73,7 +73,7 @@ pub async fn ready_or_not(
     HttpResponse::build(status).json(json!({ "status": word }))
 }
 
-/// Ready, and what is in the spool.
+/// The answer of a ready service, with the content of the spool.
 fn spooling(trouble: Option<String>, status: &Status) -> HttpResponse {
     let mut answer = json!({ "status": "ready" });
     if trouble.is_some() || status.depth.messages > 0 {

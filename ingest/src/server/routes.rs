@@ -1,4 +1,4 @@
-//! The HTTP surface.
+//! The routes of the webhook and of the pages.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -7,24 +7,24 @@ use shared::health::{live, only, page, rejection};
 use super::health;
 use crate::webhook::{self, WEBHOOK_PATH};
 
-/// Some senders put a slash at the end of what they were given.
+/// Some senders add a slash to the path that they were given.
 const WEBHOOK_PATH_WITH_SLASH: &str = "/api/v1/genesys/webhook/";
 
-/// Whether webhooks are taken at `path`.
+/// Whether webhooks are accepted at `path`.
 pub(crate) fn is_webhook_path(path: &str) -> bool {
     [WEBHOOK_PATH, WEBHOOK_PATH_WITH_SLASH].contains(&path)
 }
 
-/// For whom the pages are.
+/// The readers of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Who operates this service: metrics, and what readiness lacks.
+    /// Operators: metrics, and the reasons why the service is not ready.
     Operators,
-    /// Anybody: whether it is ready, and nothing else.
-    Anybody,
+    /// All others: whether the service is ready, and nothing else.
+    Everyone,
 }
 
-/// Adds the webhook, with the pages beside it.
+/// Adds the webhook and the pages.
 pub fn configure(app: &mut web::ServiceConfig, audience: Audience) {
     let webhook = web::resource([WEBHOOK_PATH, WEBHOOK_PATH_WITH_SLASH]);
     app.service(only(
@@ -40,7 +40,7 @@ pub fn configure(app: &mut web::ServiceConfig, audience: Audience) {
 pub fn configure_pages(app: &mut web::ServiceConfig, audience: Audience) {
     let ready = match audience {
         Audience::Operators => page("/health/ready", health::ready),
-        Audience::Anybody => page("/health/ready", health::ready_or_not),
+        Audience::Everyone => page("/health/ready", health::ready_or_not),
     };
     app.service(page("/health/live", live)).service(ready);
     if audience == Audience::Operators {
@@ -51,6 +51,6 @@ pub fn configure_pages(app: &mut web::ServiceConfig, audience: Audience) {
 async fn not_found() -> HttpResponse {
     rejection(
         StatusCode::NOT_FOUND,
-        &format!("no such path; webhooks are taken at POST {WEBHOOK_PATH}"),
+        &format!("no such path; webhooks are accepted at POST {WEBHOOK_PATH}"),
     )
 }

@@ -1,4 +1,4 @@
-//! What a body tells that is to be published: an event, or a part of which nobody but a person can make sense.
+//! The content of an accepted body: an event, or a fragment that only a person can interpret.
 
 use jiff::Timestamp;
 use lapin::BasicProperties;
@@ -11,25 +11,26 @@ use crate::metrics::Metrics;
 /// The AMQP `app_id` of what is published here.
 const APP_ID: &str = "ingest";
 
-/// What a body tells.
-pub enum Told<'b> {
-    /// An event, or as much of one as makes a record.
+/// The content of an accepted body.
+pub enum Accepted<'b> {
+    /// An event, or enough of one to write it to Pipedrive.
     Event(Box<Event<'b>>),
-    /// A part of something. The worker makes it a dead letter: one place does that, and counts them.
+    /// A truncated body without a complete event. It is published as well: the worker alone dead-letters messages and
+    /// counts them.
     Fragment(Option<InteractionId>, Unrecognised),
 }
 
-/// What the sender learns of it.
-pub struct Accepted {
-    /// Which interaction, if that came.
+/// The content of the answer to the sender.
+pub struct Receipt {
+    /// The interaction, if its id arrived.
     pub interaction: Option<InteractionId>,
     /// Whether the body was cut off.
     pub is_partial: bool,
-    /// Why no event could be recognised in what came.
+    /// The reason why no event was recognised.
     pub unrecognised: Option<Unrecognised>,
 }
 
-impl Told<'_> {
+impl Accepted<'_> {
     /// The properties of the message.
     pub fn properties(
         &self,
@@ -49,7 +50,7 @@ impl Told<'_> {
         }
     }
 
-    /// Logs and counts what was published.
+    /// Logs and counts the published message.
     pub fn report(&self, bytes: usize, traceparent: &str, metrics: &Metrics) {
         match self {
             Self::Event(event) => {
@@ -62,7 +63,7 @@ impl Told<'_> {
                     event = event.kind.as_str(),
                     is_partial = event.part.is_some(),
                     traceparent,
-                    "Accepted {} of {}",
+                    "Receipt {} of {}",
                     event.kind.as_str(),
                     event.interaction,
                 );
@@ -74,21 +75,22 @@ impl Told<'_> {
                     reason = %why,
                     bytes,
                     traceparent,
-                    "A body was cut off after {bytes} bytes and becomes a dead letter"
+                    "A body was cut off after {bytes} bytes, before a complete event: {why}. The worker will move it to the dead \
+                     letter queue"
                 );
             }
         }
     }
 
-    /// What the sender learns.
-    pub fn into_accepted(self) -> Accepted {
+    /// The content of the answer.
+    pub fn into_receipt(self) -> Receipt {
         match self {
-            Self::Event(event) => Accepted {
+            Self::Event(event) => Receipt {
                 is_partial: event.part.is_some(),
                 interaction: Some(event.interaction),
                 unrecognised: None,
             },
-            Self::Fragment(interaction, why) => Accepted {
+            Self::Fragment(interaction, why) => Receipt {
                 interaction,
                 is_partial: true,
                 unrecognised: Some(why),

@@ -1,4 +1,4 @@
-//! Reads a webhook's body, and tells a whole one from one that was cut off.
+//! Reading of a webhook's body, with limits of size and time; a complete body is distinguished from a truncated one.
 
 use std::time::Duration;
 
@@ -13,45 +13,46 @@ use tokio::time::Instant;
 
 use super::{Unread, WebhookError, close};
 
-/// How many times the limit is read of a body over it, and thrown away: a sender reads no answer before it has sent all.
+/// Number of limits that are read and discarded of a body over the limit: a sender reads the answer only after it has sent
+/// everything.
 const OVERSIZED_MAX_LIMITS: usize = 16;
 
-/// What is read of a body.
+/// The limits of a body.
 #[derive(Clone, Copy, Debug)]
-pub struct Limit {
-    /// So much.
+pub struct BodyLimit {
+    /// Largest size.
     pub bytes: usize,
-    /// For so long.
+    /// Longest time until it has arrived.
     pub time: Duration,
-    /// Whether of a larger body the beginning is taken; else it is refused.
+    /// Whether the beginning of a larger body is accepted; otherwise the body is rejected.
     pub keeps_head: bool,
 }
 
-/// What arrived of a body.
-pub struct Arrived {
-    /// The bytes as they came.
+/// The part of a body that arrived.
+pub struct ReceivedBody {
+    /// The bytes, unchanged.
     pub body: Bytes,
-    /// Why they may not be all.
-    pub ending: Ending,
+    /// The way it ended, which shows whether it is complete.
+    pub ending: BodyEnd,
 }
 
-/// How a body ended.
+/// The way a body ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// As the sender announced.
+pub enum BodyEnd {
+    /// At the announced end.
     Announced,
-    /// The connection ended before it did.
+    /// With the connection, before its announced end.
     Disconnected,
-    /// The time was over before it was.
+    /// At the time limit.
     TimedOut,
-    /// It goes on beyond the limit.
+    /// At the size limit.
     OverLimit,
 }
 
-impl Arrived {
-    /// The body as one that was cut off, if it is one; the rule is told in [`shared::domain::salvage`].
+impl ReceivedBody {
+    /// The body as one that was cut off, if it is one; the rule is in [`shared::domain::salvage`].
     pub fn cut(&self) -> Option<Cut<'_>> {
-        let is_surely_short = self.ending != Ending::Announced;
+        let is_surely_short = self.ending != BodyEnd::Announced;
         if is_surely_short || self.body.len() >= CUT_MIN_BYTES {
             Cut::of(&self.body)
         } else {
@@ -60,23 +61,23 @@ impl Arrived {
     }
 }
 
-/// A body on its way.
-pub struct Incoming {
+/// Reader of one request's body.
+pub struct BodyReader {
     payload: web::Payload,
-    limit: Limit,
+    limit: BodyLimit,
     deadline: Instant,
     has_ended: bool,
 }
 
-/// Why a body does not go on.
+/// The reason why no more of a body can be read.
 enum Stopped {
     Broken(PayloadError),
     TimedOut,
 }
 
-impl Incoming {
-    /// The time for it begins.
-    pub fn new(payload: web::Payload, limit: Limit) -> Self {
+impl BodyReader {
+    /// Starts the time limit.
+    pub fn new(payload: web::Payload, limit: BodyLimit) -> Self {
         Self {
             payload,
             limit,
@@ -85,14 +86,14 @@ impl Incoming {
         }
     }
 
-    /// Reads it. The limit holds for what the sender announces and for what arrives. Without `keeps` the bytes are
-    /// thrown away as they come: what a stranger sends should take no memory.
+    /// Reads the body. The size limit applies to the announced length and to the bytes that arrive. Without `keeps` the
+    /// bytes are discarded as they arrive: an unauthenticated body must not take memory.
     pub async fn read(
         &mut self,
         headers: &HeaderMap,
         keeps: bool,
-    ) -> Result<Arrived, WebhookError> {
-        let Limit {
+    ) -> Result<ReceivedBody, WebhookError> {
+        let BodyLimit {
             bytes: limit_bytes,
             keeps_head,
             time,
@@ -106,11 +107,11 @@ impl Incoming {
             let has_begun = room < limit_bytes;
             let mut chunk = match self.chunk().await {
                 Ok(Some(chunk)) => chunk,
-                Ok(None) => break Ending::Announced,
+                Ok(None) => break BodyEnd::Announced,
                 Err(Stopped::Broken(PayloadError::Incomplete(_))) if has_begun => {
-                    break Ending::Disconnected;
+                    break BodyEnd::Disconnected;
                 }
-                Err(Stopped::TimedOut) if has_begun => break Ending::TimedOut,
+                Err(Stopped::TimedOut) if has_begun => break BodyEnd::TimedOut,
                 Err(Stopped::Broken(error)) => return Err(WebhookError::Incomplete(error)),
                 Err(Stopped::TimedOut) => return Err(WebhookError::TimedOut(time)),
             };
@@ -124,13 +125,13 @@ impl Incoming {
                 body = joined(body, chunk);
             }
             if is_over {
-                break Ending::OverLimit;
+                break BodyEnd::OverLimit;
             }
         };
-        Ok(Arrived { body, ending })
+        Ok(ReceivedBody { body, ending })
     }
 
-    /// Reads on, and throws away, what is over the limit.
+    /// Reads and discards the part over the limit.
     pub async fn drain(&mut self) {
         let mut left = self.limit.bytes.saturating_mul(OVERSIZED_MAX_LIMITS);
         while let Ok(Some(chunk)) = self.chunk().await {
@@ -141,9 +142,9 @@ impl Incoming {
         }
     }
 
-    /// The answer to it. The connection goes on if the sender `is_let_in` and has sent all of it.
-    pub fn answer(self, mut response: HttpResponse, is_let_in: bool) -> HttpResponse {
-        if is_let_in && self.has_ended {
+    /// Completes the answer. The connection stays open if the sender `is_authenticated` and has sent the whole body.
+    pub fn answer(self, mut response: HttpResponse, is_authenticated: bool) -> HttpResponse {
+        if is_authenticated && self.has_ended {
             return response;
         }
         close(&mut response);
@@ -163,7 +164,7 @@ impl Incoming {
     }
 }
 
-/// Whether a body has a content coding. It is never undone: a kilobyte can become a gigabyte.
+/// Whether a body has a content coding. It is never decoded: a kilobyte can become a gigabyte.
 pub fn is_compressed(headers: &HeaderMap) -> bool {
     let is_identity = |coding: &str| {
         let coding = coding.trim();
@@ -180,7 +181,7 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Most bodies arrive in one piece, which is not copied.
+/// Appends a chunk. Most bodies arrive in one chunk, which is not copied.
 fn joined(body: Bytes, chunk: Bytes) -> Bytes {
     if body.is_empty() {
         return chunk;

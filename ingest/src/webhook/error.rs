@@ -1,7 +1,7 @@
-//! Why a webhook was not taken, and what the sender is told. Whatever the reason, the answer is JSON.
+//! Errors of a webhook, and the JSON answer to each.
 //!
-//! A 4xx says that sending the same again is useless, so it is never the answer to trouble of our own: senders give up
-//! on it. That is always 503 with `Retry-After`. Every 401 is the same one, whatever was wrong.
+//! Senders give up on a 4xx, so it only ever means that the same request can never be accepted. Trouble on our side is
+//! always 503 with `Retry-After`. Every 401 has the same text, whatever was wrong.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use shared::health::rejection;
 use crate::auth::Unauthenticated;
 use crate::spool::SpoolError;
 
-/// A webhook was not taken.
+/// A webhook was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
     /// The request line and the headers are larger than [`super::HEAD_LIMIT_BYTES`].
@@ -34,25 +34,25 @@ pub enum WebhookError {
     /// The body did not arrive within `ingest.body_timeout`.
     #[error("the body did not arrive within {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
-    /// The sender is unknown.
+    /// The request has no valid credential.
     #[error(transparent)]
     Unauthenticated(#[from] Unauthenticated),
-    /// The sender presented no certificate, and has to.
+    /// A client certificate is required, and the sender presented none.
     #[error("a client certificate is required")]
     NoClientCertificate,
-    /// Only a signature speaks for the sender, and the event is older than `ingest.auth.signature_max_age`.
+    /// The only credential is a signature, and the event is older than `ingest.auth.signature_max_age`.
     #[error(transparent)]
     Stale(Unauthenticated),
-    /// The sender is unknown, and too many of those are waiting for their answer.
-    #[error("too many failures")]
+    /// No valid credential, and too many such requests wait for their answer.
+    #[error("too many failed authentications")]
     TooManyFailures,
-    /// An EventBridge event from elsewhere than `ingest.eventbridge` names.
+    /// An EventBridge event of an account or source that `ingest.eventbridge` does not list.
     #[error("the event is from another EventBridge {0}")]
     Foreign(&'static str),
     /// The body has a content coding.
     #[error("bodies must not be compressed: send it without Content-Encoding")]
     Compressed,
-    /// The body is not JSON, or no event.
+    /// The body is not JSON, or not an event.
     #[error(transparent)]
     Unrecognised(#[from] Unrecognised),
     /// The broker does not have the message.
@@ -61,8 +61,8 @@ pub enum WebhookError {
     /// The broker did not confirm in time; it may have the message.
     #[error("the event was not confirmed within {}", humantime::format_duration(*.0))]
     NotConfirmed(Duration),
-    /// Neither the broker nor the spool has the message, or does not say so.
-    #[error("the event could neither be queued nor kept")]
+    /// Neither the broker nor the spool confirmed that it has the message.
+    #[error("the event could neither be queued nor spooled")]
     NotSpooled(#[from] SpoolError),
 }
 
@@ -122,9 +122,9 @@ impl WebhookError {
         }
     }
 
-    /// Whether nothing is known of the sender that would let him in.
+    /// Whether the sender is not authenticated.
     #[must_use]
-    pub fn is_of_a_stranger(&self) -> bool {
+    pub fn is_unauthenticated(&self) -> bool {
         matches!(
             self,
             Self::Unauthenticated(_)
@@ -166,7 +166,7 @@ impl WebhookError {
     }
 }
 
-/// `Retry-After` counts whole seconds; a part of one is rounded up, so that nobody comes back at once.
+/// `Retry-After` counts whole seconds; a part of one is rounded up, so that no sender returns too early.
 fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_the_request_is_a_4xx_and_what_is_wrong_with_us_a_503() {
+    fn faults_of_the_request_are_answered_4xx_and_our_own_503() {
         let lost = lapin_error();
         let cases = [
             (WebhookError::TooLarge { limit_bytes: 1 }, 413, "too_large"),

@@ -1,5 +1,5 @@
-//! Which events a sender may post that may post: none that are older than a signature may be, and none that came over
-//! another company's EventBridge.
+//! Origin policy for authenticated senders: rejects events that are too old for a signature, and events of another
+//! company's EventBridge.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use shared::domain::origin::Origin;
 use super::WebhookError;
 use crate::auth::{Admission, Unauthenticated};
 
-/// Where events may come from.
+/// The accepted origins of events.
 pub struct Origins {
     accounts: Vec<String>,
     sources: Vec<String>,
@@ -28,14 +28,14 @@ impl Origins {
         }
     }
 
-    /// Whether the origin of a request's event makes a difference.
+    /// Whether the origin of an event has to be read at all.
     #[must_use]
     pub fn matter(&self, admission: Admission) -> bool {
         let are_limited = !self.accounts.is_empty() || !self.sources.is_empty();
         admission == Admission::SignatureAlone || are_limited
     }
 
-    /// Whether an event of that origin is taken.
+    /// Checks the origin of an event.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ impl Origins {
         origin: &Origin,
         now: Timestamp,
     ) -> Result<(), WebhookError> {
-        // An age below nothing is a clock's fault, and within any limit.
+        // A negative age comes from a wrong clock, and is within any limit.
         let age = origin.at.map(|at| now.duration_since(at));
         let is_old = age
             .and_then(|age| Duration::try_from(age).ok())

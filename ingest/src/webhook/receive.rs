@@ -29,20 +29,20 @@ use crate::metrics::Metrics;
 use crate::spool::{Record, Spool, SpoolError};
 use crate::tls::ClientCertificate;
 
-use super::accepted::{Accepted, Told};
-use super::body::{self, Arrived, Ending, Incoming, Limit};
+use super::accepted::{Accepted, Receipt};
+use super::body::{self, BodyEnd, BodyLimit, BodyReader, ReceivedBody};
 
-/// The topic of forms whose body does not hold it, beside the query parameter `topic`.
+/// Header for the topic, for sources whose body lacks it; the query parameter `topic` does the same.
 const TOPIC_HEADER: &str = "x-genesys-topic";
 const TRACEPARENT_HEADER: &str = "traceparent";
 
-/// What the webhook needs, from the settings.
+/// The webhook with its settings.
 pub struct Webhook {
     authenticator: Arc<ArcSwap<Authenticator>>,
     requires_client_certificate: bool,
     filter: Filter,
     origins: Origins,
-    body_limit: Limit,
+    body_limit: BodyLimit,
     failures: Failures,
     trusted_proxies: Vec<IpNet>,
     publish_timeout: Duration,
@@ -52,7 +52,8 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Reads the settings, and registers its metrics with `recorder`. What the broker does not take goes to `spool`.
+    /// Reads the settings, and registers the metrics with `recorder`. Messages that the broker does not confirm go to
+    /// `spool`.
     ///
     /// # Errors
     ///
@@ -69,7 +70,7 @@ impl Webhook {
             origins: Origins::new(settings),
             failures: Failures::default(),
             trusted_proxies: settings.trusted_proxies.clone(),
-            body_limit: Limit {
+            body_limit: BodyLimit {
                 bytes: settings.body_limit_bytes,
                 time: settings.body_timeout,
                 keeps_head: settings.salvage_oversized,
@@ -83,20 +84,20 @@ impl Webhook {
 }
 
 impl Webhook {
-    /// Where a rotated secret puts another authenticator.
+    /// The authenticator, to be replaced when a secret is rotated.
     pub(crate) fn authenticator(&self) -> Arc<ArcSwap<Authenticator>> {
         Arc::clone(&self.authenticator)
     }
 
-    /// The answer to a request whose head is too large, whatever it asks for.
+    /// The answer to a request on any path whose head is too large.
     pub(crate) fn refuse_head(&self) -> HttpResponse {
         self.answer(&WebhookError::HeadTooLarge)
     }
 }
 
-/// What became of an authentic, well-formed event.
+/// The outcome of an authentic, well-formed event.
 enum Outcome {
-    Accepted(Accepted),
+    Accepted(Receipt),
     Ignored(Ignored),
 }
 
@@ -122,7 +123,7 @@ enum Answer<'a> {
 /// `POST /api/v1/genesys/webhook`
 ///
 /// Answers 200 only after the publisher confirm, or the spool's sync: until then the sender holds the only copy, and an
-/// error makes it send again.
+/// error makes it send the event again.
 pub async fn receive(
     request: HttpRequest,
     payload: web::Payload,
@@ -130,8 +131,8 @@ pub async fn receive(
     publisher: web::Data<Publisher>,
 ) -> HttpResponse {
     webhook.metrics.received.increment(1);
-    let mut incoming = Incoming::new(payload, webhook.body_limit);
-    let (response, is_let_in) = match webhook.take(&request, &mut incoming, &publisher).await {
+    let mut reader = BodyReader::new(payload, webhook.body_limit);
+    let (response, is_authenticated) = match webhook.take(&request, &mut reader, &publisher).await {
         Ok(Outcome::Accepted(accepted)) => {
             webhook.metrics.accepted.increment(1);
             let response = HttpResponse::Ok().json(Answer::Accepted {
@@ -149,44 +150,42 @@ pub async fn receive(
             });
             (response, true)
         }
-        Err(error) if error.is_of_a_stranger() => {
+        Err(error) if error.is_unauthenticated() => {
             let error = webhook.slow_down(&request, error).await;
             (webhook.answer(&error), false)
         }
         Err(error) => (webhook.answer(&error), true),
     };
-    incoming.answer(response, is_let_in)
+    reader.answer(response, is_authenticated)
 }
 
 impl Webhook {
     async fn take(
         &self,
         request: &HttpRequest,
-        incoming: &mut Incoming,
+        reader: &mut BodyReader,
         publisher: &Publisher,
     ) -> Result<Outcome, WebhookError> {
+        self.check_client_certificate(request)?;
         let headers = request.headers();
-        if self.requires_client_certificate && request.conn_data::<ClientCertificate>().is_none() {
-            return Err(WebhookError::NoClientCertificate);
-        }
-        let (arrived, admission) = self.read(headers, incoming).await?;
+        let (received, admission) = self.read(headers, reader).await?;
         if body::is_compressed(headers) {
             return Err(WebhookError::Compressed);
         }
         let topic = topic(request);
-        let body = salvage::without_lone_surrogates(&arrived.body);
+        let body = salvage::without_lone_surrogates(&received.body);
         let mut read_as = &*body;
         let cut;
         let recognised = match recognise(&body, topic.as_deref(), &self.filter) {
             Err(Unrecognised::Syntax(error)) => {
-                let Some(part) = arrived.cut() else {
-                    return Err(self.unreadable(&arrived, error));
+                let Some(part) = received.cut() else {
+                    return Err(self.unreadable(&received, error));
                 };
                 cut = part;
                 read_as = cut.mended();
                 match cut.recognise(topic.as_deref(), &self.filter) {
                     Err(error @ Unrecognised::Syntax(_)) => return Err(error.into()),
-                    Err(why) => Err(Told::Fragment(cut.interaction(), why)),
+                    Err(why) => Err(Accepted::Fragment(cut.interaction(), why)),
                     Ok(recognised) => Ok(recognised),
                 }
             }
@@ -196,26 +195,52 @@ impl Webhook {
             let origin = Origin::of(read_as);
             self.origins.check(admission, &origin, clock::now())?;
         }
-        let told = match recognised {
-            Ok(Recognised::Event(event)) => Told::Event(event),
+        let accepted = match recognised {
+            Ok(Recognised::Event(event)) => Accepted::Event(event),
             Ok(Recognised::Ignored(ignored)) => return Ok(Outcome::Ignored(ignored)),
             Err(fragment) => fragment,
         };
         let traceparent = telemetry::traceparent(text(headers, TRACEPARENT_HEADER));
+        self.queue(
+            publisher,
+            &accepted,
+            &received,
+            topic.as_deref(),
+            &traceparent,
+        )
+        .await?;
+        accepted.report(received.body.len(), &traceparent, &self.metrics);
+        Ok(Outcome::Accepted(accepted.into_receipt()))
+    }
+
+    fn check_client_certificate(&self, request: &HttpRequest) -> Result<(), WebhookError> {
+        if self.requires_client_certificate && request.conn_data::<ClientCertificate>().is_none() {
+            return Err(WebhookError::NoClientCertificate);
+        }
+        Ok(())
+    }
+
+    /// Stores the message in the broker, else in the spool.
+    async fn queue(
+        &self,
+        publisher: &Publisher,
+        accepted: &Accepted<'_>,
+        received: &ReceivedBody,
+        topic: Option<&str>,
+        traceparent: &str,
+    ) -> Result<(), WebhookError> {
         let received_at = clock::now();
-        // Made twice only where it goes to the spool: publishing takes it away, and the usual case is to stay cheap.
+        // Built a second time only for the spool: publishing consumes it, and the usual case has to stay cheap.
         let message = || Outgoing {
             exchange: topology::EXCHANGE,
             routing_key: topology::WORK_KEY.into(),
-            properties: told.properties(topic.as_deref(), received_at, &traceparent),
-            body: arrived.body.clone(),
+            properties: accepted.properties(topic, received_at, traceparent),
+            body: received.body.clone(),
         };
-        self.hand_over(publisher, message, received_at).await?;
-        told.report(arrived.body.len(), &traceparent, &self.metrics);
-        Ok(Outcome::Accepted(told.into_accepted()))
+        self.hand_over(publisher, message, received_at).await
     }
 
-    /// To the broker, else to the spool: from then on the sender may forget it.
+    /// Publishes, or else spools. When this returns, the sender may delete its copy.
     async fn hand_over(
         &self,
         publisher: &Publisher,
@@ -224,46 +249,47 @@ impl Webhook {
     ) -> Result<(), WebhookError> {
         match self.publish(publisher, message()).await {
             Ok(()) => fail_point::reach(FailPoint::WebhookConfirmed).await,
-            Err(error) => self.keep(message(), received_at, error).await?,
+            Err(error) => self.spool_message(message(), received_at, error).await?,
         }
         Ok(())
     }
 
-    /// Reads the body, and checks the credential on it. Of a body over the limit the beginning is taken if that is
-    /// configured, and only from a sender whose credential does not need the rest; so is what came in time of one that
-    /// is too slow.
+    /// Reads the body, and checks the credential on it.
+    ///
+    /// The beginning of a body over the limit is accepted if that is configured, and the part that arrived in time of a
+    /// slow one; both only from a sender whose credential does not need the rest.
     async fn read(
         &self,
         headers: &HeaderMap,
-        incoming: &mut Incoming,
-    ) -> Result<(Arrived, Admission), WebhookError> {
+        reader: &mut BodyReader,
+    ) -> Result<(ReceivedBody, Admission), WebhookError> {
         let claim = self.authenticator.load().claim(headers);
-        let arrived = incoming.read(headers, claim.is_ok()).await?;
+        let received = reader.read(headers, claim.is_ok()).await?;
         let admission =
-            claim.and_then(|claim| self.authenticator.load().prove(claim, &arrived.body));
-        let admission = admission.map_err(|error| match arrived.ending {
-            Ending::Announced | Ending::Disconnected => error.into(),
-            Ending::TimedOut => WebhookError::TimedOut(self.body_limit.time),
-            Ending::OverLimit => WebhookError::TooLarge {
+            claim.and_then(|claim| self.authenticator.load().prove(claim, &received.body));
+        let admission = admission.map_err(|error| match received.ending {
+            BodyEnd::Announced | BodyEnd::Disconnected => error.into(),
+            BodyEnd::TimedOut => WebhookError::TimedOut(self.body_limit.time),
+            BodyEnd::OverLimit => WebhookError::TooLarge {
                 limit_bytes: self.body_limit.bytes,
             },
         })?;
-        if arrived.ending == Ending::OverLimit {
-            incoming.drain().await;
+        if received.ending == BodyEnd::OverLimit {
+            reader.drain().await;
         }
-        Ok((arrived, admission))
+        Ok((received, admission))
     }
 
-    /// What a body is that neither is JSON nor was any before it was cut off.
-    fn unreadable(&self, arrived: &Arrived, error: serde_json::Error) -> WebhookError {
-        if arrived.ending == Ending::TimedOut {
+    /// The error for a body that is not JSON, and that was not JSON before it was cut off.
+    fn unreadable(&self, received: &ReceivedBody, error: serde_json::Error) -> WebhookError {
+        if received.ending == BodyEnd::TimedOut {
             WebhookError::TimedOut(self.body_limit.time)
         } else {
             Unrecognised::Syntax(error).into()
         }
     }
 
-    /// Lets a failure wait for its turn; where too many wait, it becomes another one.
+    /// Delays the answer to a failed authentication; too many that wait are answered 429.
     async fn slow_down(&self, request: &HttpRequest, error: WebhookError) -> WebhookError {
         let Some(source) = auth::client_address(request, &self.trusted_proxies) else {
             return error;
@@ -271,7 +297,7 @@ impl Webhook {
         match self.failures.slow_down(source).await {
             Answered::AtOnce => error,
             Answered::AfterAWait => {
-                tracing::debug!(%source, "A failure had to wait: there are many from there");
+                tracing::debug!(%source, "The answer to a failed authentication from {source} was delayed: the address has had many failures");
                 self.metrics.slowed("waited");
                 error
             }
@@ -282,23 +308,24 @@ impl Webhook {
         }
     }
 
-    /// Counts and answers what is not taken.
+    /// Counts a rejected webhook and builds its answer.
     fn answer(&self, error: &WebhookError) -> HttpResponse {
         let is_our_fault = error.status().is_server_error();
         self.metrics.failed(is_our_fault, error.label());
         tracing::debug!(
             reason = error.label(),
             error = error as &dyn std::error::Error,
-            "Webhook not taken"
+            "Webhook answered {}: {error}",
+            error.status().as_u16()
         );
         error.to_response(self.authenticator.load().challenges(), self.retry_after)
     }
 
-    /// Keeps in the spool what was not published because of `error`; without a spool, that is the outcome.
+    /// Stores a message in the spool that was not published because of `error`; without a spool, `error` is the outcome.
     ///
-    /// Where the broker did not answer in time it may have the message too. The worker knows the second one for a
-    /// duplicate, as it does when the sender repeats itself.
-    async fn keep(
+    /// A broker that did not answer in time may have the message too. The worker skips the second one as a duplicate, as
+    /// it does when the sender repeats an event.
+    async fn spool_message(
         &self,
         message: Outgoing,
         received_at: Timestamp,
@@ -314,15 +341,18 @@ impl Webhook {
             properties: properties.map_err(|error| SpoolError::Failed(error.to_string()))?,
             body: message.body,
         };
-        let kept = tokio::time::timeout(self.publish_timeout, spool.append(record)).await;
-        kept.map_err(|_| SpoolError::TimedOut(self.publish_timeout))??;
+        let stored = tokio::time::timeout(self.publish_timeout, spool.append(record)).await;
+        stored.map_err(|_| SpoolError::TimedOut(self.publish_timeout))??;
         self.metrics.spooled.increment(1);
-        tracing::debug!(reason = error.label(), "Not published; kept in the spool");
+        tracing::debug!(
+            reason = error.label(),
+            "The message was not published ({error}) and is stored in the spool until RabbitMQ confirms it"
+        );
         fail_point::reach(FailPoint::Spooled).await;
         Ok(())
     }
 
-    /// Publishes within the budget, the confirm included.
+    /// Publishes within `ingest.publish_timeout`, the confirm included.
     async fn publish(&self, publisher: &Publisher, message: Outgoing) -> Result<(), WebhookError> {
         let start = Instant::now();
         let confirmed =
@@ -333,7 +363,7 @@ impl Webhook {
     }
 }
 
-/// The topic that came beside the body.
+/// The topic from the query or the header.
 fn topic(request: &HttpRequest) -> Option<Cow<'_, str>> {
     let query = request.query_string();
     let mut pairs = url::form_urlencoded::parse(query.as_bytes());

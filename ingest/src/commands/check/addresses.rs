@@ -1,27 +1,21 @@
-//! The addresses: whether they can be taken, and who reaches them.
+//! Check of the listening addresses: whether they can be bound, and from where they are reached.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
+use shared::check::{Finding, Found, Problem};
 use shared::config::Ingest;
 
-use super::{Finding, Problem};
 use crate::server::admin;
 use crate::server::routes::Audience;
 
-/// What was found about `ingest.listen` and `ingest.admin_listen`.
-pub(super) fn look(settings: &Ingest) -> Vec<Finding> {
-    // Held until both are tried: a start takes both.
+/// Findings about `ingest.listen` and `ingest.admin_listen`.
+pub(super) fn check(settings: &Ingest) -> Vec<Finding> {
+    // Held until both are tried: a start binds both.
     let webhook = TcpListener::bind(settings.listen);
     vec![
-        Finding {
-            item: "listen",
-            result: listen(settings.listen, &webhook),
-        },
-        Finding {
-            item: "operators",
-            result: operators(settings, &webhook),
-        },
+        Finding::new("listen", listen(settings.listen, &webhook)),
+        Finding::new("operators", operators(settings, &webhook)),
     ]
 }
 
@@ -29,56 +23,64 @@ fn listen(address: SocketAddr, listener: &io::Result<TcpListener>) -> Result<Str
     let reach = if address.ip().is_loopback() {
         "this machine only"
     } else {
-        "reachable from outside"
+        "reachable from other machines"
     };
     match listener {
         Ok(_) => Ok(format!("{address} is free ({reach})")),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(format!(
-            "{address} is in use ({reach}); right if ingest runs already"
+            "{address} is in use, as it should be while ingest runs ({reach})"
         )),
-        Err(error) => Err(Problem {
-            what: format!("{address}: {error}"),
-            remedy: "set ingest.listen (BRIDGE__INGEST__LISTEN) to an address of this machine and a port above 1023",
-        }),
+        Err(error) => Err(Problem::new(
+            format!("{address}: {error}"),
+            "set ingest.listen (BRIDGE__INGEST__LISTEN) to an address of this machine and a port above 1023",
+        )),
     }
 }
 
-fn operators(settings: &Ingest, webhook: &io::Result<TcpListener>) -> Result<String, Problem> {
+fn operators(settings: &Ingest, webhook: &io::Result<TcpListener>) -> Result<Found, Problem> {
     let Some(address) = settings.admin_listen else {
         return Ok(match admin::audience(settings) {
-            Audience::Operators => "metrics and readiness in full beside the webhook",
-            Audience::Anybody => {
-                "no metrics (ingest.admin_listen is empty): the webhook's address is for others"
-            }
-        }
-        .to_owned());
+            Audience::Operators => Found::Sound(
+                "metrics and readiness in full at the address of the webhook".to_owned(),
+            ),
+            Audience::Everyone => Found::Warning(
+                "no metrics (ingest.admin_listen is empty): others than operators reach ingest.listen"
+                    .to_owned(),
+            ),
+        });
     };
-    let remark = if address.ip().is_loopback() {
-        ""
-    } else {
-        "; nobody is asked there who he is: let only operators reach it"
+    let problem = |what| {
+        Problem::new(
+            what,
+            "set ingest.admin_listen (BRIDGE__INGEST__ADMIN_LISTEN) to another address of this machine than \
+             ingest.listen, with a port above 1023",
+        )
     };
-    let found = format!("metrics and readiness in full at {address}{remark}");
-    let problem = |what| Problem {
-        what,
-        remedy: "set ingest.admin_listen (BRIDGE__INGEST__ADMIN_LISTEN) to another address of this machine than \
-                 ingest.listen, with a port above 1023",
-    };
-    match TcpListener::bind(address) {
-        Ok(_) => Ok(found),
+    let found = format!("metrics and readiness in full at {address}");
+    let found = match TcpListener::bind(address) {
+        Ok(_) => found,
         Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-            Err(problem(format!("{address}: {error}")))
+            return Err(problem(format!("{address}: {error}")));
         }
-        // It is in use by us, or the two are one and it makes no difference who has it.
-        Err(_) if address == settings.listen || is_ours(address, webhook) => Err(problem(format!(
-            "{address} is taken by ingest.listen, {}",
-            settings.listen
-        ))),
-        Err(_) => Ok(format!("{found}, in use; right if ingest runs already")),
-    }
+        // The webhook's listener holds it, or would at a start.
+        Err(_) if address == settings.listen || is_ours(address, webhook) => {
+            return Err(problem(format!(
+                "{address} is taken by ingest.listen, {}",
+                settings.listen
+            )));
+        }
+        Err(_) => format!("{found}, in use, as it should be while ingest runs"),
+    };
+    Ok(if address.ip().is_loopback() {
+        Found::Sound(found)
+    } else {
+        Found::Warning(format!(
+            "{found}, without authentication: bind it to an operators' network"
+        ))
+    })
 }
 
-/// Whether that port is the one that the webhook holds now: with `0.0.0.0` it is so on every address.
+/// Whether the port is the one that the webhook's listener holds: `0.0.0.0` holds it on every address.
 fn is_ours(address: SocketAddr, webhook: &io::Result<TcpListener>) -> bool {
     let held = webhook.as_ref().ok();
     let held = held.and_then(|listener| listener.local_addr().ok());

@@ -1,4 +1,4 @@
-//! `ingest check`: looks at everything that starting needs, and says what it found, one line an item.
+//! `ingest check`: checks everything that a start needs, and prints a line for each finding.
 
 mod addresses;
 mod certificate;
@@ -6,26 +6,16 @@ mod certificate;
 use std::io::{self, Write};
 
 use shared::broker::{self, ConnectError, TopologyError};
+use shared::check::{self, Finding, Found, Problem};
 use shared::config::{self, Auth, EventBridge, Settings};
 use shared::error::chain;
 
 use crate::auth::{self, Authenticator};
 use crate::commands::setup::Address;
-use crate::spool::{self, OpenError};
+use crate::spool::{self, Depth, OpenError};
 
-/// What was found about one item.
-struct Finding {
-    item: &'static str,
-    result: Result<String, Problem>,
-}
-
-struct Problem {
-    what: String,
-    remedy: &'static str,
-}
-
-/// Checks `settings`, the certificate that `public` is to present, and the broker; writes the findings, and tells whether
-/// `ingest` can do its work.
+/// Checks `settings`, the certificate at the address `public`, and the broker; writes the findings, and returns whether
+/// `ingest` can work.
 ///
 /// # Errors
 ///
@@ -35,41 +25,30 @@ pub async fn run(
     public: Option<&Address>,
     out: &mut impl Write,
 ) -> io::Result<bool> {
-    let mut findings = addresses::look(&settings.ingest);
-    findings.extend(certificate::look(&settings.ingest, public));
-    findings.push(authentication(settings));
+    let mut findings = addresses::check(&settings.ingest);
+    findings.extend(certificate::check(&settings.ingest, public));
+    findings.push(Finding::new("authentication", authentication(settings)));
     findings.extend(eventbridge(&settings.ingest.eventbridge));
-    findings.push(spool(settings));
+    findings.push(Finding::new("spool", spool(settings)));
     findings.extend(rabbitmq(settings).await);
-    for Finding { item, result } in &findings {
-        match result {
-            Ok(found) => writeln!(out, "ok    {item:<15} {found}")?,
-            Err(Problem { what, remedy }) => {
-                writeln!(out, "FAIL  {item:<15} {what}\n{:22}remedy: {remedy}", "")?;
-            }
-        }
-    }
-    Ok(findings.iter().all(|finding| finding.result.is_ok()))
+    check::report(&findings, out)
 }
 
-fn authentication(settings: &Settings) -> Finding {
-    let result = match Authenticator::new(&settings.ingest) {
-        Ok(_) if settings.ingest.auth.is_empty() => {
-            Ok("none: anybody on this machine can post".to_owned())
-        }
-        Ok(_) => Ok(counts(&settings.ingest.auth)),
-        Err(error) => Err(Problem {
-            what: error.to_string(),
-            remedy: "give Genesys a secret (openssl rand -hex 32) and set it here, for example by BRIDGE__INGEST__AUTH__TOKENS_FILE",
-        }),
-    };
-    Finding {
-        item: "authentication",
-        result,
+fn authentication(settings: &Settings) -> Result<Found, Problem> {
+    match Authenticator::new(&settings.ingest) {
+        Ok(_) if settings.ingest.auth.is_empty() => Ok(Found::Warning(
+            "none: every program on this machine can post".to_owned(),
+        )),
+        Ok(_) => Ok(secrets(&settings.ingest.auth)),
+        Err(error) => Err(Problem::new(
+            error.to_string(),
+            "give Genesys a secret (openssl rand -hex 32) and set it here, for example by \
+             BRIDGE__INGEST__AUTH__TOKENS_FILE",
+        )),
     }
 }
 
-fn counts(auth: &Auth) -> String {
+fn secrets(auth: &Auth) -> Found {
     let counts = format!(
         "tokens: {}, basic: {}, signature secrets: {}",
         auth.tokens.len(),
@@ -77,12 +56,12 @@ fn counts(auth: &Auth) -> String {
         auth.signature_secrets.len()
     );
     match auth::weakness(auth) {
-        Some(weakness) => format!("{counts}; but {weakness}"),
-        None => counts,
+        Some(weakness) => Found::Warning(format!("{counts}; some are {weakness}")),
+        None => Found::Sound(counts),
     }
 }
 
-/// Whose events are taken, if that is limited.
+/// The accepted accounts and sources, if they are limited.
 fn eventbridge(settings: &EventBridge) -> Option<Finding> {
     let count = |list: &[String]| match list.len() {
         0 => "any".to_owned(),
@@ -92,57 +71,43 @@ fn eventbridge(settings: &EventBridge) -> Option<Finding> {
         return None;
     }
     let (accounts, sources) = (count(&settings.accounts), count(&settings.sources));
-    Some(Finding {
-        item: "eventbridge",
-        result: Ok(format!(
-            "accounts: {accounts}, sources: {sources}; events of others are answered 403"
-        )),
-    })
+    let found = format!("accounts: {accounts}, sources: {sources}; other events are answered 403");
+    Some(Finding::new("eventbridge", Ok::<_, Problem>(found)))
 }
 
-fn spool(settings: &Settings) -> Finding {
+fn spool(settings: &Settings) -> Result<Found, Problem> {
     let Some(path) = &settings.ingest.spool.path else {
-        let found =
+        let risk =
             "none (ingest.spool.path is empty): while RabbitMQ is away, webhooks are answered 503";
-        return Finding {
-            item: "spool",
-            result: Ok(found.to_owned()),
-        };
+        return Ok(Found::Warning(risk.to_owned()));
     };
     let limit = settings.ingest.spool.max_bytes;
-    let result = match spool::inspect(path) {
-        Ok(None) => Ok(format!(
-            "{} will be made, for {limit} bytes",
-            path.display()
-        )),
-        Ok(Some(depth)) => Ok(format!(
-            "{} holds {} messages, {} of {limit} bytes",
-            path.display(),
-            depth.messages,
-            depth.bytes
-        )),
-        Err(OpenError::InUse(path)) => Ok(format!(
-            "{} is in use; right if ingest runs already",
-            path.display()
-        )),
-        Err(error) => Err(Problem {
-            what: error.to_string(),
-            remedy: match error {
-                OpenError::Newer { .. } => {
-                    "start the newer version once more, until it has drained the spool"
-                }
-                OpenError::Damaged { .. } => {
-                    "move the file and its -wal aside; nothing in it is deleted"
-                }
-                OpenError::Unusable { .. } | OpenError::InUse(_) => {
-                    "set ingest.spool.path (BRIDGE__INGEST__SPOOL__PATH) to a file that this user may write"
-                }
-            },
-        }),
-    };
-    Finding {
-        item: "spool",
-        result,
+    let file = path.display();
+    match spool::inspect(path) {
+        Ok(None) => Ok(Found::Sound(format!(
+            "{file} will be created, for {limit} bytes"
+        ))),
+        Ok(Some(Depth {
+            messages, bytes, ..
+        })) => Ok(Found::Sound(format!(
+            "{file} holds {messages} messages, {bytes} of {limit} bytes"
+        ))),
+        Err(OpenError::InUse(_)) => Ok(Found::Sound(format!(
+            "{file} is in use, as it should be while ingest runs"
+        ))),
+        Err(error) => Err(Problem::new(error.to_string(), spool_remedy(&error))),
+    }
+}
+
+fn spool_remedy(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::Newer { .. } => {
+            "start the newer version once more, until it has drained the spool"
+        }
+        OpenError::Damaged { .. } => "move the file and its -wal aside; nothing in it is deleted",
+        OpenError::Unusable { .. } | OpenError::InUse(_) => {
+            "set ingest.spool.path (BRIDGE__INGEST__SPOOL__PATH) to a file that this user may write"
+        }
     }
 }
 
@@ -151,48 +116,36 @@ async fn rabbitmq(settings: &Settings) -> Vec<Finding> {
     let connection = match broker::connect(&settings.broker, "ingest check").await {
         Ok(connection) => connection,
         Err(error) => {
-            let problem = Problem {
-                what: format!("{address}: {}", chain(&error)),
-                remedy: remedy(&error),
-            };
-            return vec![Finding {
-                item: "rabbitmq",
-                result: Err(problem),
-            }];
+            let what = format!("{address}: {}", chain(&error));
+            let problem = Problem::new(what, connect_remedy(&error));
+            return vec![Finding::new("rabbitmq", Err::<Found, _>(problem))];
         }
     };
-    let connected = Finding {
-        item: "rabbitmq",
-        result: Ok(format!("{address} answers")),
-    };
+    let connected = Ok::<_, Problem>(format!("{address} answers"));
     let declared = broker::declare(&connection, &settings.retry.delays).await;
-    let result = match declared {
+    let topology = match declared {
         Ok(()) => Ok(format!(
-            "exchanges, work, dead letter and {} retry queues are as they should be",
+            "exchanges, work queue, dead letter queue and {} retry queues are as they should be",
             settings.retry.delays.len()
         )),
-        Err(error) => Err(Problem {
-            what: chain(&error),
-            remedy: match error {
-                TopologyError::Inequivalent { .. } => {
-                    "then run this again: it declares what is missing"
-                }
-                TopologyError::Failed { .. } => {
-                    "give the user configure, write and read permission on interactions.*"
-                }
-            },
-        }),
+        Err(error) => Err(Problem::new(chain(&error), topology_remedy(&error))),
     };
     vec![
-        connected,
-        Finding {
-            item: "topology",
-            result,
-        },
+        Finding::new("rabbitmq", connected),
+        Finding::new("topology", topology),
     ]
 }
 
-fn remedy(error: &ConnectError) -> &'static str {
+fn topology_remedy(error: &TopologyError) -> &'static str {
+    match error {
+        TopologyError::Inequivalent { .. } => "then run this again: it declares what is missing",
+        TopologyError::Failed { .. } => {
+            "give the user configure, write and read permission on interactions.*"
+        }
+    }
+}
+
+fn connect_remedy(error: &ConnectError) -> &'static str {
     match error {
         ConnectError::Address(_) => {
             "write broker.url (BRIDGE__BROKER__URL) as amqp://user:password@host:5672/vhost"
