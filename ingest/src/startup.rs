@@ -192,14 +192,14 @@ impl Application {
         if let Some(admin) = self.admin {
             tasks.spawn_fallible("admin server", admin.start());
         }
+        let rotating = rotation::watch(self.secret_files, self.rotation, stopped.clone());
+        tasks.spawn("secret rotation", rotating);
         let mut until_stopped = |name, task: BoxFuture<'static, ()>| {
             let stopped = stopped.clone();
             tasks.spawn(name, async move {
                 stopped.run_until_cancelled(task).await;
             });
         };
-        let rotating = rotation::watch(self.secret_files, self.rotation);
-        until_stopped("secret rotation", Box::pin(rotating));
         until_stopped("publishers", Box::pin(self.publishers.one_ended()));
         if let Some(reload) = self.reload {
             until_stopped("certificate reload", Box::pin(reload.run()));

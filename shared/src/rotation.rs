@@ -1,6 +1,7 @@
 //! Rotation of secrets: watches their files and hands each changed secret to the service, without a restart.
 
 use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{Rotated, SecretFiles};
 use crate::error::chain;
@@ -29,10 +30,11 @@ pub trait Adopter: Send {
     ) -> impl Future<Output = Result<Adopted, Self::Error>> + Send;
 }
 
-/// Watches the files of secrets for ever. A secret that is rejected is tried again, after pauses that grow.
-pub async fn watch(mut files: SecretFiles, mut adopter: impl Adopter) {
-    loop {
-        let Rotated { key, value } = files.rotated().await;
+/// Watches the files of secrets until shutdown. A secret that is rejected is tried again, after pauses that grow.
+///
+/// Shutdown does not interrupt the use of a secret: a token that a server has exchanged has to be stored.
+pub async fn watch(mut files: SecretFiles, mut adopter: impl Adopter, shutdown: CancellationToken) {
+    while let Some(Rotated { key, value }) = shutdown.run_until_cancelled(files.rotated()).await {
         match adopter.adopt(&key, value).await {
             Ok(Adopted::Now) => {
                 files.taken_up(&key);

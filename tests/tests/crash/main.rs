@@ -20,4 +20,5 @@ mod redis;
 mod refused;
 mod settled;
 mod spool;
+mod supervision;
 mod unanswered;
