@@ -167,7 +167,7 @@ impl Process {
 
     fn complaints(&self) -> usize {
         let log = std::fs::read_to_string(&self.log).unwrap();
-        log.matches("is not taken up").count()
+        log.matches("TLS certificate is rejected").count()
     }
 }
 
