@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bridge_tests::app::{TestApp, sample};
-use bridge_tests::pipedrive::{Fault, FaultRule};
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule};
 use bridge_tests::services::wait_until;
 
 use crate::hold::Hold;
