@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use ingest::routes::WEBHOOK_PATH;
+use ingest::webhook::WEBHOOK_PATH;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

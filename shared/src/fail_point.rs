@@ -55,6 +55,8 @@ pub enum FailPoint {
     SpoolConfirmed,
     /// Confirmed messages are out of the spool.
     SpoolDeleted,
+    /// A background task of a service begins. The subject is its name.
+    TaskStarted,
 }
 
 impl FailPoint {
@@ -85,6 +87,7 @@ impl FailPoint {
             Self::Spooled => "spooled",
             Self::SpoolConfirmed => "spool-confirmed",
             Self::SpoolDeleted => "spool-deleted",
+            Self::TaskStarted => "task-started",
         }
     }
 }

@@ -5,7 +5,6 @@
 
 mod activity;
 mod alarm;
-mod backoff;
 pub mod cli;
 pub mod commands;
 mod consumer;

@@ -1,7 +1,7 @@
 //! Every metric of the worker: names are spelled here only. `docs/OPERATIONS.md` lists them, and a test compares.
 
-use metrics::Unit;
 use metrics_exporter_prometheus::PrometheusHandle;
+use shared::metrics::{Kind, describe};
 
 /// Messages processed, by outcome.
 pub const MESSAGES: &str = "bridge_worker_messages_total";
@@ -133,9 +133,7 @@ fn describe_counters() {
             "Attempts to deliver a message of the alarm, by result",
         ),
     ];
-    for (name, help) in counters {
-        metrics::describe_counter!(name, help);
-    }
+    describe(&counters.map(|(name, help)| (name, Kind::Counter, help)));
 }
 
 fn describe_histograms() {
@@ -151,9 +149,7 @@ fn describe_histograms() {
         ),
         (TOKEN_WAIT, "Time that a request waited for tokens"),
     ];
-    for (name, help) in histograms {
-        metrics::describe_histogram!(name, Unit::Seconds, help);
-    }
+    describe(&histograms.map(|(name, help)| (name, Kind::Durations, help)));
 }
 
 fn describe_gauges() {
@@ -191,7 +187,5 @@ fn describe_gauges() {
             "Messages of the alarm that are not delivered yet",
         ),
     ];
-    for (name, help) in gauges {
-        metrics::describe_gauge!(name, help);
-    }
+    describe(&gauges.map(|(name, help)| (name, Kind::Gauge, help)));
 }

@@ -14,7 +14,7 @@ use shared::fail_point::{self, FailPoint};
 
 use crate::activity::recorder::{Recorded, Recorder};
 use crate::alarm::OutcomeCounter;
-use crate::backoff;
+use shared::backoff;
 use shared::error::chain;
 
 use crate::delivery::failure::{Failure, PipelineStep};

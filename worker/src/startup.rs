@@ -18,7 +18,6 @@ use crate::activity::lookup::ActivityLookup;
 use crate::activity::recorder::Recorder;
 use crate::alarm::queues::QueueMonitor;
 use crate::alarm::{Alarm, OutcomeCounter, Rule, Watch};
-use crate::backoff;
 use crate::consumer::Consumer;
 use crate::credentials::refresher::TokenRefresher;
 use crate::credentials::rotation::Rotation;
@@ -37,6 +36,7 @@ use crate::store::{
     DeliveryAttempts, EncryptedTokens, InteractionStore, People, Store, StoreError, TokenBucket,
     TokenBucketSettings,
 };
+use shared::backoff;
 
 /// How often a read that failed is repeated at once, and the first pause.
 const READ_REPEATS: usize = 2;

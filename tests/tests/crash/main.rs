@@ -20,4 +20,5 @@ mod process;
 mod refused_creates;
 mod restarts;
 mod spool;
+mod supervision;
 mod unanswered_broker;

@@ -41,7 +41,7 @@ const NO_BODY: (u16, &str) = (200, "");
 const NO_PATH: (u16, &str) = (404, r#"{"status":"rejected","error":"no such path"}"#);
 const NO_PATH_BUT_THE_WEBHOOK: (u16, &str) = (
     404,
-    r#"{"status":"rejected","error":"no such path; webhooks are taken at POST /api/v1/genesys/webhook"}"#,
+    r#"{"status":"rejected","error":"no such path; webhooks are accepted at POST /api/v1/genesys/webhook"}"#,
 );
 const ONLY_GET: (u16, &str) = (
     405,

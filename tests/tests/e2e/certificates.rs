@@ -7,7 +7,7 @@ use std::path::Path;
 use bridge_tests::servers::Scratch;
 use bridge_tests::servers::authority::{Authority, Identity, VALID, replace};
 use ingest::tls::inspection::{Objection, inspect};
-use ingest::tls::{PairFiles, Reload};
+use ingest::tls::{CertificateFiles, Reload};
 use jiff::Timestamp;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -15,8 +15,8 @@ use rustls::pki_types::pem::PemObject;
 
 const HOST: &str = "calls.example.com";
 
-fn files(folder: &Path) -> PairFiles {
-    PairFiles {
+fn files(folder: &Path) -> CertificateFiles {
+    CertificateFiles {
         certificate: folder.join("tls.crt"),
         key: folder.join("tls.key"),
     }
@@ -33,7 +33,7 @@ fn now() -> Timestamp {
 /// A reload that began with a pair for `old.example.com`.
 struct Watched {
     root: Authority,
-    files: PairFiles,
+    files: CertificateFiles,
     reload: Reload,
     _scratch: Scratch,
 }
@@ -59,8 +59,8 @@ impl Watched {
 
     /// A change is judged at the second look.
     fn look_twice(&mut self, now: Timestamp) {
-        self.reload.look(now);
-        self.reload.look(now);
+        self.reload.check(now);
+        self.reload.check(now);
     }
 
     fn serves(&self) -> String {
@@ -114,13 +114,13 @@ fn a_pair_that_is_half_replaced_is_waited_for() {
         ("old.example.com", true)
     );
     replace(&watched.files.key, &new.key);
-    watched.reload.look(now());
+    watched.reload.check(now());
     assert_eq!(
         watched.serves(),
         "old.example.com",
         "it may still be written"
     );
-    watched.reload.look(now());
+    watched.reload.check(now());
 
     assert_eq!(
         (watched.serves().as_str(), watched.reload.is_failing()),
@@ -152,7 +152,7 @@ fn a_pair_that_is_not_sound_is_not_taken_up_and_one_that_is_to_come_waits_for_it
         (watched.serves().as_str(), watched.reload.is_failing()),
         ("old.example.com", true)
     );
-    watched.reload.look(at("2030-01-02T00:00:00Z"));
+    watched.reload.check(at("2030-01-02T00:00:00Z"));
 
     assert_eq!(
         (watched.serves().as_str(), watched.reload.is_failing()),

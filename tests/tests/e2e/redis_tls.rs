@@ -16,7 +16,14 @@ struct Encrypted {
 impl Encrypted {
     async fn start() -> Self {
         let scratch = Scratch::create().expect("a folder");
-        let file = |name: &str| scratch.path().join(name).to_str().expect("a path of text").to_owned();
+        let file = |name: &str| {
+            scratch
+                .path()
+                .join(name)
+                .to_str()
+                .expect("a path of text")
+                .to_owned()
+        };
         let (certificate, key, ca_file) = (file("redis.pem"), file("redis.key"), file("ca.pem"));
         let authority = Authority::root("private");
         let server = authority.server(&["localhost", "127.0.0.1"]);
@@ -41,7 +48,7 @@ impl Encrypted {
             url: format!("rediss://127.0.0.1:{port}/0"),
             ca_file,
             scratch,
-            _redis: redis.unwrap(),
+            _redis: redis.expect("Redis with TLS starts"),
         }
     }
 
@@ -59,14 +66,14 @@ fn settings(url: &str, ca_file: &str) -> Settings {
         ("BRIDGE__PIPEDRIVE__BASE_URL", "http://127.0.0.1:1"),
     ];
     let variables = variables.map(|(variable, value)| (variable.to_owned(), value.to_owned()));
-    config::load_from(None, variables).unwrap()
+    config::load_from(None, variables).expect("settings are valid")
 }
 
 /// What `worker check` finds about Redis.
 async fn check_redis(settings: &Settings) -> Result<String, String> {
     let findings = worker::commands::check::inspect(settings).await;
     let redis = findings.into_iter().find(|(what, _)| *what == "Redis");
-    redis.unwrap().1
+    redis.expect("Redis with TLS starts").1
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ fn settings(variable: &str, value: &str) -> Settings {
         (variable, value),
     ];
     let variables = variables.map(|(variable, value)| (variable.to_owned(), value.to_owned()));
-    config::load_from(None, variables).unwrap()
+    config::load_from(None, variables).expect("settings can be read")
 }
 
 /// What both services say of `settings`, when they start and when they check.
@@ -28,8 +28,10 @@ async fn everything_said_of(settings: &Settings) -> Vec<String> {
         said.push(format!("{error:#}"));
     }
     let mut out = Vec::new();
-    ingest::check::run(settings, None, &mut out).await.unwrap();
-    said.push(String::from_utf8(out).unwrap());
+    ingest::commands::check::run(settings, None, &mut out)
+        .await
+        .expect("a check reports");
+    said.push(String::from_utf8(out).expect("a report is text"));
     for (item, found) in worker::commands::check::inspect(settings).await {
         said.push(format!("{item}: {found:?}"));
     }

@@ -340,7 +340,7 @@ async fn a_second_process_on_the_same_spool_is_refused_and_told_why() {
         "{error}"
     );
     let mut report = Vec::new();
-    let is_fine = ingest::check::run(&app.settings, None, &mut report)
+    let is_fine = ingest::commands::check::run(&app.settings, None, &mut report)
         .await
         .unwrap();
     let report = String::from_utf8(report).unwrap();
@@ -363,7 +363,7 @@ async fn a_damaged_spool_ends_the_start_and_is_reported_by_the_check() {
 
     let started = ingest::startup::Application::build(&settings).await;
     let mut report = Vec::new();
-    let is_fine = ingest::check::run(&settings, None, &mut report)
+    let is_fine = ingest::commands::check::run(&settings, None, &mut report)
         .await
         .unwrap();
 

@@ -1,6 +1,7 @@
 //! `worker check`: validates settings and connections, and says what it found.
 
 use shared::broker::{self, topology};
+use shared::check;
 use shared::config::Settings;
 
 use crate::startup;
@@ -16,19 +17,10 @@ pub type Finding = (&'static str, Result<String, String>);
 /// # Errors
 ///
 /// When the settings do not even allow to look.
-#[expect(clippy::print_stdout, reason = "the answer to a command")]
 pub async fn check(settings: &Settings) -> anyhow::Result<bool> {
-    let mut is_well = true;
-    for (what, found) in inspect(settings).await {
-        match found {
-            Ok(text) => println!("ok    {what}: {text}"),
-            Err(problem) => {
-                is_well = false;
-                println!("FAIL  {what}: {problem}");
-            }
-        }
-    }
-    Ok(is_well)
+    let findings = inspect(settings).await;
+    let findings = findings.map(|(subject, result)| check::Finding::new(subject, result));
+    Ok(check::report(&findings, &mut std::io::stdout())?)
 }
 
 /// Looks at everything the worker needs. Nothing is changed that a worker would not change: an app's access token that

@@ -1,73 +1,62 @@
-//! Takes up secrets whose files change, without a restart.
+//! Use of changed secrets without a restart.
 
-use shared::config::{Broker, Redis, Rotated, SecretFiles};
-use shared::error::chain;
+use pipedrive::{Client, NewSecret, PipedriveError};
+use secrecy::SecretString;
+use shared::config::{Broker, Redis, SecretFiles};
+use shared::rotation::{self, Adopted, Adopter};
 use tokio_util::sync::CancellationToken;
 
-use pipedrive::{Client, NewSecret};
-
-/// Watches the files of secrets.
+/// The task that watches the files of secrets.
 #[derive(Debug)]
 pub struct Rotation {
-    /// Which.
+    /// The files.
     pub files: SecretFiles,
-    /// Takes another API token, or another secret of the app, once Pipedrive lets us in with it.
+    /// Pipedrive's client: uses another API token or another secret of the app once Pipedrive has accepted it.
     pub client: Client,
-    /// Its next connection uses another password.
+    /// The broker's settings: the next connection uses the new address.
     pub broker: Broker,
-    /// Its next connection uses another password.
+    /// Redis' settings: the next connection uses the new address.
     pub redis: Redis,
 }
 
 impl Rotation {
     /// Watches until shutdown.
-    pub async fn run(mut self, shutdown: CancellationToken) {
-        loop {
-            let rotated = tokio::select! {
-                () = shutdown.cancelled() => return,
-                rotated = self.files.rotated() => rotated,
-            };
-            self.take_up(rotated).await;
-        }
+    pub async fn run(self, shutdown: CancellationToken) {
+        let secrets = Secrets {
+            client: self.client,
+            broker: self.broker,
+            redis: self.redis,
+        };
+        rotation::watch(self.files, secrets, shutdown).await;
     }
+}
 
-    async fn take_up(&mut self, Rotated { key, value }: Rotated) {
-        let client = &self.client;
-        let adopted = match key.as_str() {
+struct Secrets {
+    client: Client,
+    broker: Broker,
+    redis: Redis,
+}
+
+impl Adopter for Secrets {
+    type Error = PipedriveError;
+
+    async fn adopt(&mut self, key: &str, value: SecretString) -> Result<Adopted, PipedriveError> {
+        let secret = match key {
             "broker.url" => {
                 self.broker.url.replace(value);
-                Ok(())
+                return Ok(Adopted::Now);
             }
             "redis.url" => {
                 self.redis.url.replace(value);
-                Ok(())
+                return Ok(Adopted::Now);
             }
-            "pipedrive.api_token" => client.adopt(NewSecret::ApiToken(value)).await,
-            "pipedrive.oauth.refresh_token" => client.adopt(NewSecret::RefreshToken(value)).await,
-            "pipedrive.oauth.client_secret" => client.adopt(NewSecret::ClientSecret(value)).await,
-            "pipedrive.oauth.encryption_key" => {
-                tracing::warn!(setting = key, "The new {key} is used after a restart");
-                return;
-            }
-            _ => return,
+            "pipedrive.api_token" => NewSecret::ApiToken(value),
+            "pipedrive.oauth.refresh_token" => NewSecret::RefreshToken(value),
+            "pipedrive.oauth.client_secret" => NewSecret::ClientSecret(value),
+            "pipedrive.oauth.encryption_key" => return Ok(Adopted::AfterRestart),
+            _ => return Ok(Adopted::NotOurs),
         };
-        match adopted {
-            Ok(()) => {
-                self.files.taken_up(&key);
-                tracing::info!(setting = key, "Took up a new secret for {key}");
-            }
-            Err(error) => {
-                let error = chain(&error);
-                if self.files.ask_again(&key) {
-                    tracing::warn!(
-                        setting = key,
-                        error,
-                        "The new {key} is not taken up; it is tried again, less and less often"
-                    );
-                } else {
-                    tracing::debug!(setting = key, error, "The new {key} is still not taken up");
-                }
-            }
-        }
+        self.client.adopt(secret).await?;
+        Ok(Adopted::Now)
     }
 }

@@ -10,13 +10,13 @@ use shared::domain::phone::{self, Comparison, E164, Region};
 use shared::fail_point::{self, FailPoint};
 
 use crate::activity::content;
-use crate::backoff;
 use crate::delivery::failure::Failure;
 use crate::effect::once::{Intent, once};
 use crate::effect::timing::{Timing, surely_before, wait_since};
 use crate::person::attachment::Attachment;
 use crate::person::matching::{self, Candidate, PersonMatch};
 use crate::store::{LeaseError, People, PersonClaim, PersonLease};
+use shared::backoff;
 
 /// How often, and first for how long, a number is waited for that somebody else looks up.
 const BUSY_TRIES: usize = 5;

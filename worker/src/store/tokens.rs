@@ -20,7 +20,7 @@ use shared::fail_point::{self, FailPoint};
 use super::connection::{self, Store};
 use super::encryption::Encryption;
 use super::script::{ms, unknown_verdict};
-use crate::backoff;
+use shared::backoff;
 
 /// `scripts/take_tokens.lua`, hashed once.
 static TAKE: LazyLock<Script> =

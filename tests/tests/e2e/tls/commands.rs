@@ -19,7 +19,7 @@ impl Said {
     fn finding(&self) -> String {
         let mut lines = self.text.lines();
         let found = lines
-            .find(|line| line.split_whitespace().nth(1) == Some("tls"))
+            .find(|line| line.split_whitespace().nth(1) == Some("tls:"))
             .unwrap_or_else(|| panic!("{self:?}"));
         let remedy = lines.next().filter(|line| line.contains("remedy:"));
         format!("{found}\n{}", remedy.unwrap_or_default())

@@ -146,7 +146,8 @@ impl OwnProcess {
     }
 
     fn complaints(&self) -> usize {
-        self.process.output().matches("is not taken up").count()
+        let log = self.process.output();
+        log.matches("TLS certificate is rejected").count()
     }
 }
 

@@ -39,12 +39,8 @@ async fn behaviour(control: Data<Control>) -> impl Responder {
 }
 
 async fn set_behaviour(control: Data<Control>, changes: Json<Value>) -> impl Responder {
-<<<<<<< ours
     let updated = control.behaviour().with(&changes);
     done_or_refused(match updated {
-=======
-    done_or_refused(match control.behaviour().with(&changes) {
->>>>>>> theirs
         Ok(behaviour) => {
             control.set_behaviour(behaviour);
             Ok(())
