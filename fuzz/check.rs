@@ -128,7 +128,7 @@ pub fn check_number(text: &str, region: Option<Region>) {
     };
     let digits = number.as_str().strip_prefix('+').expect("a plus");
     assert!(
-        (7..=15).contains(&digits.len()) && !digits.starts_with('0'),
+        (5..=20).contains(&digits.len()) && !digits.starts_with('0'),
         "{digits}"
     );
     assert!(digits.bytes().all(|byte| byte.is_ascii_digit()), "{digits}");

@@ -116,6 +116,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     telemetry::start_logging(&settings.log)?;
+    settings.warn_of_quoted_secrets();
     runtime()?.block_on(async {
         let shutdown = lifecycle::shutdown_on_signal()?;
         let application = Application::build(settings).await?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderValue};
-use actix_web::{HttpResponse, Resource, web};
+use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, guard, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 
@@ -81,13 +81,27 @@ pub fn rejection(status: StatusCode, error: &str) -> HttpResponse {
     })
 }
 
-/// Answers every other method with 405.
+/// A page that is read: `GET`, and `HEAD` for its head alone (RFC 9110, 9.3.2). Nothing is changed through it: every other
+/// method is answered 405.
 #[must_use]
-pub fn only(method: &'static str, resource: Resource) -> Resource {
+pub fn page<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let reading = guard::Any(guard::Get()).or(guard::Head());
+    let route = web::route().guard(reading).to(handler);
+    let problem = "only GET and HEAD are allowed here";
+    only("GET, HEAD", problem, web::resource(path).route(route))
+}
+
+/// Answers every other method with 405: which are `allowed`, comma separated, in the header, and `problem` in the body.
+#[must_use]
+pub fn only(allowed: &'static str, problem: &'static str, resource: Resource) -> Resource {
     resource.default_service(web::to(move || {
-        let problem = format!("only {method} is allowed here");
-        let mut response = rejection(StatusCode::METHOD_NOT_ALLOWED, &problem);
-        let allowed = HeaderValue::from_static(method);
+        let mut response = rejection(StatusCode::METHOD_NOT_ALLOWED, problem);
+        let allowed = HeaderValue::from_static(allowed);
         response.headers_mut().insert(ALLOW, allowed);
         ready(response)
     }))

@@ -8,8 +8,9 @@ use clap::{Parser, Subcommand};
 use shared::config::Settings;
 use shared::{command_line, config, health, lifecycle, telemetry};
 
+use crate::commands::number::Texts;
 use crate::commands::replay::Filter;
-use crate::commands::{check, replay};
+use crate::commands::{check, number, replay};
 use crate::startup::Application;
 
 /// Consumes interactions from RabbitMQ and records each once in Pipedrive.
@@ -35,6 +36,8 @@ enum Command {
     Check,
     /// Move dead letters back to the work queue, all or by filter.
     Replay(Filter),
+    /// Show how telephone numbers are read: a line for each line of a file. Needs no service.
+    Number(Texts),
     /// Ask the running worker whether it is ready; for a container's health check.
     Health,
     /// Print every setting with its default and its meaning.
@@ -82,6 +85,10 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             );
             Ok(ExitCode::SUCCESS)
         }
+        Command::Number(texts) => {
+            number::number(&settings, &texts)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Health => {
             health::check_health(settings.worker.listen)?;
             println!("ready");
@@ -93,6 +100,7 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
 
 async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     telemetry::start_logging(&settings.log)?;
+    settings.warn_of_quoted_secrets();
     let shutdown = lifecycle::shutdown_on_signal()?;
     Application::build(settings)
         .await?

@@ -170,7 +170,7 @@ impl Consumer {
         &self,
         connection: &Connection,
     ) -> Result<(Channel, lapin::Consumer), ConsumerError> {
-        broker::declare(connection, &self.delays).await?;
+        broker::declare(connection, &self.delays, self.broker.new_queue_pause).await?;
         let channel = connection
             .create_channel()
             .await

@@ -11,7 +11,7 @@ use shared::broker::message::{self, DeadLetter, Retry};
 use shared::clock;
 use shared::config::RetryDelay;
 use shared::domain::interaction::Interaction;
-use shared::domain::phone::{Party, Region, read_party};
+use shared::domain::phone::{Party, Reader};
 use shared::error::chain;
 use shared::fail_point::{self, FailPoint};
 
@@ -26,7 +26,7 @@ use crate::failure::{Classification, Disposition, Failure};
 use crate::metrics as names;
 use crate::pause::state::Pause;
 use crate::person::attachment::Attachment;
-use crate::person::finder::PersonFinder;
+use crate::person::finder::{PersonFinder, WhenUnknown};
 use crate::store::{Claim, ClaimRequest, Effect, Epoch, InteractionStore, Lease, Progress};
 
 /// Number and first length of the waits for an interaction that another delivery works on: the events of one
@@ -45,8 +45,8 @@ pub struct Pipeline {
     pub finder: PersonFinder,
     /// Writes the activity.
     pub recorder: Recorder,
-    /// Region of numbers without a country code.
-    pub region: Option<Region>,
+    /// Reads the numbers of events.
+    pub reader: Reader,
     /// When a failed message is retried.
     pub schedule: RetrySchedule,
     /// Publishes to the retry and dead letter queues.
@@ -164,7 +164,8 @@ impl Pipeline {
     async fn run(&self, message: Delivery<Received>) -> Ended {
         let decoding = async {
             fail_point::reach(FailPoint::Delivered).await;
-            decode(&message).during(PipelineStep::Decode)
+            let (envelope, body) = (message.envelope(), message.body());
+            decode(envelope, body, message.received_at()).during(PipelineStep::Decode)
         };
         let message = match without_panic(decoding).await {
             Ok(event) => message.decoded(event),
@@ -211,7 +212,7 @@ impl Pipeline {
         let (event, lease, progress) = message.parts();
         let interaction = Interaction::merge(&event.interaction, &progress.facts)
             .expect("the event's own facts are there");
-        let party = read_party(interaction.number.as_deref(), self.region);
+        let party = self.reader.read(interaction.number.as_deref()).party;
         let attachment = self
             .match_person(&interaction, &party, progress)
             .await
@@ -271,7 +272,7 @@ impl Pipeline {
         party: &Party,
         progress: &mut Progress,
     ) -> Result<Attachment, Failure> {
-        let Party::Number(number) = party else {
+        let Some(number) = party.number() else {
             progress.number = None;
             return Ok(Attachment::Nobody);
         };
@@ -283,9 +284,13 @@ impl Pipeline {
         }
         progress.number = Some(number.as_str().to_owned());
         let owner = InteractionStore::new_owner();
-        self.finder
-            .find(number, interaction.customer.as_deref(), &owner)
-            .await
+        let when_unknown = match party {
+            Party::Number(_) => WhenUnknown::Create {
+                name: interaction.customer.as_deref(),
+            },
+            _ => WhenUnknown::Leave,
+        };
+        self.finder.find(number, when_unknown, &owner).await
     }
 
     /// Counts and logs the outcome, and acknowledges the message.

@@ -398,7 +398,7 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
             link_open_deal: pipedrive.link_open_deal,
             timing,
         },
-        region,
+        reader: settings.phone.reader(),
         schedule: RetrySchedule::new(settings.retry.delays.clone(), settings.retry.max_age),
         publisher: shared.publisher.clone(),
         outcomes: shared.outcomes.clone(),

@@ -16,10 +16,6 @@ pub struct SigningKey(Hmac<Sha256>);
 impl SigningKey {
     /// Takes a secret of any length.
     #[must_use]
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "HMAC takes keys of any length: RFC 2104, section 2"
-    )]
     pub fn new(secret: &[u8]) -> Self {
         Self(Hmac::new_from_slice(secret).expect("keys of any length are valid"))
     }

@@ -10,7 +10,8 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 
 use super::Draining;
-use crate::webhook::{HEAD_LIMIT_BYTES, Unread, WEBHOOK_PATH, Webhook, close};
+use super::routes::is_webhook_path;
+use crate::webhook::{HEAD_LIMIT_BYTES, Unread, Webhook, close};
 
 /// Wraps every route: rejects large heads, and closes every connection but those that the webhook leaves open. While the
 /// service drains it closes those too.
@@ -22,7 +23,7 @@ pub(crate) async fn admit(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let is_too_large = head_bytes(&request) > HEAD_LIMIT_BYTES;
     let goes_to_webhook =
-        request.method() == Method::POST && request.match_info().as_str() == WEBHOOK_PATH;
+        request.method() == Method::POST && is_webhook_path(request.match_info().as_str());
     let is_read_by_webhook = goes_to_webhook && !is_too_large;
     let unread = (!is_read_by_webhook).then(|| request.take_payload());
     let mut response = if is_too_large {

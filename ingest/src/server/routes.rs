@@ -1,11 +1,19 @@
 //! The routes of the webhook and of the pages.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, Resource, Route, web};
-use shared::health::{live, only, rejection};
+use actix_web::{HttpResponse, web};
+use shared::health::{live, only, page, rejection};
 
 use super::health;
 use crate::webhook::{self, WEBHOOK_PATH};
+
+/// Some senders add a slash to the path that they were given.
+const WEBHOOK_PATH_WITH_SLASH: &str = "/api/v1/genesys/webhook/";
+
+/// Whether webhooks are accepted at `path`.
+pub(crate) fn is_webhook_path(path: &str) -> bool {
+    [WEBHOOK_PATH, WEBHOOK_PATH_WITH_SLASH].contains(&path)
+}
 
 /// The readers of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,9 +26,11 @@ pub enum Audience {
 
 /// Adds the webhook and the pages.
 pub fn configure(app: &mut web::ServiceConfig, audience: Audience) {
+    let webhook = web::resource([WEBHOOK_PATH, WEBHOOK_PATH_WITH_SLASH]);
     app.service(only(
         "POST",
-        web::resource(WEBHOOK_PATH).route(web::post().to(webhook::receive)),
+        "only POST is allowed here",
+        webhook.route(web::post().to(webhook::receive)),
     ))
     .default_service(web::to(not_found));
     configure_pages(app, audience);
@@ -29,18 +39,13 @@ pub fn configure(app: &mut web::ServiceConfig, audience: Audience) {
 /// Adds the pages.
 pub fn configure_pages(app: &mut web::ServiceConfig, audience: Audience) {
     let ready = match audience {
-        Audience::Operators => web::get().to(health::ready),
-        Audience::Everyone => web::get().to(health::ready_or_not),
+        Audience::Operators => page("/health/ready", health::ready),
+        Audience::Everyone => page("/health/ready", health::ready_or_not),
     };
-    app.service(page("/health/live", web::get().to(live)))
-        .service(page("/health/ready", ready));
+    app.service(page("/health/live", live)).service(ready);
     if audience == Audience::Operators {
-        app.service(page("/metrics", web::get().to(health::metrics)));
+        app.service(page("/metrics", health::metrics));
     }
-}
-
-fn page(path: &str, route: Route) -> Resource {
-    only("GET", web::resource(path).route(route))
 }
 
 async fn not_found() -> HttpResponse {

@@ -7,7 +7,7 @@ use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties};
 use secrecy::ExposeSecret;
 
-use crate::config::{Broker, ConfigError};
+use crate::config::{self, Broker, ConfigError};
 
 /// The largest frame. lapin sets aside 32 of them for each direction: 8 MiB a connection at RabbitMQ's default of 128 KiB.
 /// Larger bodies are split. RabbitMQ 4.1 refuses less than 8 KiB.
@@ -43,8 +43,11 @@ pub async fn connect(settings: &Broker, name: &str) -> Result<Connection, Connec
 }
 
 fn address(settings: &Broker) -> Result<AMQPUri, ConfigError> {
-    let parsed = settings.url.current().expose_secret().parse::<AMQPUri>();
-    let mut uri = parsed.map_err(|problem| ConfigError::value("broker.url", problem))?;
+    let address = settings.url.current();
+    config::check_broker_address(&address)?;
+    let parsed = address.expose_secret().parse::<AMQPUri>();
+    // What the parser says repeats the address.
+    let mut uri = parsed.map_err(|_| config::unreadable_broker_address())?;
     uri.query.heartbeat = Some(u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX));
     uri.query.frame_max = Some(FRAME_MAX_BYTES);
     uri.query.connection_timeout =

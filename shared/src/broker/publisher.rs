@@ -216,7 +216,7 @@ impl Connector {
     async fn prepare(&self, connection: &Connection) -> Result<Channel, OpenError> {
         let channel = connection.create_channel().await;
         let channel = channel.map_err(OpenError::Channel)?;
-        declare(connection, &self.delays).await?;
+        declare(connection, &self.delays, self.settings.new_queue_pause).await?;
         let confirming = channel.confirm_select(ConfirmSelectOptions::default());
         confirming.await.map_err(OpenError::Channel)?;
         Ok(channel)

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use bridge_tests::app::{PATIENCE, TestApp, call};
-use bridge_tests::pipedrive::{Fault, FaultRule};
-use bridge_tests::services::wait_until;
+use bridge_tests::bridge::{PATIENCE, TestApp, call};
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule};
+use bridge_tests::servers::wait_until;
 use futures_util::future::join_all;
 
+use crate::invariants::{assert_recorded_once, assert_recorded_once_beside, created};
 use crate::process::Worker;
-use crate::settled::{assert_recorded_once, assert_recorded_once_beside, created};
 
 const UNKNOWN_CALLER: &str = "+15550123456";
 const PERSONS: &str = "/api/v2/persons";
@@ -76,7 +76,7 @@ async fn die_creating(path: &str, latency: Fault) {
         Ok(())
     });
     under_way.await.expect("a create is sent");
-    doomed.kill().await;
+    doomed.kill();
 
     let _heir = Worker::start(&app, "");
     app.wait_for_at_least(1).await;

@@ -4,8 +4,8 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use bridge_tests::app::ENCRYPTION_KEY;
-use bridge_tests::authority::Authority;
-use bridge_tests::services::Scratch;
+use bridge_tests::servers::Scratch;
+use bridge_tests::servers::authority::Authority;
 use tokio::process::Command;
 
 /// Far above what a start and the grace for requests in flight take.

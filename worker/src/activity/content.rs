@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pipedrive::{DealId, Participant, PersonId, UserId};
 use serde::Serialize;
 use shared::domain::event::Channel;
@@ -110,10 +111,14 @@ fn subject(interaction: &Interaction, party: &Party) -> String {
     };
     let whom = match (&interaction.customer, party) {
         (Some(name), _) => name.clone(),
-        (None, Party::Number(number)) => number.as_str().to_owned(),
+        (None, Party::Number(number) | Party::Foreign(number)) => number.as_str().to_owned(),
         (None, Party::Withheld) => "a withheld number".to_owned(),
         (None, Party::Internal) => "an internal number".to_owned(),
-        (None, Party::Address | Party::Absent) => "an unknown customer".to_owned(),
+        (None, Party::Own) => "one of our own numbers".to_owned(),
+        (None, Party::ShortCode) => "a short code".to_owned(),
+        (None, Party::Impossible | Party::Address | Party::Absent) => {
+            "an unknown customer".to_owned()
+        }
     };
     let lasted = interaction
         .duration_ms
@@ -176,13 +181,7 @@ fn tell(
     }
     lines.optional("Customer", interaction.customer.as_deref());
     lines.text("Number", &number(interaction, party));
-    if let Attachment::Shared(people) = attachment {
-        let ids: Vec<String> = people.iter().map(PersonId::to_string).collect();
-        lines.text(
-            note::NOT_ATTACHED,
-            &format!("several people share this number: {}", ids.join(", ")),
-        );
-    }
+    lines.optional(note::NOT_ATTACHED, not_attached(attachment).as_deref());
     lines.optional("Agent", joined(&interaction.agents, ", ").as_deref());
     lines.optional("Queue", joined(&interaction.queues, ", ").as_deref());
     lines.optional(
@@ -275,12 +274,34 @@ fn direction(direction: Option<Direction>) -> &'static str {
     }
 }
 
+/// Why the activity belongs to nobody, where people are concerned.
+fn not_attached(attachment: &Attachment) -> Option<String> {
+    let ids = |people: &[PersonId]| {
+        let ids: Vec<String> = people.iter().map(PersonId::to_string).collect();
+        ids.join(", ")
+    };
+    match attachment {
+        Attachment::Shared(people) => {
+            Some(format!("several people share this number: {}", ids(people)))
+        }
+        Attachment::Undecided(people) => Some(format!(
+            "stored without country code, these digits may be a number of another country: {}",
+            ids(people)
+        )),
+        Attachment::Person(_) | Attachment::NewPerson(_) | Attachment::Nobody => None,
+    }
+}
+
 fn number(interaction: &Interaction, party: &Party) -> String {
     let told = interaction.number.as_deref().unwrap_or_default();
     match party {
         Party::Number(number) => number.as_str().to_owned(),
         Party::Withheld => "withheld".to_owned(),
         Party::Internal => format!("internal ({told})"),
+        Party::Foreign(number) => format!("{} (given as {told})", number.as_str()),
+        Party::Own => format!("our own ({told})"),
+        Party::ShortCode => format!("short code ({told})"),
+        Party::Impossible => format!("no possible number ({told})"),
         Party::Address => format!("none ({told})"),
         Party::Absent => "none".to_owned(),
     }
@@ -314,9 +335,17 @@ fn joined(values: &[String], separator: &str) -> Option<String> {
     }
 }
 
-/// Encodes what has a meaning in an address. Ids of Genesys are UUIDs, but the guide's payload may hold any.
+/// All but what RFC 3986 leaves as it is (section 2.3, unreserved).
+const NOT_IN_A_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Encodes an id for a place in an address, as a whole segment of its path: a blank is `%20` there, as `+` is itself. Ids
+/// of Genesys are UUIDs, but the guide's payload may hold any.
 fn percent_encode(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+    utf8_percent_encode(text, NOT_IN_A_SEGMENT).to_string()
 }
 
 #[cfg(test)]

@@ -95,6 +95,17 @@ fn the_activity_tells_the_whole_call() {
 }
 
 #[test]
+fn an_id_of_any_characters_is_one_segment_of_the_links_path() {
+    let body = r#"{"data":{"id":"a b+c/d?e#f%g~h","channelType":"voice","duration":1}}"#;
+    let call = interaction(&[body.as_bytes()]);
+
+    let note = written(&call, &Attachment::Nobody).note;
+
+    let link = "https://genesys.example/a%20b%2Bc%2Fd%3Fe%23f%25g~h/admin";
+    assert!(note.contains(&format!("href=\"{link}\"")), "{note}");
+}
+
+#[test]
 fn a_chat_without_a_number_goes_to_the_fallback_owner() {
     let chat = interaction(&[include_bytes!(
         "../../../shared/fixtures/events/guide-interaction-completed-minimal.json"
@@ -136,6 +147,38 @@ fn who_shares_a_number_is_named_in_the_note() {
         activity.note
     );
     assert_eq!(activity.subject, "Call with Casey Customer (7 min 21 s)");
+}
+
+#[test]
+fn who_may_have_a_number_is_named_in_the_note_and_not_attached() {
+    let call = interaction(&[include_bytes!(
+        "../../../shared/fixtures/events/guide-interaction-completed.json"
+    )]);
+
+    let activity = written(&call, &Attachment::Undecided(vec![PersonId(3)]));
+
+    assert!(activity.participants.is_empty());
+    let named = "<b>Not attached:</b> stored without country code, these digits may be a number of another country: 3<br>";
+    assert!(activity.note.contains(named), "{}", activity.note);
+}
+
+#[test]
+fn a_note_says_what_stands_in_place_of_a_customers_number() {
+    for (given, line) in [
+        ("4915791234567", "+4915791234567 (given as 4915791234567)"),
+        ("911", "short code (911)"),
+        ("555-0143", "no possible number (555-0143)"),
+        ("anonymous", "withheld"),
+    ] {
+        let body = format!(
+            r#"{{"data":{{"id":"call-1","channelType":"voice","phoneNumber":"{given}"}}}}"#
+        );
+        let note = written(&interaction(&[body.as_bytes()]), &Attachment::Nobody).note;
+        assert!(
+            note.contains(&format!("<b>Number:</b> {line}<br>")),
+            "{note}"
+        );
+    }
 }
 
 #[test]

@@ -59,9 +59,13 @@ async fn rabbitmq(settings: &Settings) -> Result<String, String> {
                 chain(&error)
             )
         })?;
-    broker::declare(&connection, &settings.retry.delays)
-        .await
-        .map_err(|error| chain(&error))?;
+    broker::declare(
+        &connection,
+        &settings.retry.delays,
+        settings.broker.new_queue_pause,
+    )
+    .await
+    .map_err(|error| chain(&error))?;
     let delays: Vec<&str> = settings
         .retry
         .delays
@@ -83,7 +87,7 @@ async fn redis(settings: &Settings) -> Result<String, String> {
     let store = Store::new(settings.redis.clone()).map_err(|error| error.to_string())?;
     let facts = store.probe().await.map_err(|error| {
         format!(
-            "{}; check redis.url (BRIDGE__REDIS__URL), and that Redis runs",
+            "{}; check redis.url (BRIDGE__REDIS__URL), that Redis runs, and redis.ca_file if it speaks TLS",
             chain(&error)
         )
     })?;

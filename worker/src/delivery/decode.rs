@@ -1,12 +1,12 @@
 //! Decodes the body of a message into the event that it carries, as `ingest` recognised it.
 
-use shared::broker::message;
+use jiff::Timestamp;
+use shared::broker::message::{self, Envelope};
 use shared::domain::event::{Filter, Kind, Recognised, Unrecognised, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::ids::{EventKey, InteractionId};
 use shared::domain::salvage::{self, Cut};
 
-use crate::delivery::message::{Delivery, Received};
 use crate::failure::Failure;
 
 /// The event of a message.
@@ -28,8 +28,11 @@ pub(crate) struct Event {
 ///
 /// When the body is not an event that is ever recorded: another program published it, a newer version did, or it was
 /// truncated too early.
-pub(crate) fn decode(message: &Delivery<Received>) -> Result<Event, Failure> {
-    let envelope = message.envelope();
+pub(crate) fn decode(
+    envelope: &Envelope,
+    data: &[u8],
+    received_at: Timestamp,
+) -> Result<Event, Failure> {
     if envelope.schema > message::SCHEMA {
         return Err(Failure::NewerSchema {
             what: "message",
@@ -37,14 +40,13 @@ pub(crate) fn decode(message: &Delivery<Received>) -> Result<Event, Failure> {
         });
     }
     let (topic, filter) = (envelope.event.as_deref(), Filter::everything());
-    let body = salvage::without_lone_surrogates(message.body());
+    let body = salvage::without_lone_surrogates(data);
     let truncated;
     let recognised = match recognise(&body, topic, &filter) {
         Err(error @ Unrecognised::Syntax(_)) => {
-            truncated =
-                Cut::of(message.body()).ok_or_else(|| Failure::Unrecognised(describe(&error)))?;
+            truncated = Cut::of(data).ok_or_else(|| Failure::Unrecognised(describe(&error)))?;
             truncated.recognise(topic, &filter).map_err(|error| {
-                let bytes = message.body().len();
+                let bytes = data.len();
                 let reason = describe(&error);
                 Failure::Unrecognised(format!("it is cut off after {bytes} bytes, and {reason}"))
             })?
@@ -53,7 +55,7 @@ pub(crate) fn decode(message: &Delivery<Received>) -> Result<Event, Failure> {
     };
     match recognised {
         Recognised::Event(event) => Ok(Event {
-            facts: Facts::of(&event, message.received_at()),
+            facts: Facts::of(&event, received_at),
             interaction: event.interaction,
             key: event.key,
             kind: event.kind,

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use actix_web::dev::Server;
-use actix_web::{App, HttpResponse, HttpServer, Resource, Route, web};
+use actix_web::{App, HttpResponse, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use shared::broker::{Publisher, PublisherState};
 use shared::health::{self, Readiness};
@@ -51,11 +51,6 @@ async fn ready(health: web::Data<Health>) -> HttpResponse {
     health.readiness().to_response()
 }
 
-/// Nothing is changed through a page: every other method is answered 405.
-fn page(path: &str, route: Route) -> Resource {
-    health::only("GET", web::resource(path).route(route))
-}
-
 /// Serves the pages on `listener`, with one thread.
 ///
 /// # Errors
@@ -70,9 +65,9 @@ pub fn serve(
         App::new()
             .app_data(web::Data::new(health.clone()))
             .app_data(web::Data::new(metrics.clone()))
-            .service(page("/health/live", web::get().to(health::live)))
-            .service(page("/health/ready", web::get().to(ready)))
-            .service(page("/metrics", web::get().to(health::metrics)))
+            .service(health::page("/health/live", health::live))
+            .service(health::page("/health/ready", ready))
+            .service(health::page("/metrics", health::metrics))
             .default_service(web::to(health::not_found))
     });
     Ok(server.workers(1).disable_signals().listen(listener)?.run())

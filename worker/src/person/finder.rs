@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use pipedrive::{Client, NewPerson, Person, PersonId, Phone, PipedriveError};
 use shared::backoff;
 use shared::clock;
-use shared::domain::phone::{E164, Region};
+use shared::domain::phone::{self, Comparison, E164, Region};
 use shared::fail_point::{self, FailPoint};
 
 use crate::effect::once::{Intent, once};
@@ -24,6 +24,20 @@ const BUSY_TRIES: usize = 5;
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 /// From so many holders on, a number is ambiguous.
 const SHARED_BY: usize = 2;
+/// So many who may have a number are looked at; the rest is taken as it was found.
+const UNDECIDED_LOOKED_AT: usize = 3;
+
+/// What is done where nobody has the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenUnknown<'n> {
+    /// A person is created, named so, or by the number.
+    Create {
+        /// The name, if one is known.
+        name: Option<&'n str>,
+    },
+    /// Nobody is created: the number is not certain enough.
+    Leave,
+}
 
 /// Finds people by number.
 #[derive(Clone, Debug)]
@@ -41,7 +55,8 @@ pub struct PersonFinder {
 }
 
 impl PersonFinder {
-    /// The person who has `number`; a new person named `name` where none has it; no person where several have it.
+    /// The person who has `number`; no person where several have it, or may have it; where none has it, what
+    /// `when_unknown` says.
     ///
     /// # Errors
     ///
@@ -49,7 +64,7 @@ impl PersonFinder {
     pub async fn find(
         &self,
         number: &E164,
-        name: Option<&str>,
+        when_unknown: WhenUnknown<'_>,
         owner: &str,
     ) -> Result<Attachment, Failure> {
         let mut pauses = backoff::pauses(BUSY_PAUSE, BUSY_TRIES);
@@ -74,7 +89,7 @@ impl PersonFinder {
                     None => return Err(Failure::Busy),
                 },
                 PersonClaim::Granted(lease) => {
-                    return self.find_or_create(lease, number, name).await;
+                    return self.find_or_create(lease, number, when_unknown).await;
                 }
             }
         }
@@ -82,14 +97,14 @@ impl PersonFinder {
 
     /// Reads the person for one token: since it was stored or indexed it may have been merged, or its number changed.
     async fn still_has(&self, person: PersonId, number: &E164) -> Result<bool, Failure> {
+        Ok(self.compare_now(person, number).await? == Comparison::Same)
+    }
+
+    async fn compare_now(&self, person: PersonId, number: &E164) -> Result<Comparison, Failure> {
         match self.client.person(person).await {
-            Ok(person) if person.is_deleted => Ok(false),
-            Ok(person) => Ok(matching::has_number(
-                &values(person.phones),
-                number,
-                self.region,
-            )),
-            Err(PipedriveError::NotFound { .. }) => Ok(false),
+            Ok(person) if person.is_deleted => Ok(Comparison::Different),
+            Ok(person) => Ok(phone::compare(&values(person.phones), number, self.region)),
+            Err(PipedriveError::NotFound { .. }) => Ok(Comparison::Different),
             Err(error) => Err(error.into()),
         }
     }
@@ -107,9 +122,9 @@ impl PersonFinder {
         &self,
         lease: PersonLease,
         number: &E164,
-        name: Option<&str>,
+        when_unknown: WhenUnknown<'_>,
     ) -> Result<Attachment, Failure> {
-        let attachment = match self.attachment(&lease, number, name).await {
+        let attachment = match self.attachment(&lease, number, when_unknown).await {
             Ok(attachment) => attachment,
             Err(failure) => {
                 // The lease would expire by itself; ending it now spares other deliveries the wait.
@@ -125,7 +140,9 @@ impl PersonFinder {
                 metrics::counter!(PEOPLE_CREATED).increment(1);
                 tracing::info!(person.id = %person, "Created person {person}");
             }
-            Attachment::Shared(_) | Attachment::Nobody => lease.withdraw().await?,
+            Attachment::Shared(_) => lease.withdraw().await?,
+            // An intent stays: an older call may have created a person that the search does not show yet.
+            Attachment::Undecided(_) | Attachment::Nobody => lease.release().await?,
         }
         Ok(attachment)
     }
@@ -134,7 +151,7 @@ impl PersonFinder {
         &self,
         lease: &PersonLease,
         number: &E164,
-        name: Option<&str>,
+        when_unknown: WhenUnknown<'_>,
     ) -> Result<Attachment, Failure> {
         let recent = match lease.intent {
             Some(intent) => {
@@ -144,14 +161,23 @@ impl PersonFinder {
             None => Vec::new(),
         };
         let mut found = self.search(lease, number, &recent).await?;
-        if found == PersonMatch::Unknown {
+        if matches!(found, PersonMatch::Unknown | PersonMatch::Undecided(_)) {
             fail_point::reach(FailPoint::PersonSearched).await;
-            found = self.find_forgotten(lease.epoch_began, number).await?;
+            let forgotten = self.find_forgotten(lease.epoch_began, number).await?;
+            if forgotten != PersonMatch::Unknown {
+                found = forgotten;
+            }
         }
         Ok(match found {
             PersonMatch::One(person) => Attachment::Person(person),
             PersonMatch::Ambiguous(people) => Attachment::Shared(people),
-            PersonMatch::Unknown => Attachment::NewPerson(self.create(lease, number, name).await?),
+            PersonMatch::Undecided(people) => Attachment::Undecided(people),
+            PersonMatch::Unknown => match when_unknown {
+                WhenUnknown::Create { name } => {
+                    Attachment::NewPerson(self.create(lease, number, name).await?)
+                }
+                WhenUnknown::Leave => Attachment::Nobody,
+            },
         })
     }
 
@@ -181,6 +207,7 @@ impl PersonFinder {
         recent: &[Candidate],
     ) -> Result<PersonMatch, Failure> {
         let mut found = self.holders(recent, number);
+        let mut undecided = self.undecided(recent, number);
         let mut is_listed = lease
             .intent
             .is_some_and(|since| since <= self.unknown_since());
@@ -188,17 +215,49 @@ impl PersonFinder {
             lease.renew().await?;
             let hits = self.client.search_by_phone(&term).await?;
             let hits: Vec<Candidate> = hits.into_iter().map(Candidate::from).collect();
+            undecided.extend(self.undecided(&hits, number));
             let hits = self.holders(&hits, number);
             let is_stale = self.verify(lease, number, hits, &mut found).await?;
             if is_stale && !is_listed {
                 // The search may not show the person who took the number over either.
                 let recent = self.changed_since(self.unknown_since()).await?;
                 found.extend(self.holders(&recent, number));
+                undecided.extend(self.undecided(&recent, number));
                 is_listed = true;
             }
             if !found.is_empty() {
-                break;
+                return Ok(PersonMatch::of(found));
             }
+        }
+        self.decide(lease, number, undecided).await
+    }
+
+    /// What it means that nobody surely has the number, and `undecided` may have it. 1 token each, for the first ones.
+    async fn decide(
+        &self,
+        lease: &PersonLease,
+        number: &E164,
+        undecided: BTreeSet<PersonId>,
+    ) -> Result<PersonMatch, Failure> {
+        let mut found = BTreeSet::new();
+        let mut still_undecided = Vec::new();
+        for (position, person) in undecided.into_iter().enumerate() {
+            let compared = if position < UNDECIDED_LOOKED_AT {
+                lease.renew().await?;
+                self.compare_now(person, number).await?
+            } else {
+                Comparison::Undecidable
+            };
+            match compared {
+                Comparison::Same => {
+                    found.insert(person);
+                }
+                Comparison::Undecidable => still_undecided.push(person),
+                Comparison::Different => {}
+            }
+        }
+        if found.is_empty() && !still_undecided.is_empty() {
+            return Ok(PersonMatch::Undecided(still_undecided));
         }
         Ok(PersonMatch::of(found))
     }
@@ -227,7 +286,11 @@ impl PersonFinder {
     }
 
     fn holders(&self, candidates: &[Candidate], number: &E164) -> BTreeSet<PersonId> {
-        matching::holders(candidates, number, self.region)
+        matching::compared(candidates, number, self.region, Comparison::Same)
+    }
+
+    fn undecided(&self, candidates: &[Candidate], number: &E164) -> BTreeSet<PersonId> {
+        matching::compared(candidates, number, self.region, Comparison::Undecidable)
     }
 
     /// People that the search may not show yet, from Pipedrive's list.

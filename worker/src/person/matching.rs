@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pipedrive::{PersonHit, PersonId};
-use shared::domain::phone::{self, E164, Region};
+use shared::domain::phone::{self, Comparison, E164, Region};
 
 /// A person that a search returned, with telephone numbers as they are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,9 @@ pub enum PersonMatch {
     /// Several people share it. We attach to none of them: a call logged on the wrong customer is worse than one that
     /// waits for a person to decide.
     Ambiguous(Vec<PersonId>),
+    /// Nobody surely has it, but numbers of these people, stored without country code, have its digits. We neither attach
+    /// to them nor create another person.
+    Undecided(Vec<PersonId>),
 }
 
 impl PersonMatch {
@@ -48,35 +51,30 @@ impl PersonMatch {
     }
 }
 
-/// The candidates that have the wanted number. A hit proves nothing: the search also matches parts of numbers.
+/// The candidates whose numbers compare with the wanted one as `expected` says. A hit proves nothing: the search also
+/// matches parts of numbers.
 #[must_use]
-pub fn holders(
+pub fn compared(
     candidates: &[Candidate],
     wanted: &E164,
     region: Option<Region>,
+    expected: Comparison,
 ) -> BTreeSet<PersonId> {
     candidates
         .iter()
-        .filter(|candidate| has_number(&candidate.phones, wanted, region))
+        .filter(|candidate| phone::compare(&candidate.phones, wanted, region) == expected)
         .map(|candidate| candidate.id)
         .collect()
 }
 
-/// Whether one of the stored numbers is the one that is wanted.
-#[must_use]
-pub fn has_number(phones: &[String], wanted: &E164, region: Option<Region>) -> bool {
-    phones
-        .iter()
-        .any(|stored| phone::is_same(stored, wanted, region))
-}
-
 /// What to search for, in this order. The national number is part of every stored form that the index may know by its
-/// digits; the `international` one serves an index that matches from the beginning, or compares whole numbers.
+/// digits, in each spelling of a mobile that has two; the `international` one serves an index that matches from the
+/// beginning, or compares whole numbers.
 ///
 /// How Pipedrive's search treats the forms is documented nowhere.
 #[must_use]
 pub fn search_terms(wanted: &E164, international: bool) -> Vec<String> {
-    let mut terms = vec![wanted.national()];
+    let mut terms = phone::search_digits(wanted);
     if international {
         terms.push(wanted.as_str().to_owned());
     }
@@ -97,7 +95,12 @@ mod tests {
     fn matched(candidates: &[Candidate]) -> PersonMatch {
         let wanted = E164::try_from("+12025550143".to_owned()).unwrap();
         let region = Region::parse("US").unwrap();
-        PersonMatch::of(holders(candidates, &wanted, Some(region)))
+        PersonMatch::of(compared(
+            candidates,
+            &wanted,
+            Some(region),
+            Comparison::Same,
+        ))
     }
 
     #[test]
@@ -128,5 +131,32 @@ mod tests {
             PersonMatch::Unknown
         );
         assert_eq!(matched(&[]), PersonMatch::Unknown);
+    }
+
+    #[test]
+    fn digits_of_a_number_in_several_countries_are_no_match_and_no_difference() {
+        let briton = E164::try_from("+447700900123".to_owned()).unwrap();
+        let region = Region::parse("US").ok();
+        let person = |id: u64, phones: &[&str]| Candidate {
+            id: PersonId(id),
+            phones: phones.iter().map(|phone| (*phone).to_owned()).collect(),
+        };
+        let candidates = [
+            person(1, &["07700 900123"]),
+            person(2, &["07700 900123", "+44 20 7946 0000"]),
+            person(3, &["07700 900124"]),
+        ];
+        let compared = |expected| compared(&candidates, &briton, region, expected);
+        assert_eq!(compared(Comparison::Same), BTreeSet::from([PersonId(2)]));
+        assert_eq!(
+            compared(Comparison::Undecidable),
+            BTreeSet::from([PersonId(1)])
+        );
+    }
+
+    #[test]
+    fn both_spellings_of_a_brazilian_mobile_are_searched() {
+        let mobile = E164::try_from("+5555998123456".to_owned()).unwrap();
+        assert_eq!(search_terms(&mobile, false), ["55998123456", "5598123456"]);
     }
 }

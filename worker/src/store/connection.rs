@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ErrorKind, RedisError, RedisResult};
-use secrecy::ExposeSecret;
 use shared::config;
 use tokio::sync::watch;
 
+use super::client::Authorities;
 use super::epoch::{self, Epoch, Evidence};
 use crate::store::first_start::MarkerError;
 
@@ -69,6 +69,7 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     settings: config::Redis,
+    authorities: Authorities,
     session: watch::Sender<Option<Session>>,
 }
 
@@ -83,13 +84,16 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the address is unusable.
+    /// When the address, or the file of authorities beside it, is unusable.
     pub fn new(settings: config::Redis) -> Result<Self, config::ConfigError> {
-        let client = redis::Client::open(settings.url.current().expose_secret());
-        client.map_err(|problem| config::ConfigError::value("redis.url", problem.to_string()))?;
+        let authorities = Authorities::read(&settings)?;
         let (session, _) = watch::channel(None);
         Ok(Self {
-            inner: Arc::new(Inner { settings, session }),
+            inner: Arc::new(Inner {
+                settings,
+                authorities,
+                session,
+            }),
         })
     }
 
@@ -127,7 +131,8 @@ impl Store {
             .set_connection_timeout(timeout)
             .set_response_timeout(timeout);
         // Made anew: the password may have been rotated.
-        let client = redis::Client::open(self.inner.settings.url.current().expose_secret())?;
+        let address = self.inner.settings.url.current();
+        let client = self.inner.authorities.client(&address)?;
         let connecting = client.get_multiplexed_async_connection_with_config(&config);
         let mut connection = connecting.await?;
         let info = redis::cmd("INFO").arg("everything").to_owned();

@@ -33,7 +33,7 @@ impl FirstStart {
     ///
     /// When RabbitMQ cannot be asked. Nothing can be consumed then either.
     pub async fn is_first(&self) -> Result<bool, MarkerError> {
-        let connection = broker::connect(&self.broker, "worker first_start").await?;
+        let connection = broker::connect(&self.broker, "worker installation").await?;
         // A broker that is about to fail may leave a question unanswered.
         let limit = self.broker.connect_timeout;
         let asked = tokio::time::timeout(limit, self.ask(&connection)).await;
@@ -49,7 +49,7 @@ impl FirstStart {
         tracing::debug!(
             ok = closed.is_ok(),
             is_marked,
-            "Read the marker of the first start"
+            "Read the mark of the first start from RabbitMQ"
         );
         Ok(!is_marked)
     }

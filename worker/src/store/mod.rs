@@ -3,6 +3,7 @@
 //! Each new connection checks the eviction policy and the epoch, so that a Redis that lost data is recognised.
 
 mod budget;
+mod client;
 mod connection;
 mod encryption;
 mod epoch;

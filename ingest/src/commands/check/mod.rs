@@ -122,7 +122,12 @@ async fn rabbitmq(settings: &Settings) -> Vec<Finding> {
         }
     };
     let connected = Ok::<_, Problem>(format!("{address} answers"));
-    let declared = broker::declare(&connection, &settings.retry.delays).await;
+    let declared = broker::declare(
+        &connection,
+        &settings.retry.delays,
+        settings.broker.new_queue_pause,
+    )
+    .await;
     let topology = match declared {
         Ok(()) => Ok(format!(
             "exchanges, work queue, dead letter queue and {} retry queues are as they should be",

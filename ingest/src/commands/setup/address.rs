@@ -1,4 +1,4 @@
-//! What the operator enters, checked so that it can stand in a shell's text, in JSON and in Terraform's.
+//! Values that the operator enters, checked so that they can stand in shell commands, JSON and Terraform.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use url::Url;
 
 use super::WEBHOOK_PATH;
 
-/// The webhook's address as the world sees it.
+/// The public address of the webhook.
 #[derive(Clone, Debug)]
 pub struct Address {
     text: String,
@@ -43,10 +43,10 @@ impl FromStr for Address {
             return Err("EventBridge and Genesys Cloud post to https:// only".to_owned());
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("an address is no place for a secret".to_owned());
+            return Err("an address must not contain a secret".to_owned());
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err("without ? and #".to_owned());
+            return Err("an address must not contain ? or #".to_owned());
         }
         let address = url.as_str().trim_end_matches('/');
         let is_plain = |c: char| c.is_ascii_alphanumeric() || ":/.-_~[]".contains(c);
@@ -66,7 +66,7 @@ impl FromStr for Address {
     }
 }
 
-/// A region, an organization or a suffix.
+/// Checks a region, an organization or a suffix.
 ///
 /// # Errors
 ///

@@ -15,14 +15,14 @@ mod trigger;
 
 pub use address::Address;
 
-/// What all that is created in AWS and Genesys Cloud is called.
+/// Name of everything that is created in AWS and Genesys Cloud.
 const NAME: &str = "genesys-pipedrive-bridge";
-/// What Genesys' topics of a conversation's events begin with. The braces are no placeholder: they are part of the name.
+/// Prefix of Genesys' topics for events of a conversation. The braces are part of the name, not a placeholder.
 const TOPIC_PREFIX: &str = "v2.detail.events.conversation.{id}.";
-/// The topics that are recorded.
+/// Last part of each topic that is recorded.
 const LEAVES: [&str; 4] = ["customer.end", "user.end", "acw", "wrapup"];
 
-/// What to print.
+/// The way for which the setup is printed.
 #[derive(Debug, Subcommand)]
 pub enum Setup {
     /// The guide's webhook subscription, what it means here, and the request a sender of your own has to make.
@@ -33,7 +33,7 @@ pub enum Setup {
     Trigger(TriggerArguments),
 }
 
-/// What each way needs.
+/// Arguments of every way.
 #[derive(Debug, Args)]
 pub struct Common {
     /// Where ingest is reached from outside, such as `https://calls.example.com`. The path of the webhook is added.
@@ -119,11 +119,11 @@ pub enum TriggerPart {
     Triggers,
 }
 
-/// Prints what `setup` asks for. Channels and statuses are those of the settings.
+/// Prints the setup for one way. Channels and statuses are those of the settings.
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// When the text cannot be written.
 pub fn run(setup: &Setup, settings: &Ingest, out: &mut impl Write) -> io::Result<()> {
     let text = match setup {
         Setup::Guide(arguments) => guide(arguments, settings),
@@ -195,7 +195,7 @@ fn eventbridge(arguments: &EventbridgeArguments, settings: &Ingest) -> String {
     )
 }
 
-/// Genesys' names of the media in which the configured channels come; without any, all in which customers come.
+/// Genesys' names for the media of the configured channels; without channels, those of every medium that customers use.
 fn media(settings: &Ingest) -> Vec<String> {
     let every = ["voice", "chat", "email", "callback"].map(str::to_owned);
     let channels = match settings.channels.as_slice() {
@@ -224,7 +224,7 @@ fn topics() -> Vec<String> {
         .collect()
 }
 
-/// Puts values into the places of a template.
+/// Replaces the placeholders of a template.
 fn fill(template: &str, values: &[(&str, &str)]) -> String {
     values
         .iter()
@@ -233,7 +233,7 @@ fn fill(template: &str, values: &[(&str, &str)]) -> String {
         })
 }
 
-/// A list of texts as JSON, and as Terraform, has it inside its brackets.
+/// The elements of a list of texts as JSON and Terraform write them between the brackets.
 fn quoted<T: AsRef<str>>(texts: &[T], separator: &str) -> String {
     let quoted: Vec<String> = texts
         .iter()

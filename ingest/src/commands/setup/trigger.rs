@@ -1,4 +1,4 @@
-//! Triggers, and the data action by which their workflows post.
+//! Triggers, and the data action with which their workflows post.
 
 use serde_json::Value;
 
@@ -6,12 +6,12 @@ use super::{
     Address, DataFormat, LEAVES, TOPIC_PREFIX, TriggerPart, fill, indented, quoted, topics,
 };
 
-/// What a workflow hands to the data action, beside the members of an event.
+/// Input of the data action beside the members of an event.
 const TOPIC: &str = "topicName";
 /// The event as JSON text.
 const EVENT: &str = "event";
 
-/// What is printed for triggers.
+/// The text for triggers.
 pub fn print(
     url: &Address,
     data_format: DataFormat,
@@ -64,7 +64,7 @@ fn data_action(url: &Address, data_format: DataFormat) -> String {
     )
 }
 
-/// What a request template asks for, and of which type each is: texts are escaped in it, numbers are not.
+/// The inputs of a request template with their types: texts are escaped in it, numbers are not.
 fn members(request: &str) -> Vec<(&str, &'static str)> {
     let name_of = |text: &str| {
         let end = text.find(|c: char| !c.is_ascii_alphanumeric());

@@ -189,7 +189,7 @@ impl Recording {
 
 impl Event {
     fn sample(name: &str) -> Self {
-        let body = bridge_tests::app::sample(&format!("eventbridge-{name}"));
+        let body = bridge_tests::bridge::sample(&format!("eventbridge-{name}"));
         let Ok(Recognised::Event(event)) = recognise(&body, None, &Filter::everything()) else {
             unreachable!("{name} is an event")
         };
