@@ -8,7 +8,7 @@ use shared::domain::event::{Event, Filter, Kind, Recognised, Unrecognised, recog
 use shared::domain::facts::Facts;
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::{Party, Region, is_same, read_party};
-use shared::domain::salvage::Cut;
+use shared::domain::truncated::TruncatedBody;
 
 /// Half of the largest frame: properties and headers must fit into one with room to spare, or the broker closes the
 /// connection.
@@ -30,7 +30,7 @@ pub fn check(body: &[u8]) {
     ];
     for topic in topics {
         check_recognised(body, topic, recognise(body, topic, &Filter::everything()));
-        let cut = Cut::of(body);
+        let cut = TruncatedBody::of(body);
         if let Some(cut) = &cut {
             let recognised = cut.recognise(topic, &Filter::everything());
             check_recognised(body, topic, recognised);
@@ -52,7 +52,7 @@ fn check_recognised(
 }
 
 /// A body that was cut off and tells no event can be published as such.
-fn check_fragment(cut: &Cut<'_>, topic: Option<&str>) {
+fn check_fragment(cut: &TruncatedBody<'_>, topic: Option<&str>) {
     let interaction = cut.interaction();
     let received = "2026-03-10T14:12:48.123456Z".parse().expect("a time");
     let traceparent = "00-0af7-b7ad-01";
@@ -75,7 +75,11 @@ fn check_properties(properties: &BasicProperties) {
 }
 
 /// As the worker does it.
-fn recognise_again<'b>(body: &'b [u8], cut: Option<&'b Cut<'b>>, kind: Kind) -> Recognised<'b> {
+fn recognise_again<'b>(
+    body: &'b [u8],
+    cut: Option<&'b TruncatedBody<'b>>,
+    kind: Kind,
+) -> Recognised<'b> {
     let topic = Some(kind.as_str());
     let recognised = match cut {
         Some(cut) => cut.recognise(topic, &Filter::everything()),
@@ -86,7 +90,7 @@ fn recognise_again<'b>(body: &'b [u8], cut: Option<&'b Cut<'b>>, kind: Kind) -> 
 
 fn check_event(event: &Event<'_>, body: &[u8]) {
     // The worker recognises what ingest recognised, by the topic that travels beside the body.
-    let cut = Cut::of(body);
+    let cut = TruncatedBody::of(body);
     let Recognised::Event(again) = recognise_again(body, cut.as_ref(), event.kind) else {
         panic!("recognised as {event:?}, then ignored");
     };

@@ -15,7 +15,7 @@ use shared::config::RetryDelay;
 use shared::domain::event::{Filter, Kind, Recognised, Unrecognised, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::ids::{EventKey, InteractionId};
-use shared::domain::salvage::{self, Cut};
+use shared::domain::truncated::{self, TruncatedBody};
 use shared::kill_point::{self, KillPoint};
 use shared::telemetry::chain;
 
@@ -141,11 +141,11 @@ impl Inbound {
             });
         }
         let (topic, filter) = (self.envelope.event.as_deref(), Filter::everything());
-        let body = salvage::without_lone_surrogates(&self.delivery.data);
+        let body = truncated::without_lone_surrogates(&self.delivery.data);
         let cut;
         let recognised = match recognise(&body, topic, &filter) {
             Err(error @ Unrecognised::Syntax(_)) => {
-                cut = Cut::of(&self.delivery.data)
+                cut = TruncatedBody::of(&self.delivery.data)
                     .ok_or_else(|| Failure::Unrecognised(reason(&error)))?;
                 cut.recognise(topic, &filter).map_err(|error| {
                     let bytes = self.delivery.data.len();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shared::domain::event::{Filter, Recognised, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::phone::{Region, read_party};
-use shared::domain::salvage::Cut;
+use shared::domain::truncated::TruncatedBody;
 
 use super::*;
 
@@ -138,7 +138,7 @@ fn who_shares_a_number_is_named_in_the_note() {
 #[test]
 fn the_note_of_an_interaction_of_which_a_part_came_says_so() {
     let body = br#"{"data":{"id":"call-1","channelType":"voice","duration":61,"summary":"Asked fo"#;
-    let cut = Cut::of(body).unwrap();
+    let cut = TruncatedBody::of(body).unwrap();
     let Ok(Recognised::Event(event)) = cut.recognise(None, &Filter::everything()) else {
         panic!("no event");
     };

@@ -7,7 +7,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use actix_web::{HttpResponse, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use shared::domain::salvage::{CUT_MIN_BYTES, Cut};
+use shared::domain::truncated::{TRUNCATED_MIN_BYTES, TruncatedBody};
 use tokio::time::Instant;
 
 use crate::error::WebhookError;
@@ -49,11 +49,11 @@ pub enum Ending {
 }
 
 impl Arrived {
-    /// The body as one that was cut off, if it is one; the rule is told in [`shared::domain::salvage`].
-    pub fn cut(&self) -> Option<Cut<'_>> {
+    /// The body as one that was cut off, if it is one; the rule is told in [`shared::domain::truncated`].
+    pub fn cut(&self) -> Option<TruncatedBody<'_>> {
         let is_surely_short = self.ending != Ending::Announced;
-        if is_surely_short || self.body.len() >= CUT_MIN_BYTES {
-            Cut::of(&self.body)
+        if is_surely_short || self.body.len() >= TRUNCATED_MIN_BYTES {
+            TruncatedBody::of(&self.body)
         } else {
             None
         }

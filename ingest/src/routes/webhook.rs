@@ -18,7 +18,7 @@ use shared::config::{ConfigError, Ingest};
 use shared::domain::event::{Filter, Ignored, Recognised, Unrecognised, recognise};
 use shared::domain::ids::InteractionId;
 use shared::domain::origin::Origin;
-use shared::domain::salvage;
+use shared::domain::truncated;
 use shared::kill_point::{self, KillPoint};
 use shared::{clock, telemetry};
 
@@ -174,7 +174,7 @@ impl Webhook {
             return Err(WebhookError::Compressed);
         }
         let topic = topic(request);
-        let body = salvage::without_lone_surrogates(&arrived.body);
+        let body = truncated::without_lone_surrogates(&arrived.body);
         let mut read_as = &*body;
         let cut;
         let recognised = match recognise(&body, topic.as_deref(), &self.filter) {
@@ -183,7 +183,7 @@ impl Webhook {
                     return Err(self.unreadable(&arrived, error));
                 };
                 cut = part;
-                read_as = cut.mended();
+                read_as = cut.repaired();
                 match cut.recognise(topic.as_deref(), &self.filter) {
                     Err(error @ Unrecognised::Syntax(_)) => return Err(error.into()),
                     Err(why) => Err(Told::Fragment(cut.interaction(), why)),

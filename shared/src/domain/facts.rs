@@ -3,10 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::event::{Channel, Event, Kind, Source};
+use super::event::{Channel, Event, Kind, Part, Source};
+use super::times::{CLOCK_SKEW, from_epoch_ms, milliseconds, timestamp};
 
-/// How far clocks may be apart.
-pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(120);
 /// How long before an event something of its interaction may have been recorded, where the event does not tell when the
 /// interaction began: an agent's leg can end hours before the call does, and a sender can repeat itself as late.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
@@ -76,16 +75,6 @@ pub struct Facts {
     /// Set when the event came cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
-}
-
-/// Which part of an event came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
-    /// The digest of the key under which the whole event is known; absent where the cut took a part of that too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub of: Option<String>,
-    /// How many bytes came.
-    pub bytes: u64,
 }
 
 /// Who began, as seen from the company.
@@ -252,33 +241,6 @@ fn text(text: Option<&str>) -> Option<String> {
         rest = following;
     }
     Some(excerpt)
-}
-
-pub(super) fn timestamp(text: Option<&str>) -> Option<Timestamp> {
-    text?.parse().ok()
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "an f64 out of range saturates, and jiff refuses the result"
-)]
-pub(super) fn from_epoch_ms(ms: f64) -> Option<Timestamp> {
-    if ms.is_finite() {
-        Timestamp::from_millisecond(ms as i64).ok()
-    } else {
-        None
-    }
-}
-
-/// Durations from nothing to a year; others are nonsense.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the range is checked"
-)]
-pub(super) fn milliseconds(ms: f64) -> Option<u64> {
-    const YEAR_MS: f64 = 366.0 * 86_400_000.0;
-    (0.0..=YEAR_MS).contains(&ms).then_some(ms.round() as u64)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::event::{Filter, Recognised, recognise};
-use crate::domain::salvage::Cut;
+use crate::domain::truncated::TruncatedBody;
 
 const SAMPLES: [&[u8]; 4] = [
     include_bytes!("../../fixtures/events/eventbridge-customer-end-voice-inbound.json"),
@@ -75,7 +75,7 @@ fn known(events: &[(usize, usize)]) -> Interaction {
     let mut id = None;
     for (index, length) in events {
         let body = SAMPLES[*index];
-        let cut = Cut::of(&body[..*length]);
+        let cut = TruncatedBody::of(&body[..*length]);
         let recognised = match &cut {
             Some(cut) => cut.recognise(None, &Filter::everything()),
             None => recognise(body, None, &Filter::everything()),
@@ -115,7 +115,7 @@ fn a_part_is_told_until_the_whole_event_comes() {
 #[test]
 fn a_part_without_its_key_yields_to_any_event_of_its_kind() {
     let body = br#"{"topicName":"customer.end","eventBody":{"conversationId":"c","mediaType":"VOICE","interactingDurationMs":5000,"#;
-    let cut = Cut::of(body).unwrap();
+    let cut = TruncatedBody::of(body).unwrap();
     let Ok(Recognised::Event(event)) = cut.recognise(None, &Filter::everything()) else {
         panic!("no event");
     };

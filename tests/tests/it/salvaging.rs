@@ -6,9 +6,9 @@ use bridge_tests::app::{TestApp, sample};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Shorter ones are refused as malformed: `shared::domain::salvage`.
+/// Shorter ones are refused as malformed: `shared::domain::truncated`.
 const SHORTEST: usize = 64;
-/// Every sample is cut at each so many bytes here, and at every byte in the tests of `shared::domain::salvage`.
+/// Every sample is cut at each so many bytes here, and at every byte in the tests of `shared::domain::truncated`.
 const STRIDE: usize = 37;
 const SAMPLES: [&str; 13] = [
     "eventbridge-acw-voice-inbound",

@@ -7,18 +7,19 @@
 //! Source of the field names: Genesys' analytics detail event schemas (`CustomerEndDetailEventTopicCustomerEndEvent` and
 //! its siblings) and Genesys' own EventBridge samples.
 
-mod node;
+mod json;
+mod part;
 mod recognise;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::Part;
 use super::ids::{EventKey, InteractionId};
-use super::nesting;
+use json::nesting;
 
-pub(super) use node::Node;
+pub(super) use json::Node;
+pub use part::Part;
 pub use recognise::recognise;
 
 /// What topic names of analytics detail events begin with; then the conversation id, a dot and the leaf.
@@ -152,7 +153,7 @@ pub struct Event<'a> {
     pub key: EventKey,
     /// How customer and company spoke.
     pub channel: Channel,
-    /// Set when the body was cut off; see [`super::salvage`].
+    /// Set when the body was cut off; see [`super::truncated`].
     pub part: Option<Part>,
     /// Whether the kind was not told, and is a guess from the members that are there.
     pub(super) is_inferred: bool,

@@ -1,9 +1,7 @@
 //! Which form a body has, and what it tells.
 
 use super::super::ids::{EventKey, InteractionId};
-use super::super::lenient::{Object, Text};
-use super::super::nesting;
-use super::node::BYTE_ORDER_MARK;
+use super::json::{BYTE_ORDER_MARK, Object, Text, nesting};
 use super::{Channel, Event, Filter, Ignored, Kind, Node, Recognised, Source, Unrecognised};
 
 /// Recognises `body`. `topic` is the topic name or leaf that came beside the body, for forms that do not hold it.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::*;
 use crate::domain::facts::{Direction, Facts};
-use crate::domain::salvage::without_lone_surrogates;
+use crate::domain::truncated::without_lone_surrogates;
 
 fn filter() -> Filter {
     Filter {

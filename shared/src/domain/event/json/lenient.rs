@@ -9,23 +9,23 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor, value};
 
-use super::event::Node;
+use super::node::Node;
 
 /// A text, or a number or flag written as one. Blank is absent.
 #[derive(Debug, Default)]
-pub(super) struct Text<'a>(pub Option<Cow<'a, str>>);
+pub(in crate::domain) struct Text<'a>(pub Option<Cow<'a, str>>);
 
 /// A number, or a text that reads as one.
 #[derive(Debug, Default)]
-pub(super) struct Number(pub Option<f64>);
+pub(in crate::domain) struct Number(pub Option<f64>);
 
 /// The first text of a list, or a lone text.
 #[derive(Debug, Default)]
-pub(super) struct First<'a>(pub Option<Cow<'a, str>>);
+pub(in crate::domain) struct First<'a>(pub Option<Cow<'a, str>>);
 
 /// An object; anything else is absent.
 #[derive(Debug, Default)]
-pub(super) struct Object<'a>(pub Option<Box<Node<'a>>>);
+pub(in crate::domain) struct Object<'a>(pub Option<Box<Node<'a>>>);
 
 impl Text<'_> {
     pub fn as_deref(&self) -> Option<&str> {

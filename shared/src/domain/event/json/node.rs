@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use super::super::lenient::{First, Number, Object, Text};
-use super::super::nesting;
+use super::lenient::{First, Number, Object, Text};
+use super::nesting;
 
 /// What some editors and systems put before UTF-8. It is no JSON, but does no harm.
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(in crate::domain::event) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A JSON object of any level of any form. All members are optional.
 #[derive(Debug, Default, Deserialize)]

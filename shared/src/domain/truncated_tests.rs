@@ -26,9 +26,9 @@ fn samples() -> Vec<(String, Vec<u8>)> {
     samples
 }
 
-fn mended(body: &str) -> Option<String> {
-    let cut = Cut::of(body.as_bytes())?;
-    Some(String::from_utf8(cut.mended).unwrap())
+fn repaired(body: &str) -> Option<String> {
+    let cut = TruncatedBody::of(body.as_bytes())?;
+    Some(String::from_utf8(cut.repaired).unwrap())
 }
 
 /// Whether each member of `part` is in `whole` too, texts for people up to the mark.
@@ -56,12 +56,13 @@ fn a_sample_cut_at_any_byte_is_a_part_of_itself() {
         let body = body.trim_ascii_end();
         let whole: Value = serde_json::from_slice(body).unwrap();
         for end in 1..body.len() {
-            let cut = Cut::of(&body[..end]).unwrap_or_else(|| panic!("{name} cut at {end}"));
-            let part: Value = serde_json::from_slice(&cut.mended)
+            let cut =
+                TruncatedBody::of(&body[..end]).unwrap_or_else(|| panic!("{name} cut at {end}"));
+            let part: Value = serde_json::from_slice(&cut.repaired)
                 .unwrap_or_else(|error| panic!("{name} cut at {end}: {error}"));
             assert!(is_part_of(&part, &whole), "{name} cut at {end}: {part}");
         }
-        assert!(Cut::of(body).is_none(), "{name} is whole");
+        assert!(TruncatedBody::of(body).is_none(), "{name} is whole");
     }
 }
 
@@ -73,7 +74,7 @@ fn a_sample_cut_at_any_byte_is_recognised_as_the_same_interaction_or_not_at_all(
         let whole = recognise(body, None, &filter()).unwrap();
         let mut was_recognised = false;
         for end in 1..body.len() {
-            let cut = Cut::of(&body[..end]).unwrap();
+            let cut = TruncatedBody::of(&body[..end]).unwrap();
             let by_ingest = cut.recognise(None, &filter());
             let by_worker = cut.recognise(None, &Filter::everything());
             if !matches!(by_ingest, Ok(Recognised::Ignored(_))) {
@@ -136,11 +137,11 @@ fn half_a_value_is_left_out_and_half_a_text_is_kept() {
         (r#"{"summary":""#, r#"{"summary":" […]"}"#),
         (r#"{"summary":["Asked fo"#, r#"{"summary":[]}"#),
     ] {
-        assert_eq!(mended(body).as_deref(), Some(expected), "{body}");
+        assert_eq!(repaired(body).as_deref(), Some(expected), "{body}");
     }
     let cut_in_a_character = &"{\"summary\":\"é".as_bytes()[..13];
-    let mended = Cut::of(cut_in_a_character).unwrap().mended;
-    assert_eq!(mended, "{\"summary\":\" […]\"}".as_bytes());
+    let repaired = TruncatedBody::of(cut_in_a_character).unwrap().repaired;
+    assert_eq!(repaired, "{\"summary\":\" […]\"}".as_bytes());
 }
 
 #[test]
@@ -161,7 +162,7 @@ fn what_no_continuation_heals_was_not_cut_off() {
         r#"{"a":1}"#,
         r#"{"a":1}{"#,
     ] {
-        assert_eq!(mended(body), None, "{body}");
+        assert_eq!(repaired(body), None, "{body}");
     }
 }
 
@@ -169,7 +170,7 @@ fn what_no_continuation_heals_was_not_cut_off() {
 fn a_part_whose_kind_would_be_a_guess_is_not_recognised() {
     let body =
         br#"{"conversationId":"c","mediaType":"VOICE","disconnectType":"PEER","ani":"tel:+1202"#;
-    let cut = Cut::of(body).unwrap();
+    let cut = TruncatedBody::of(body).unwrap();
 
     let refused = cut.recognise(None, &filter());
     let told = cut.recognise(Some("user.end"), &filter());
@@ -181,16 +182,18 @@ fn a_part_whose_kind_would_be_a_guess_is_not_recognised() {
 
 #[test]
 fn a_part_is_ignored_for_what_it_tells_and_not_for_what_it_lacks() {
-    let cut = Cut::of(br#"{"data":{"id":"a","channelType":"email","duration":4"#).unwrap();
+    let cut =
+        TruncatedBody::of(br#"{"data":{"id":"a","channelType":"email","duration":4"#).unwrap();
 
     let Ok(Recognised::Ignored(why)) = cut.recognise(None, &filter()) else {
         panic!("not ignored");
     };
     assert_eq!(why, Ignored::Channel("email".into()));
 
-    let message =
-        Cut::of(br#"{"topicName":"acw","eventBody":{"conversationId":"a","mediaType":"MESSAGE","#)
-            .unwrap();
+    let message = TruncatedBody::of(
+        br#"{"topicName":"acw","eventBody":{"conversationId":"a","mediaType":"MESSAGE","#,
+    )
+    .unwrap();
     for filter in [filter(), Filter::everything()] {
         assert!(matches!(
             message.recognise(None, &filter),
@@ -202,7 +205,7 @@ fn a_part_is_ignored_for_what_it_tells_and_not_for_what_it_lacks() {
 #[test]
 fn facts_of_a_part_survive_their_stored_form() {
     let body = br#"{"data":{"id":"call-1","channelType":"voice","summary":"Asked fo"#;
-    let cut = Cut::of(body).unwrap();
+    let cut = TruncatedBody::of(body).unwrap();
     let Ok(Recognised::Event(event)) = cut.recognise(None, &filter()) else {
         panic!("no event");
     };

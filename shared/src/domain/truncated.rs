@@ -2,22 +2,21 @@
 //!
 //! A text is *cut off* when it is the beginning of a JSON object and ends before the object does. One with an error in
 //! it, which no continuation would heal, is not: that one is malformed. What a cut-off text says up to the last complete
-//! member is mended into JSON and recognised like any other body. The member in which it was cut is left out, since half
+//! member is repaired into JSON and recognised like any other body. The member in which it was cut is left out, since half
 //! a number is another number; only half a text that people read is still worth reading.
 //!
-//! `ingest` takes a cut-off body if its sender announced more than came, or if it has at least [`CUT_MIN_BYTES`]. A
+//! `ingest` takes a cut-off body if its sender announced more than came, or if it has at least [`TRUNCATED_MIN_BYTES`]. A
 //! shorter one that came as announced is what somebody typed wrong, and is refused as malformed. If its interaction is
 //! known it is recorded, and the record says that it is incomplete; if not it becomes a dead letter.
 
 use std::borrow::Cow;
 
-use super::event::{self, Filter, Ignored, Node, Recognised, Unrecognised};
-use super::facts::Part;
+use super::event::{self, Filter, Ignored, Node, Part, Recognised, Unrecognised};
 use super::ids::{EventKey, InteractionId, sha256_hex_of};
 
 /// The shortest body that is taken for one cut off, in bytes, when its sender announced no more. An interaction's id with
 /// what must stand around it takes as many.
-pub const CUT_MIN_BYTES: usize = 64;
+pub const TRUNCATED_MIN_BYTES: usize = 64;
 
 /// Texts for people, of which a part is kept.
 const READ_BY_PEOPLE: [&[u8]; 3] = [b"wrapupNotes", b"transcriptSummary", b"summary"];
@@ -30,7 +29,7 @@ const BROKEN_TAIL_MAX_BYTES: usize = 11;
 /// the middle of an emoji ends in such a half, which no parser of JSON takes.
 #[must_use]
 pub fn without_lone_surrogates(body: &[u8]) -> Cow<'_, [u8]> {
-    let mut mended = Cow::Borrowed(body);
+    let mut repaired = Cow::Borrowed(body);
     let mut at = 0;
     while at < body.len() {
         match (body[at], surrogate(body, at)) {
@@ -40,7 +39,7 @@ pub fn without_lone_surrogates(body: &[u8]) -> Cow<'_, [u8]> {
                 at += 12;
             }
             (b'\\', Some(_)) => {
-                mended.to_mut()[at + 2..at + 6].copy_from_slice(b"fffd");
+                repaired.to_mut()[at + 2..at + 6].copy_from_slice(b"fffd");
                 at += 6;
             }
             // What is escaped begins no escape.
@@ -48,7 +47,7 @@ pub fn without_lone_surrogates(body: &[u8]) -> Cow<'_, [u8]> {
             _ => at += 1,
         }
     }
-    mended
+    repaired
 }
 
 /// The surrogate whose escape begins at `at`.
@@ -60,17 +59,17 @@ fn surrogate(body: &[u8], at: usize) -> Option<u32> {
 
 /// A body that was cut off, and what could be read of it.
 #[derive(Debug)]
-pub struct Cut<'b> {
+pub struct TruncatedBody<'b> {
     body: &'b [u8],
-    mended: Vec<u8>,
+    repaired: Vec<u8>,
 }
 
-impl<'b> Cut<'b> {
+impl<'b> TruncatedBody<'b> {
     /// Mends `body` if it was cut off; nothing for one that is whole, or malformed.
     #[must_use]
     pub fn of(body: &'b [u8]) -> Option<Self> {
-        let mended = Reader::new(body).mend()?;
-        Some(Self { body, mended })
+        let repaired = Reader::new(body).repair()?;
+        Some(Self { body, repaired })
     }
 
     /// Recognises what is there, as [`event::recognise`] does. An event knows that it is a part, and has a key of its
@@ -84,7 +83,7 @@ impl<'b> Cut<'b> {
         topic: Option<&str>,
         filter: &Filter,
     ) -> Result<Recognised<'_>, Unrecognised> {
-        let mut recognised = event::recognise(&self.mended, topic, filter)?;
+        let mut recognised = event::recognise(&self.repaired, topic, filter)?;
         let channel = match &recognised {
             Recognised::Event(event) => event.channel.as_str(),
             Recognised::Ignored(Ignored::Channel(channel)) => channel,
@@ -111,20 +110,20 @@ impl<'b> Cut<'b> {
 
     /// What could be read of it, as JSON.
     #[must_use]
-    pub fn mended(&self) -> &[u8] {
-        &self.mended
+    pub fn repaired(&self) -> &[u8] {
+        &self.repaired
     }
 
     /// The interaction, for bodies of which little more can be read.
     #[must_use]
     pub fn interaction(&self) -> Option<InteractionId> {
-        let node = Node::read(&self.mended)?;
+        let node = Node::read(&self.repaired)?;
         let guide = node.data.0.as_deref().and_then(|data| data.id.as_deref());
         InteractionId::parse(node.event_body().conversation_id.as_deref().or(guide)?).ok()
     }
 
     fn tells_message_type(&self) -> bool {
-        Node::read(&self.mended)
+        Node::read(&self.repaired)
             .is_some_and(|node| node.event_body().message_type.as_deref().is_some())
     }
 }
@@ -169,7 +168,7 @@ impl<'b> Reader<'b> {
         }
     }
 
-    fn mend(mut self) -> Option<Vec<u8>> {
+    fn repair(mut self) -> Option<Vec<u8>> {
         let begins_an_object = self.peek() == Some(b'{');
         match self.read() {
             Err(Stop::Cut) if begins_an_object => Some(self.closed()),
@@ -309,5 +308,5 @@ impl<'b> Reader<'b> {
 }
 
 #[cfg(test)]
-#[path = "salvage_tests.rs"]
+#[path = "truncated_tests.rs"]
 mod tests;
