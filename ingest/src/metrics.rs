@@ -50,7 +50,7 @@ impl Metrics {
             ignored: ByReason::new(
                 "bridge_ingest_ignored_total",
                 "reason",
-                &["topic", "status", "channel", "transferred"],
+                &["topic", "status", "channel", "test"],
             ),
             rejected: ByReason::new(
                 "bridge_ingest_rejected_total",

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use shared::broker::Publisher;
 use shared::broker::message::{self, DeadLetter, Retry};
 use shared::clock;
-use shared::domain::interaction::Interaction;
+use shared::domain::interaction::{Interaction, Stage, no_own_numbers};
 use shared::domain::phone::{Party, Region, read_party};
 use shared::kill_point::{self, KillPoint};
 
@@ -46,6 +46,8 @@ pub struct Pipeline {
     pub recorder: Recorder,
     /// How numbers without country code are read.
     pub region: Option<Region>,
+    /// Whether calls between colleagues are recorded.
+    pub records_internal_calls: bool,
     /// When a failed message is tried again.
     pub schedule: RetrySchedule,
     /// To the retry and dead letter queues.
@@ -64,6 +66,8 @@ enum Outcome {
     /// The activity; and, if it is the first time, when the interaction ended.
     Recorded(Recorded, Option<Timestamp>),
     Duplicate,
+    /// Nothing to record yet: its facts are kept for the events that follow.
+    Remembered,
 }
 
 /// A failure and the step in which it happened.
@@ -141,7 +145,7 @@ impl Pipeline {
         kill_point::reach_with(KillPoint::Claimed, event.interaction.as_str()).await;
         let worked = self.work(message, &event, &lease, &mut job).await;
         match &worked {
-            Ok((recorded, _)) => {
+            Ok(Outcome::Recorded(recorded, _)) => {
                 kill_point::reach(KillPoint::ActivityAnswered).await;
                 lease
                     .complete(&job, recorded.id())
@@ -149,14 +153,14 @@ impl Pipeline {
                     .during(At::Record)?;
                 kill_point::reach(KillPoint::Completed).await;
             }
-            Err(_) => {
+            Ok(Outcome::Duplicate | Outcome::Remembered) | Err(_) => {
                 // It would expire by itself; giving it back spares the next delivery the wait.
                 if let Err(error) = lease.release().await {
                     tracing::debug!(error = chain(&error), "The lease is left to expire");
                 }
             }
         }
-        worked.map(|(recorded, ended)| Outcome::Recorded(recorded, ended))
+        worked
     }
 
     async fn work(
@@ -165,10 +169,16 @@ impl Pipeline {
         event: &Decoded,
         lease: &Lease,
         job: &mut Job,
-    ) -> Result<(Recorded, Option<Timestamp>), Failed> {
-        wait_for_the_enriched(message, event, job).during(At::Lease)?;
-        let interaction = Interaction::merge(&event.interaction, &job.facts)
+    ) -> Result<Outcome, Failed> {
+        if job.was_recorded_under_another_key(&event.interaction, &event.event) {
+            return Ok(Outcome::Duplicate);
+        }
+        let interaction = Interaction::merge(&event.interaction, &job.facts, &no_own_numbers)
             .expect("the event's own facts are there");
+        if job.activity == Step::Open && !self.is_to_be_recorded(&interaction) {
+            return Ok(Outcome::Remembered);
+        }
+        wait_for_the_enriched(message, event, job).during(At::Lease)?;
         let party = read_party(interaction.number.as_deref(), self.region);
         let attachment = self
             .match_person(&interaction, &party, job)
@@ -182,7 +192,17 @@ impl Pipeline {
             .record(lease, job, &interaction, &party, &attachment)
             .await
             .during(At::Record)?;
-        Ok((recorded, is_first.then(|| ended(&interaction))))
+        Ok(Outcome::Recorded(
+            recorded,
+            is_first.then(|| ended(&interaction)),
+        ))
+    }
+
+    /// Whether what is known makes a record: not a leg that was handed on, after which another event comes, and no call
+    /// between colleagues, unless those are wanted.
+    fn is_to_be_recorded(&self, interaction: &Interaction) -> bool {
+        interaction.stage != Stage::HandedOn
+            && (self.records_internal_calls || !interaction.is_internal)
     }
 
     /// Claims the interaction; nothing for a duplicate.
@@ -257,6 +277,10 @@ impl Pipeline {
             Outcome::Duplicate => {
                 count("duplicate");
                 tracing::debug!("Duplicate; nothing to do");
+            }
+            Outcome::Remembered => {
+                count("remembered");
+                tracing::debug!("Nothing to record yet; what the event says is kept");
             }
             Outcome::Recorded(recorded, ended) => {
                 count(recorded.label());

@@ -3,8 +3,7 @@
 use std::fmt::Write;
 
 use serde::Serialize;
-use shared::domain::event::Channel;
-use shared::domain::facts::Direction;
+use shared::domain::event::{Channel, Direction};
 use shared::domain::ids::{DealId, InteractionId, PersonId, UserId};
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;

@@ -7,7 +7,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use actix_web::{HttpResponse, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use shared::domain::truncated::{TRUNCATED_MIN_BYTES, TruncatedBody};
+use shared::domain::truncated::TRUNCATED_MIN_BYTES;
 use tokio::time::Instant;
 
 use crate::error::WebhookError;
@@ -49,14 +49,9 @@ pub enum Ending {
 }
 
 impl Arrived {
-    /// The body as one that was cut off, if it is one; the rule is told in [`shared::domain::truncated`].
-    pub fn cut(&self) -> Option<TruncatedBody<'_>> {
-        let is_surely_short = self.ending != Ending::Announced;
-        if is_surely_short || self.body.len() >= TRUNCATED_MIN_BYTES {
-            TruncatedBody::of(&self.body)
-        } else {
-            None
-        }
+    /// Whether it may be the beginning of a body only; the rule stands in [`shared::domain::truncated`].
+    pub fn may_be_truncated(&self) -> bool {
+        self.ending != Ending::Announced || self.body.len() >= TRUNCATED_MIN_BYTES
     }
 }
 

@@ -12,9 +12,9 @@ use crate::metrics::Metrics;
 const APP_ID: &str = "ingest";
 
 /// What a body tells.
-pub enum Told<'b> {
+pub enum Told {
     /// An event, or as much of one as makes a record.
-    Event(Box<Event<'b>>),
+    Event(Box<Event>),
     /// A part of something. The worker makes it a dead letter: one place does that, and counts them.
     Fragment(Option<InteractionId>, Unrecognised),
 }
@@ -29,7 +29,7 @@ pub struct Accepted {
     pub unrecognised: Option<Unrecognised>,
 }
 
-impl Told<'_> {
+impl Told {
     /// The properties of the message.
     pub fn properties(
         &self,

@@ -15,10 +15,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use shared::broker::{Outgoing, Publisher, stored, topology};
 use shared::config::{ConfigError, Ingest};
-use shared::domain::event::{Filter, Ignored, Recognised, Unrecognised, recognise};
+use shared::domain::event::{Filter, Ignored, Reading, Unrecognised, read_body};
 use shared::domain::ids::InteractionId;
 use shared::domain::origin::Origin;
-use shared::domain::truncated;
 use shared::kill_point::{self, KillPoint};
 use shared::{clock, telemetry};
 
@@ -174,32 +173,22 @@ impl Webhook {
             return Err(WebhookError::Compressed);
         }
         let topic = topic(request);
-        let body = truncated::without_lone_surrogates(&arrived.body);
-        let mut read_as = &*body;
-        let cut;
-        let recognised = match recognise(&body, topic.as_deref(), &self.filter) {
-            Err(Unrecognised::Syntax(error)) => {
-                let Some(part) = arrived.cut() else {
-                    return Err(self.unreadable(&arrived, error));
-                };
-                cut = part;
-                read_as = cut.repaired();
-                match cut.recognise(topic.as_deref(), &self.filter) {
-                    Err(error @ Unrecognised::Syntax(_)) => return Err(error.into()),
-                    Err(why) => Err(Told::Fragment(cut.interaction(), why)),
-                    Ok(recognised) => Ok(recognised),
-                }
-            }
-            other => Ok(other?),
-        };
+        let may_be_truncated = arrived.may_be_truncated();
+        let read = read_body(
+            &arrived.body,
+            topic.as_deref(),
+            &self.filter,
+            may_be_truncated,
+        )
+        .map_err(|error| self.unreadable(&arrived, error))?;
         if self.origins.matter(admission) {
-            let origin = Origin::of(read_as);
+            let origin = Origin::of(&read.json);
             self.origins.check(admission, &origin, clock::now())?;
         }
-        let told = match recognised {
-            Ok(Recognised::Event(event)) => Told::Event(event),
-            Ok(Recognised::Ignored(ignored)) => return Ok(Outcome::Ignored(ignored)),
-            Err(fragment) => fragment,
+        let told = match read.reading {
+            Reading::Event(event) => Told::Event(event),
+            Reading::Ignored(ignored) => return Ok(Outcome::Ignored(ignored)),
+            Reading::Fragment { interaction, why } => Told::Fragment(interaction, why),
         };
         let traceparent = telemetry::traceparent(text(headers, TRACEPARENT_HEADER));
         let received_at = clock::now();
@@ -254,12 +243,13 @@ impl Webhook {
         Ok((arrived, admission))
     }
 
-    /// What a body is that neither is JSON nor was any before it was cut off.
-    fn unreadable(&self, arrived: &Arrived, error: serde_json::Error) -> WebhookError {
-        if arrived.ending == Ending::TimedOut {
-            WebhookError::TimedOut(self.body_limit.time)
-        } else {
-            Unrecognised::Syntax(error).into()
+    /// Why a body cannot be read. One that is no JSON, and whose sender was too slow, did not arrive in time.
+    fn unreadable(&self, arrived: &Arrived, error: Unrecognised) -> WebhookError {
+        match error {
+            Unrecognised::Syntax(_) if arrived.ending == Ending::TimedOut => {
+                WebhookError::TimedOut(self.body_limit.time)
+            }
+            error => error.into(),
         }
     }
 
