@@ -63,6 +63,22 @@ impl Facts {
         self.details.started.unwrap_or_else(looking_back)
     }
 
+    /// When the session or leg began of which this is the end: its end less its durations, if it does not say when.
+    /// `otherwise` stands in for the durations of an event that says none.
+    #[must_use]
+    pub fn began(&self, otherwise: Option<u64>) -> Timestamp {
+        let details = &self.details;
+        if let Some(started) = details.started {
+            return started;
+        }
+        let parts = [details.duration_ms, details.hold_ms, details.ringing_ms];
+        let lasted = parts.into_iter().flatten().reduce(u64::saturating_add);
+        let lasted = lasted.or(otherwise).or(details.after_call_ms);
+        let lasted = i64::try_from(lasted.unwrap_or(0)).unwrap_or(0);
+        let lasted = SignedDuration::from_millis(lasted);
+        self.at.checked_sub(lasted).unwrap_or(self.at)
+    }
+
     /// Whether this event, which is whole by itself, says the same as `other`: it is the same event again, though under
     /// another key. A time of receipt is no part of what an event says.
     ///

@@ -141,7 +141,7 @@ fn recognise_part(
         return Err(Unrecognised::Missing("eventBody.messageType"));
     }
     if let Recognised::Event(event) = &mut recognised {
-        // What is missing may be what tells an agent's leg from the customer's.
+        // What is missing may distinguish an agent's leg from the customer's session.
         if event.is_inferred {
             return Err(Unrecognised::Missing("topicName"));
         }

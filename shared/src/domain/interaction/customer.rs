@@ -10,14 +10,13 @@ use jiff::Timestamp;
 
 use super::handle::Handle;
 use super::known::{self, Known};
-use super::timing;
 use crate::domain::event::{Direction, Kind, person_name};
 use crate::domain::facts::Facts;
 
 /// Times before this one are no times of a conversation: Genesys' test events happen in 1970.
 const EARLIEST_SECOND: i64 = 946_684_800;
 
-/// Somebody outside the company who took part and is not the customer.
+/// A party outside the company that took part and is not the customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThirdParty {
     /// Their number or address as it was given.
@@ -50,7 +49,7 @@ struct Party<'f> {
 impl<'f> Party<'f> {
     fn new(events: Vec<&'f Facts>, sides: &Sides<'_>) -> Self {
         let began = |facts: &&Facts| {
-            let start = timing::start(facts, None);
+            let start = facts.began(None);
             (facts.part.is_some(), facts.at_receipt, start)
         };
         Self {
@@ -89,7 +88,7 @@ impl<'k> Sides<'k> {
             Some((
                 facts.kind > Kind::UserEnd,
                 facts.at_receipt,
-                timing::start(facts, None),
+                facts.began(None),
                 direction,
             ))
         });
@@ -174,7 +173,7 @@ struct Chosen<'f> {
 }
 
 impl<'f> Chosen<'f> {
-    /// The sessions of the customer whom an event names that is whole by itself.
+    /// The sessions of a customer who is named by an event that is whole by itself.
     fn from_whole(handle: &Handle, parties: &[Party<'f>]) -> Self {
         Self {
             events: sessions(parties.iter().filter(|party| party.has(handle))),
@@ -182,8 +181,8 @@ impl<'f> Chosen<'f> {
         }
     }
 
-    /// The participant of the session that began first. An agent's leg that began before it shows who was there first,
-    /// if it shows somebody else.
+    /// The participant of the session that began first. An agent's leg that began before it, with another far side,
+    /// shows who was there first.
     fn first(parties: &[Party<'f>], others: &[Party<'f>], is_own: &dyn Fn(&str) -> bool) -> Self {
         let Some(first) = parties.first() else {
             let number = others.first().and_then(|party| party.number.clone());
@@ -293,7 +292,7 @@ fn first_direction(events: &[&Facts]) -> Option<Direction> {
         let directed = events
             .iter()
             .filter(|facts| facts.details.direction.is_some());
-        let first = directed.min_by_key(|facts| (facts.at_receipt, timing::start(facts, None)));
+        let first = directed.min_by_key(|facts| (facts.at_receipt, facts.began(None)));
         first.and_then(|facts| facts.details.direction)
     })
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::Stage;
-use super::legs;
 use crate::domain::event::Kind;
 use crate::domain::facts::Facts;
 use crate::domain::ids::{EventKey, InteractionId};
@@ -72,16 +70,6 @@ impl<'f> Known<'f> {
         seen
     }
 
-    pub(super) fn stage(&self) -> Stage {
-        if self.ranked().any(|facts| !facts.kind.enriches()) {
-            Stage::Ended
-        } else if self.ranked().all(legs::is_handed_on) {
-            Stage::HandedOn
-        } else {
-            Stage::Legs
-        }
-    }
-
     /// Whether both sides of each event are the company's own, as far as both are given; and are given at least once.
     pub(super) fn is_internal(&self, is_own: &dyn Fn(&str) -> bool) -> bool {
         let mut sides = self.ranked().filter_map(|facts| {
@@ -113,8 +101,8 @@ pub(super) fn is_ours(address: &str, is_own: &dyn Fn(&str) -> bool) -> bool {
     is_station || is_extension || is_own(address)
 }
 
-/// Whether `told` was cut off, and more is known of the same event: the whole of it, or a longer part. Where the cut took
-/// a part of its key too, any event of its kind is taken for the same: what a part says must not count twice. No part of
+/// Whether `told` was cut off, and more is known of the same event: the whole of it, or a longer part. Where the cut
+/// removed a part of its key too, any event of its kind is taken for the same: what a part says must not count twice. No part of
 /// the guide's event holds its key.
 fn is_superseded(key: &String, told: &Facts, facts: &BTreeMap<String, Facts>) -> bool {
     let Some(part) = &told.part else {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::known::Known;
-use super::timing;
 use crate::domain::event::{Direction, Disconnect, Kind};
 use crate::domain::facts::Facts;
 
@@ -36,7 +35,7 @@ pub(super) fn legs(known: &Known<'_>) -> Vec<Leg> {
     let leg = |facts: &Facts| Leg {
         agent: facts.details.agent.clone(),
         queue: facts.details.queue.clone(),
-        started: timing::start(facts, None),
+        started: facts.began(None),
         ended: facts.at,
         talk_ms: facts.details.duration_ms,
         hold_ms: facts.details.hold_ms,
@@ -46,7 +45,7 @@ pub(super) fn legs(known: &Known<'_>) -> Vec<Leg> {
     ends.map(leg).collect()
 }
 
-/// The agents who took part, by time: not those of whom only legs are known that they did not answer.
+/// The agents who took part, by time. An agent who answered none of the known legs did not.
 pub(super) fn agents(known: &Known<'_>) -> Vec<String> {
     known.distinct(|facts| {
         let took_part = facts.kind != Kind::UserEnd || was_answered(facts);
@@ -54,7 +53,7 @@ pub(super) fn agents(known: &Known<'_>) -> Vec<String> {
     })
 }
 
-/// Whether somebody talked on the leg. One that says neither how long it was talked on nor how long it rang, nor that it
+/// Whether the agent talked on the leg. One that says neither how long it was talked on nor how long it rang, nor that it
 /// ended without an answer, is taken for one.
 pub(super) fn was_answered(facts: &Facts) -> bool {
     let details = &facts.details;

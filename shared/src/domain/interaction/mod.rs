@@ -5,6 +5,7 @@ mod handle;
 mod known;
 mod legs;
 mod outcome;
+mod stage;
 mod timing;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use timing::Span;
 pub use customer::ThirdParty;
 pub use legs::Leg;
 pub use outcome::Outcome;
+pub use stage::Stage;
 pub use timing::Session;
 
 /// One interaction as far as it is known. Durations are in milliseconds.
@@ -40,8 +42,8 @@ pub struct Interaction {
     pub email: Option<String>,
     /// Genesys' id of the customer's external contact.
     pub contact: Option<String>,
-    /// Others outside the company who took part, in the order in which they joined: conference guests, those to whom a
-    /// call was transferred or who were asked for advice. They are never the customer.
+    /// Other parties outside the company, in the order in which they joined: guests of a conference, targets of a
+    /// transfer, advisers. They are never the customer.
     pub third_parties: Vec<ThirdParty>,
     /// Whether a person may be created for the customer, if none is found. An agent's leg, notes, or a body that was cut
     /// off may find a person, and create none.
@@ -80,17 +82,6 @@ pub struct Interaction {
     pub is_internal: bool,
     /// Whether an event was cut off, and no other says what is missing.
     pub is_partial: bool,
-}
-
-/// How far an interaction is known to have come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// An event that is whole by itself, or the end of a customer's session, is known.
-    Ended,
-    /// Agents' legs or their notes are known, and no end of the customer's session.
-    Legs,
-    /// Only legs are known that were handed on, or that an agent did not answer: another leg follows.
-    HandedOn,
 }
 
 /// For settings without numbers of one's own: no number is known to be the company's.
@@ -146,7 +137,7 @@ impl Interaction {
             wrapup_notes: known.distinct(|facts| facts.details.wrapup_notes.as_deref()),
             recording_url: known.first(|facts| facts.details.recording_url.clone()),
             summary: known.first(|facts| facts.details.summary.clone()),
-            stage: known.stage(),
+            stage: stage::stage(&known),
             is_internal: known.is_internal(is_own),
             is_partial: known.ranked().any(|facts| facts.part.is_some()),
         })
@@ -154,7 +145,10 @@ impl Interaction {
 }
 
 #[cfg(test)]
-mod tests;
-
+mod calls;
 #[cfg(test)]
-mod parties_tests;
+mod customer_tests;
+#[cfg(test)]
+mod legs_tests;
+#[cfg(test)]
+mod tests;

@@ -15,18 +15,18 @@ pub enum Outcome {
         /// After how many milliseconds, if that is known.
         after_ms: Option<u64>,
     },
-    /// Nobody answered.
+    /// The call was not answered.
     NoAnswer,
     /// The other side did not want to be disturbed.
     Busy,
     /// The customer left a message.
     Voicemail,
-    /// The customer asked to be called back, and nobody has spoken yet.
+    /// The customer asked to be called back, and that has not happened yet.
     Callback,
-    /// The connection could not be made, or broke before anybody spoke.
+    /// The connection could not be made, or broke before it was answered.
     Failed,
-    /// The events do not say. The end of a customer's session alone does not: whether an agent spoke, only the agent's leg
-    /// tells, or Genesys when it is asked.
+    /// The events do not say. The end of a customer's session alone does not: whether an agent spoke stands in the agent's
+    /// leg alone, or in Genesys' own record.
     Unknown,
 }
 

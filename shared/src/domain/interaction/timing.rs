@@ -59,21 +59,6 @@ impl Span {
     }
 }
 
-/// When the session or leg began of which `facts` is the end: its end less its durations. `otherwise` stands in for one
-/// that says none.
-pub(super) fn start(facts: &Facts, otherwise: Option<u64>) -> Timestamp {
-    let details = &facts.details;
-    if let Some(started) = details.started {
-        return started;
-    }
-    let parts = [details.duration_ms, details.hold_ms, details.ringing_ms];
-    let lasted = parts.into_iter().flatten().reduce(u64::saturating_add);
-    let lasted = lasted.or(otherwise).or(details.after_call_ms);
-    let lasted = i64::try_from(lasted.unwrap_or(0)).unwrap_or(0);
-    let lasted = SignedDuration::from_millis(lasted);
-    facts.at.checked_sub(lasted).unwrap_or(facts.at)
-}
-
 /// The sessions that events say which are whole by themselves. Of two that overlap the later event corrects the former.
 fn whole_sessions(whole: &[&Facts], said: Option<u64>) -> Vec<Session> {
     let mut told: Vec<&&Facts> = whole
@@ -83,7 +68,7 @@ fn whole_sessions(whole: &[&Facts], said: Option<u64>) -> Vec<Session> {
     told.sort_by_key(|facts| facts.at);
     let mut sessions: Vec<Session> = Vec::new();
     for facts in told {
-        let started = start(facts, said);
+        let started = facts.began(said);
         let lasted = facts
             .details
             .duration_ms
@@ -97,7 +82,7 @@ fn whole_sessions(whole: &[&Facts], said: Option<u64>) -> Vec<Session> {
         };
         match sessions.last_mut() {
             Some(last) if session.started < last.ended || session.ended <= last.ended => {
-                *last = session
+                *last = session;
             }
             _ => sessions.push(session),
         }
@@ -111,7 +96,7 @@ fn ended_sessions(ends: &[&Facts], said: Option<u64>) -> Vec<Session> {
     for facts in ends.iter().filter(|facts| !facts.at_receipt) {
         let id = facts.details.session.as_deref();
         let session = Session {
-            started: start(facts, said),
+            started: facts.began(said),
             ended: facts.at,
             direction: facts.details.direction,
         };
@@ -142,7 +127,7 @@ fn duration(known: &Known<'_>, ends: &[&Facts]) -> Option<u64> {
         return Some(ms);
     }
     let told: Vec<&Facts> = legs(known).collect();
-    let first = told.iter().map(|facts| start(facts, None)).min();
+    let first = told.iter().map(|facts| facts.began(None)).min();
     let last = told.iter().map(|facts| facts.at).max();
     match (&*told, first, last) {
         ([_, _, ..], Some(first), Some(last)) => between(first, last),
@@ -153,7 +138,7 @@ fn duration(known: &Known<'_>, ends: &[&Facts]) -> Option<u64> {
 /// When it began where no session of the customer is known: with the first leg, else with the first receipt of an event,
 /// which is the nearest to its end.
 fn without_session(known: &Known<'_>, chief: &Facts, duration_ms: Option<u64>) -> Timestamp {
-    if let Some(first) = legs(known).map(|facts| start(facts, None)).min() {
+    if let Some(first) = legs(known).map(|facts| facts.began(None)).min() {
         return first;
     }
     let told = known.ranked().find(|facts| !facts.at_receipt);
@@ -163,7 +148,7 @@ fn without_session(known: &Known<'_>, chief: &Facts, duration_ms: Option<u64>) -
     let chief = told
         .or_else(|| same.min_by_key(|facts| facts.at))
         .unwrap_or(chief);
-    start(chief, duration_ms)
+    chief.began(duration_ms)
 }
 
 /// The agents' legs that say when they ended.
