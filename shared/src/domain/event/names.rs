@@ -50,8 +50,8 @@ pub(in crate::domain) fn person_name(text: Option<&str>) -> Option<String> {
     texts::value(Some(&name)).filter(|_| has_letter && !is_placeholder)
 }
 
-/// Characters that show nothing: controls, zero-width ones, marks of direction, fillers. Joiners inside a name are left
-/// out too, which changes its look in some scripts less than its being empty elsewhere.
+/// Characters that show nothing: controls, zero-width ones, marks of direction, fillers. Joiners (U+200C, U+200D) are
+/// kept: they shape letters and emoji.
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
