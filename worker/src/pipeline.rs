@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use shared::broker::Publisher;
 use shared::broker::message::{self, DeadLetter, Retry};
 use shared::clock;
-use shared::domain::interaction::Interaction;
+use shared::domain::interaction::{Interaction, Stage};
 use shared::domain::phone::{Party, Reader};
 use shared::fail_point::{self, FailPoint};
 
@@ -46,6 +46,8 @@ pub struct Pipeline {
     pub recorder: Recorder,
     /// How numbers of events are read.
     pub reader: Reader,
+    /// Whether calls between colleagues are recorded.
+    pub records_internal_calls: bool,
     /// When a failed message is tried again.
     pub schedule: RetrySchedule,
     /// To the retry and dead letter queues.
@@ -64,6 +66,8 @@ enum Outcome {
     /// The activity; and, if it is the first time, when the interaction ended.
     Recorded(Recorded, Option<Timestamp>),
     Duplicate,
+    /// Nothing to record yet: its facts are kept for the events that follow.
+    Remembered,
 }
 
 /// A failure and the step in which it happened.
@@ -149,7 +153,7 @@ impl Pipeline {
         fail_point::reach_with(FailPoint::Claimed, event.interaction.as_str()).await;
         let worked = self.work(message, &event, &lease, &mut progress).await;
         match &worked {
-            Ok((recorded, _)) => {
+            Ok(Outcome::Recorded(recorded, _)) => {
                 fail_point::reach(FailPoint::ActivityAnswered).await;
                 lease
                     .complete(&progress, recorded.id())
@@ -157,14 +161,14 @@ impl Pipeline {
                     .during(PipelineStep::Record)?;
                 fail_point::reach(FailPoint::Completed).await;
             }
-            Err(_) => {
+            Ok(Outcome::Duplicate | Outcome::Remembered) | Err(_) => {
                 // It would expire by itself; giving it back spares the next delivery the wait.
                 if let Err(error) = lease.release().await {
                     tracing::debug!(error = chain(&error), "The lease is left to expire");
                 }
             }
         }
-        worked.map(|(recorded, ended)| Outcome::Recorded(recorded, ended))
+        worked
     }
 
     async fn work(
@@ -173,10 +177,17 @@ impl Pipeline {
         event: &Decoded,
         lease: &Lease,
         progress: &mut Progress,
-    ) -> Result<(Recorded, Option<Timestamp>), Failed> {
-        wait_for_the_enriched(message, event, progress).during(PipelineStep::Lease)?;
-        let interaction = Interaction::merge(&event.interaction, &progress.facts)
+    ) -> Result<Outcome, Failed> {
+        if progress.was_recorded_under_another_key(&event.interaction, &event.event) {
+            return Ok(Outcome::Duplicate);
+        }
+        let is_own = |number: &str| self.reader.read(Some(number)).party == Party::Own;
+        let interaction = Interaction::merge(&event.interaction, &progress.facts, &is_own)
             .expect("the event's own facts are there");
+        if progress.activity == Effect::NotTried && !self.is_to_be_recorded(&interaction) {
+            return Ok(Outcome::Remembered);
+        }
+        wait_for_the_enriched(message, event, progress).during(PipelineStep::Lease)?;
         let party = self.reader.read(interaction.number.as_deref()).party;
         let attachment = self
             .match_person(&interaction, &party, progress)
@@ -190,7 +201,17 @@ impl Pipeline {
             .record(lease, progress, &interaction, &party, &attachment)
             .await
             .during(PipelineStep::Record)?;
-        Ok((recorded, is_first.then(|| ended(&interaction))))
+        Ok(Outcome::Recorded(
+            recorded,
+            is_first.then(|| ended(&interaction)),
+        ))
+    }
+
+    /// Whether what is known makes a record: not a leg that was handed on, after which another event comes, and no call
+    /// between colleagues, unless those are wanted.
+    fn is_to_be_recorded(&self, interaction: &Interaction) -> bool {
+        interaction.stage != Stage::HandedOn
+            && (self.records_internal_calls || !interaction.is_internal)
     }
 
     /// Claims the interaction; nothing for a duplicate.
@@ -250,7 +271,7 @@ impl Pipeline {
         progress.number = Some(number.as_str().to_owned());
         let owner = InteractionStore::new_owner();
         let when_unknown = match party {
-            Party::Number(_) => WhenUnknown::Create {
+            Party::Number(_) if interaction.may_create => WhenUnknown::Create {
                 name: interaction.customer.as_deref(),
             },
             _ => WhenUnknown::Leave,
@@ -269,6 +290,10 @@ impl Pipeline {
             Outcome::Duplicate => {
                 count("duplicate");
                 tracing::debug!("Duplicate; nothing to do");
+            }
+            Outcome::Remembered => {
+                count("remembered");
+                tracing::debug!("Nothing to record yet; what the event says is kept");
             }
             Outcome::Recorded(recorded, ended) => {
                 count(recorded.label());

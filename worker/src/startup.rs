@@ -289,6 +289,7 @@ fn pipeline(
             search_international: pipedrive.search_international,
             timing,
         },
+        records_internal_calls: settings.ingest.internal_calls,
         recorder: Recorder {
             client,
             // An intent is looked for as long as it is remembered.

@@ -13,10 +13,9 @@ use shared::broker::topology;
 use shared::broker::{Outgoing, Publisher};
 use shared::clock;
 use shared::config::RetryDelay;
-use shared::domain::event::{Filter, Kind, Recognised, Unrecognised, recognise};
+use shared::domain::event::{Filter, Kind, Reading, Unrecognised, read_body};
 use shared::domain::facts::Facts;
 use shared::domain::ids::{EventKey, InteractionId};
-use shared::domain::salvage::{self, Cut};
 use shared::error::chain;
 use shared::fail_point::{self, FailPoint};
 
@@ -142,30 +141,21 @@ impl Inbound {
             });
         }
         let (topic, filter) = (self.envelope.event.as_deref(), Filter::everything());
-        let body = salvage::without_lone_surrogates(&self.delivery.data);
-        let cut;
-        let recognised = match recognise(&body, topic, &filter) {
-            Err(error @ Unrecognised::Syntax(_)) => {
-                cut = Cut::of(&self.delivery.data)
-                    .ok_or_else(|| Failure::Unrecognised(reason(&error)))?;
-                cut.recognise(topic, &filter).map_err(|error| {
-                    let bytes = self.delivery.data.len();
-                    let reason = reason(&error);
-                    Failure::Unrecognised(format!(
-                        "it is cut off after {bytes} bytes, and {reason}"
-                    ))
-                })?
-            }
-            other => other.map_err(|error| Failure::Unrecognised(reason(&error)))?,
-        };
-        match recognised {
-            Recognised::Event(event) => Ok(Decoded {
+        let read = read_body(self.body(), topic, &filter, true)
+            .map_err(|error| Failure::Unrecognised(reason(&error)))?;
+        match read.reading {
+            Reading::Event(event) => Ok(Decoded {
                 facts: Facts::of(&event, self.received_at()),
                 interaction: event.interaction,
                 event: event.key,
                 kind: event.kind,
             }),
-            Recognised::Ignored(why) => Err(Failure::NotOurs(why.to_string())),
+            Reading::Ignored(why) => Err(Failure::NotOurs(why.to_string())),
+            Reading::Fragment { why, .. } => Err(Failure::Unrecognised(format!(
+                "it is cut off after {} bytes, and {}",
+                self.body().len(),
+                reason(&why)
+            ))),
         }
     }
 
