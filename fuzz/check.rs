@@ -4,11 +4,11 @@
 use lapin::BasicProperties;
 use shared::broker::message::{self, Envelope};
 use shared::broker::properties_json;
-use shared::domain::event::{Event, Filter, Kind, Recognised, Unrecognised, recognise};
+use shared::domain::event::{Event, Filter, Reading, read_body};
 use shared::domain::facts::Facts;
-use shared::domain::interaction::Interaction;
+use shared::domain::ids::InteractionId;
+use shared::domain::interaction::{Interaction, no_own_numbers};
 use shared::domain::phone::{Party, Region, is_same, read_party};
-use shared::domain::salvage::Cut;
 
 /// Half of the largest frame: properties and headers must fit into one with room to spare, or the broker closes the
 /// connection.
@@ -29,35 +29,32 @@ pub fn check(body: &[u8]) {
         Some(long.as_str()),
     ];
     for topic in topics {
-        check_recognised(body, topic, recognise(body, topic, &Filter::everything()));
-        let cut = Cut::of(body);
-        if let Some(cut) = &cut {
-            let recognised = cut.recognise(topic, &Filter::everything());
-            check_recognised(body, topic, recognised);
-            check_fragment(cut, topic);
+        for may_be_truncated in [false, true] {
+            match read_body(body, topic, &Filter::everything(), may_be_truncated) {
+                Ok(read) => check_reading(&read.reading, body, topic),
+                Err(error) => assert!(!error.to_string().is_empty(), "{topic:?}"),
+            }
         }
     }
 }
 
-fn check_recognised(
-    body: &[u8],
-    topic: Option<&str>,
-    recognised: Result<Recognised<'_>, Unrecognised>,
-) {
-    match recognised {
-        Ok(Recognised::Event(event)) => check_event(&event, body),
-        Ok(Recognised::Ignored(ignored)) => assert!(!ignored.to_string().is_empty(), "{topic:?}"),
-        Err(error) => assert!(!error.to_string().is_empty(), "{topic:?}"),
+fn check_reading(reading: &Reading, body: &[u8], topic: Option<&str>) {
+    match reading {
+        Reading::Event(event) => check_event(event, body),
+        Reading::Ignored(ignored) => assert!(!ignored.to_string().is_empty(), "{topic:?}"),
+        Reading::Fragment { interaction, why } => {
+            assert!(!why.to_string().is_empty(), "{topic:?}");
+            check_fragment(interaction.as_ref(), topic);
+        }
     }
 }
 
-/// A body that was cut off and tells no event can be published as such.
-fn check_fragment(cut: &Cut<'_>, topic: Option<&str>) {
-    let interaction = cut.interaction();
+/// A body that was cut off and holds no event can be published as such.
+fn check_fragment(interaction: Option<&InteractionId>, topic: Option<&str>) {
     let received = "2026-03-10T14:12:48.123456Z".parse().expect("a time");
     let traceparent = "00-0af7-b7ad-01";
     check_properties(&message::accept_unrecognised(
-        interaction.as_ref(),
+        interaction,
         topic,
         received,
         traceparent,
@@ -74,21 +71,13 @@ fn check_properties(properties: &BasicProperties) {
     assert_eq!(again, *properties);
 }
 
-/// As the worker does it.
-fn recognise_again<'b>(body: &'b [u8], cut: Option<&'b Cut<'b>>, kind: Kind) -> Recognised<'b> {
-    let topic = Some(kind.as_str());
-    let recognised = match cut {
-        Some(cut) => cut.recognise(topic, &Filter::everything()),
-        None => recognise(body, topic, &Filter::everything()),
-    };
-    recognised.expect("what ingest recognised is recognised again")
-}
-
-fn check_event(event: &Event<'_>, body: &[u8]) {
-    // The worker recognises what ingest recognised, by the topic that travels beside the body.
-    let cut = Cut::of(body);
-    let Recognised::Event(again) = recognise_again(body, cut.as_ref(), event.kind) else {
-        panic!("recognised as {event:?}, then ignored");
+fn check_event(event: &Event, body: &[u8]) {
+    // The worker reads what ingest read, by the topic that travels beside the body.
+    let topic = Some(event.kind.as_str());
+    let again = read_body(body, topic, &Filter::everything(), true);
+    let again = again.expect("what ingest recognised is recognised again");
+    let Reading::Event(again) = again.reading else {
+        panic!("recognised as {event:?}, then not");
     };
     assert_eq!(
         (&again.interaction, &again.key, again.kind, &again.channel),
@@ -111,7 +100,8 @@ fn check_event(event: &Event<'_>, body: &[u8]) {
     );
 
     let known = [(event.key.as_str().to_owned(), facts)].into();
-    let interaction = Interaction::merge(&event.interaction, &known).expect("there are facts");
+    let interaction = Interaction::merge(&event.interaction, &known, &no_own_numbers);
+    let interaction = interaction.expect("there are facts");
     for region in [None, Region::parse("US").ok(), Region::parse("DE").ok()] {
         check_number(interaction.number.as_deref().unwrap_or_default(), region);
     }

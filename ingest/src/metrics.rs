@@ -131,11 +131,7 @@ impl Metrics {
             publish_seconds: metrics::histogram!(PUBLISH),
             slowed: ByReason::new(SLOWED, "outcome", &["waited", "refused"]),
             partial: ByReason::new(PARTIAL, "outcome", &["recognised", "unrecognised"]),
-            ignored: ByReason::new(
-                IGNORED,
-                "reason",
-                &["topic", "status", "channel", "transferred"],
-            ),
+            ignored: ByReason::new(IGNORED, "reason", &["topic", "status", "channel", "test"]),
             rejected: ByReason::new(
                 REJECTED,
                 "reason",

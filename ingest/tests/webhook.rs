@@ -177,10 +177,28 @@ async fn what_is_not_json_is_400_with_the_place_and_what_is_no_event_422_with_th
             r#"{"eventBody":{"conversationId":"c","mediaType":"VOICE"}}"#,
             "topicName",
         ),
+        (
+            r#"{"data":{"id":"${input.conversationId}","channelType":"voice"}}"#,
+            "`${input.conversationId}`: the sender's template was not filled",
+        ),
     ] {
         let answer = app.post(TOKEN, body).await;
         answer.assert_is(422, "rejected");
         answer.assert_tells(lack);
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_repaired_is_taken() {
+    let app = TestApp::spawn(&[]).await;
+
+    for body in [
+        "{\"data\":{\"id\":\"call-1\",\"channelType\":\"voice\",\"summary\":\"one\ntwo\"}}",
+        r#""{\"data\":{\"id\":\"call-1\",\"channelType\":\"voice\"}}""#,
+        r#"{"topicName":"acw","eventBody":"{\"conversationId\":\"c\",\"mediaType\":\"VOICE\"}"}"#,
+    ] {
+        // It would be published, but there is no broker.
+        app.post(TOKEN, body).await.assert_is(503, "unavailable");
     }
 }
 

@@ -50,12 +50,13 @@ pub const ALARM_DELIVERIES: &str = "bridge_alarm_deliveries_total";
 /// Alarms not delivered yet.
 pub const ALARM_UNDELIVERED: &str = "bridge_alarm_undelivered";
 
-const OUTCOMES: [&str; 8] = [
+const OUTCOMES: [&str; 9] = [
     "created",
     "updated",
     "unchanged",
     "deleted",
     "duplicate",
+    "remembered",
     "retried",
     "parked",
     "dead_lettered",

@@ -10,14 +10,14 @@ use shared::broker::Publisher;
 use shared::broker::message::{self, DeadLetter, Retry};
 use shared::clock;
 use shared::config::RetryDelay;
-use shared::domain::interaction::Interaction;
+use shared::domain::interaction::{Interaction, Stage};
 use shared::domain::phone::{Party, Reader};
 use shared::error::chain;
 use shared::fail_point::{self, FailPoint};
 
 use crate::activity::recorder::{Recorded, Recorder};
 use crate::alarm::OutcomeCounter;
-use crate::delivery::decode::decode;
+use crate::delivery::decode::{Event, decode};
 use crate::delivery::message::{Decoded, Delivery, Failed, Leased, Received, SettleError, Settled};
 use crate::delivery::poison::PoisonGuard;
 use crate::delivery::retry::{Next, RetrySchedule};
@@ -47,6 +47,8 @@ pub struct Pipeline {
     pub recorder: Recorder,
     /// Reads the numbers of events.
     pub reader: Reader,
+    /// Whether calls between colleagues are recorded.
+    pub records_internal_calls: bool,
     /// When a failed message is retried.
     pub schedule: RetrySchedule,
     /// Publishes to the retry and dead letter queues.
@@ -86,6 +88,8 @@ enum Outcome {
     /// The activity; and, if it is recorded for the first time, when the interaction ended.
     Recorded(Recorded, Option<Timestamp>),
     Duplicate,
+    /// Nothing to record yet: the content of the event is stored for the events that follow.
+    Remembered,
 }
 
 /// A failure and the step in which it happened.
@@ -184,12 +188,17 @@ impl Pipeline {
     async fn record(&self, mut message: Delivery<Leased>) -> Ended {
         let working = async {
             fail_point::reach_with(FailPoint::Claimed, message.event().interaction.as_str()).await;
-            let worked = self.work(&mut message).await?;
-            fail_point::reach(FailPoint::ActivityAnswered).await;
-            Ok(worked)
+            let outcome = self.work(&mut message).await?;
+            if matches!(outcome, Outcome::Recorded(..)) {
+                fail_point::reach(FailPoint::ActivityAnswered).await;
+            }
+            Ok(outcome)
         };
         let (recorded, ended) = match without_panic(working).await {
-            Ok(worked) => worked,
+            Ok(Outcome::Recorded(recorded, ended)) => (recorded, ended),
+            Ok(outcome @ (Outcome::Duplicate | Outcome::Remembered)) => {
+                return Ended::Settled(message.leave_unrecorded().await, outcome);
+            }
             Err(failed) => return Ended::Failed(message.release().await, failed),
         };
         match message.complete(recorded.id()).await {
@@ -204,14 +213,19 @@ impl Pipeline {
         }
     }
 
-    async fn work(
-        &self,
-        message: &mut Delivery<Leased>,
-    ) -> Result<(Recorded, Option<Timestamp>), StepFailure> {
-        wait_for_the_enriched(message).during(PipelineStep::Lease)?;
+    async fn work(&self, message: &mut Delivery<Leased>) -> Result<Outcome, StepFailure> {
+        let was_seen_before = message.was_seen_before();
         let (event, lease, progress) = message.parts();
-        let interaction = Interaction::merge(&event.interaction, &progress.facts)
+        if progress.was_recorded_under_another_key(&event.interaction, &event.key) {
+            return Ok(Outcome::Duplicate);
+        }
+        let is_own = |number: &str| self.reader.read(Some(number)).party == Party::Own;
+        let interaction = Interaction::merge(&event.interaction, &progress.facts, &is_own)
             .expect("the event's own facts are there");
+        if progress.activity == Effect::NotTried && !self.is_to_be_recorded(&interaction) {
+            return Ok(Outcome::Remembered);
+        }
+        wait_for_the_enriched(was_seen_before, event, progress).during(PipelineStep::Lease)?;
         let party = self.reader.read(interaction.number.as_deref()).party;
         let attachment = self
             .match_person(&interaction, &party, progress)
@@ -225,7 +239,15 @@ impl Pipeline {
             .record(lease, progress, &interaction, &party, &attachment)
             .await
             .during(PipelineStep::Record)?;
-        Ok((recorded, is_first.then(|| ended(&interaction))))
+        let ended = is_first.then(|| ended(&interaction));
+        Ok(Outcome::Recorded(recorded, ended))
+    }
+
+    /// Whether the known events make a record: not a leg that was transferred, which another event follows, and not a call
+    /// between colleagues, unless those are recorded.
+    fn is_to_be_recorded(&self, interaction: &Interaction) -> bool {
+        interaction.stage != Stage::HandedOn
+            && (self.records_internal_calls || !interaction.is_internal)
     }
 
     /// Claims the interaction; nothing for a duplicate.
@@ -285,7 +307,7 @@ impl Pipeline {
         progress.number = Some(number.as_str().to_owned());
         let owner = InteractionStore::new_owner();
         let when_unknown = match party {
-            Party::Number(_) => WhenUnknown::Create {
+            Party::Number(_) if interaction.may_create => WhenUnknown::Create {
                 name: interaction.customer.as_deref(),
             },
             _ => WhenUnknown::Leave,
@@ -307,6 +329,12 @@ impl Pipeline {
                 count("duplicate");
                 tracing::debug!(
                     "Interaction {interaction} is a duplicate: the event is recorded already"
+                );
+            }
+            Outcome::Remembered => {
+                count("remembered");
+                tracing::debug!(
+                    "Interaction {interaction} has nothing to record yet: the content of the event is stored"
                 );
             }
             Outcome::Recorded(recorded, ended) => {
@@ -445,12 +473,14 @@ async fn without_panic<T>(
 /// An event that only adds to others waits once, for the shortest delay, for one of those to create the activity: they
 /// arrive together, in any order, and one create is cheaper than a create and an update. If none arrives, it creates the
 /// activity itself.
-fn wait_for_the_enriched(message: &Delivery<Leased>) -> Result<(), Failure> {
-    let progress = message.progress();
-    let is_first_try = !message.was_seen_before();
+fn wait_for_the_enriched(
+    was_seen_before: bool,
+    event: &Event,
+    progress: &Progress,
+) -> Result<(), Failure> {
     let is_alone = progress.activity == Effect::NotTried
         && progress.facts.values().all(|facts| facts.kind.enriches());
-    if message.event().kind.enriches() && is_first_try && is_alone {
+    if event.kind.enriches() && !was_seen_before && is_alone {
         Err(Failure::Deferred)
     } else {
         Ok(())

@@ -385,6 +385,7 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
             search_international: pipedrive.search_international,
             timing,
         },
+        records_internal_calls: settings.ingest.internal_calls,
         recorder: Recorder {
             client,
             // An intent is searched for as long as it is stored.

@@ -12,9 +12,9 @@ use crate::metrics::Metrics;
 const APP_ID: &str = "ingest";
 
 /// The content of an accepted body.
-pub enum Accepted<'b> {
+pub enum Accepted {
     /// An event, or enough of one to write it to Pipedrive.
-    Event(Box<Event<'b>>),
+    Event(Box<Event>),
     /// A truncated body without a complete event. It is published as well: the worker alone dead-letters messages and
     /// counts them.
     Fragment(Option<InteractionId>, Unrecognised),
@@ -30,7 +30,7 @@ pub struct Receipt {
     pub unrecognised: Option<Unrecognised>,
 }
 
-impl Accepted<'_> {
+impl Accepted {
     /// The properties of the message.
     pub fn properties(
         &self,

@@ -8,7 +8,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use actix_web::{HttpResponse, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use shared::domain::salvage::{CUT_MIN_BYTES, Cut};
+use shared::domain::truncated::TRUNCATED_MIN_BYTES;
 use tokio::time::Instant;
 
 use super::{Unread, WebhookError, close};
@@ -50,14 +50,9 @@ pub enum BodyEnd {
 }
 
 impl ReceivedBody {
-    /// The body as one that was cut off, if it is one; the rule is in [`shared::domain::salvage`].
-    pub fn cut(&self) -> Option<Cut<'_>> {
-        let is_surely_short = self.ending != BodyEnd::Announced;
-        if is_surely_short || self.body.len() >= CUT_MIN_BYTES {
-            Cut::of(&self.body)
-        } else {
-            None
-        }
+    /// Whether it may be only the beginning of a body; the rule is in [`shared::domain::truncated`].
+    pub fn may_be_truncated(&self) -> bool {
+        self.ending != BodyEnd::Announced || self.body.len() >= TRUNCATED_MIN_BYTES
     }
 }
 

@@ -86,6 +86,7 @@ impl WebhookError {
                 Unrecognised::Shape(_)
                 | Unrecognised::Form
                 | Unrecognised::Missing(_)
+                | Unrecognised::Unfilled { .. }
                 | Unrecognised::Invalid { .. },
             ) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotPublished(_) | Self::NotConfirmed(_) | Self::NotSpooled(_) => {

@@ -15,10 +15,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use shared::broker::{Outgoing, Publisher, properties_json, topology};
 use shared::config::{ConfigError, Ingest};
-use shared::domain::event::{Filter, Ignored, Recognised, Unrecognised, recognise};
+use shared::domain::event::{Filter, Ignored, Reading, Unrecognised, read_body};
 use shared::domain::ids::InteractionId;
 use shared::domain::origin::Origin;
-use shared::domain::salvage;
 use shared::fail_point::{self, FailPoint};
 use shared::{clock, telemetry};
 
@@ -173,32 +172,22 @@ impl Webhook {
             return Err(WebhookError::Compressed);
         }
         let topic = topic(request);
-        let body = salvage::without_lone_surrogates(&received.body);
-        let mut read_as = &*body;
-        let cut;
-        let recognised = match recognise(&body, topic.as_deref(), &self.filter) {
-            Err(Unrecognised::Syntax(error)) => {
-                let Some(part) = received.cut() else {
-                    return Err(self.unreadable(&received, error));
-                };
-                cut = part;
-                read_as = cut.mended();
-                match cut.recognise(topic.as_deref(), &self.filter) {
-                    Err(error @ Unrecognised::Syntax(_)) => return Err(error.into()),
-                    Err(why) => Err(Accepted::Fragment(cut.interaction(), why)),
-                    Ok(recognised) => Ok(recognised),
-                }
-            }
-            other => Ok(other?),
-        };
+        let may_be_truncated = received.may_be_truncated();
+        let read = read_body(
+            &received.body,
+            topic.as_deref(),
+            &self.filter,
+            may_be_truncated,
+        )
+        .map_err(|error| self.unreadable(&received, error))?;
         if self.origins.matter(admission) {
-            let origin = Origin::of(read_as);
+            let origin = Origin::of(&read.json);
             self.origins.check(admission, &origin, clock::now())?;
         }
-        let accepted = match recognised {
-            Ok(Recognised::Event(event)) => Accepted::Event(event),
-            Ok(Recognised::Ignored(ignored)) => return Ok(Outcome::Ignored(ignored)),
-            Err(fragment) => fragment,
+        let accepted = match read.reading {
+            Reading::Event(event) => Accepted::Event(event),
+            Reading::Ignored(ignored) => return Ok(Outcome::Ignored(ignored)),
+            Reading::Fragment { interaction, why } => Accepted::Fragment(interaction, why),
         };
         let traceparent = telemetry::traceparent(text(headers, TRACEPARENT_HEADER));
         self.queue(
@@ -224,7 +213,7 @@ impl Webhook {
     async fn queue(
         &self,
         publisher: &Publisher,
-        accepted: &Accepted<'_>,
+        accepted: &Accepted,
         received: &ReceivedBody,
         topic: Option<&str>,
         traceparent: &str,
@@ -280,12 +269,14 @@ impl Webhook {
         Ok((received, admission))
     }
 
-    /// The error for a body that is not JSON, and that was not JSON before it was cut off.
-    fn unreadable(&self, received: &ReceivedBody, error: serde_json::Error) -> WebhookError {
-        if received.ending == BodyEnd::TimedOut {
-            WebhookError::TimedOut(self.body_limit.time)
-        } else {
-            Unrecognised::Syntax(error).into()
+    /// The error for a body that cannot be read. One that is not JSON, and whose sender was too slow, did not arrive in
+    /// time.
+    fn unreadable(&self, received: &ReceivedBody, error: Unrecognised) -> WebhookError {
+        match error {
+            Unrecognised::Syntax(_) if received.ending == BodyEnd::TimedOut => {
+                WebhookError::TimedOut(self.body_limit.time)
+            }
+            error => error.into(),
         }
     }
 

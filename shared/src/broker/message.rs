@@ -74,7 +74,7 @@ const KEPT: [&str; 7] = [
 /// The properties of a newly accepted event.
 #[must_use]
 pub fn accept(
-    event: &Event<'_>,
+    event: &Event,
     received_at: Timestamp,
     traceparent: &str,
     app_id: &str,

@@ -109,6 +109,7 @@ pub struct Ingest {
     pub channels: Vec<String>,
     #[serde(deserialize_with = "values::list")]
     pub statuses: Vec<String>,
+    pub internal_calls: bool,
     #[serde(deserialize_with = "values::duration")]
     pub drain: Duration,
     pub plain_http: bool,

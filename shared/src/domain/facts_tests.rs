@@ -1,6 +1,7 @@
 //! What is remembered of long bodies, and how old an interaction may be.
 
 use super::*;
+use crate::domain::event::TEXT_MAX_CHARS;
 use crate::domain::event::{Filter, Recognised, recognise};
 
 fn told(members: &serde_json::Value) -> Facts {
@@ -20,6 +21,7 @@ fn of_a_transcript_of_megabytes_an_excerpt_is_remembered() {
     let transcript = "Agent: où en êtes-vous? ".repeat(50_000);
 
     let summary = told(&serde_json::json!({ "summary": transcript }))
+        .details
         .summary
         .unwrap();
 
@@ -39,10 +41,13 @@ fn encoded_media_are_left_out_of_texts_and_are_no_name_or_address() {
     }));
 
     assert_eq!(
-        told.summary.as_deref(),
+        told.details.summary.as_deref(),
         Some("Heard: data:audio/wav;base64,[media left out] and hung up.")
     );
-    assert_eq!((told.customer, told.recording_url), (None, None));
+    assert_eq!(
+        (told.details.customer, told.details.recording_url),
+        (None, None)
+    );
 }
 
 #[test]
@@ -55,7 +60,7 @@ fn words_and_texts_of_other_scripts_are_kept_whole() {
 
     let told = told(&serde_json::json!({ "summary": summary }));
 
-    assert_eq!(told.summary.as_deref(), Some(summary.as_str()));
+    assert_eq!(told.details.summary.as_deref(), Some(summary.as_str()));
 }
 
 #[test]
@@ -112,7 +117,10 @@ fn a_clock_that_is_ahead_tells_no_times() {
     assert!(!a_minute.at_receipt);
 
     let a_time_zone = of("2026-03-10T13:58:00Z", "2026-03-10T14:59:00Z");
-    assert_eq!((a_time_zone.started, a_time_zone.at), (None, received));
+    assert_eq!(
+        (a_time_zone.details.started, a_time_zone.at),
+        (None, received)
+    );
     assert!(a_time_zone.at_receipt);
-    assert_eq!(a_time_zone.duration_ms, Some(60_000));
+    assert_eq!(a_time_zone.details.duration_ms, Some(60_000));
 }

@@ -71,8 +71,10 @@ impl From<InteractionId> for String {
 
 /// Which event of an interaction: what came twice under one key is a duplicate.
 ///
-/// Always the natural key `leaf|conversationId|participantId|sessionId|eventTime`. The envelope's own id is no part of
-/// it: Genesys may publish one event anew under another envelope.
+/// Of Genesys' events the natural key `leaf|conversationId|participantId|sessionId|eventTime`. The envelope's own id is no
+/// part of it: Genesys may publish one event anew under another envelope. Of the guide's event, which has no such members,
+/// `interaction.completed|id|<digest of the body>`: the same body is a duplicate, one that says more is an update. Older
+/// versions wrote `interaction.completed|id`; see [`super::facts::Facts::repeats`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EventKey(String);
 
@@ -89,6 +91,12 @@ impl EventKey {
             }
         });
         Self(parts.collect::<Vec<_>>().join("|"))
+    }
+
+    /// The key of the guide's event without its content, which older versions wrote.
+    #[must_use]
+    pub fn legacy_of_guide(interaction: &InteractionId) -> Self {
+        Self::from_parts(&["interaction.completed", interaction.as_str()])
     }
 
     /// The key in readable form.

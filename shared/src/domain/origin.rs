@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::event::Node;
-use super::facts::{from_epoch_ms, milliseconds, timestamp};
+use super::times::{from_epoch_ms, milliseconds, timestamp};
 
 /// What a body says of its origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -13,6 +13,8 @@ use crate::history::{Answer, Began, Head, Posted};
 /// How long an agent talks, in seconds, and how long the work after the call takes.
 const TALK: u32 = 45;
 const AFTER_CALL: u32 = 40;
+/// How long an agent holds the caller, in seconds.
+const HOLD: u32 = 5;
 
 /// What an event looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,7 +98,8 @@ impl Event {
             Form::Acw => (call, AFTER_CALL),
             Form::UnrecordedChannel | Form::NotFinal | Form::OtherTopic => return None,
         };
-        let before = SignedDuration::from_secs(seconds.into());
+        let held = if self.form == Form::UserEnd { HOLD } else { 0 };
+        let before = SignedDuration::from_secs((seconds + held).into());
         // Work after a call is no part of how long it lasted.
         let lasted = if self.form == Form::Acw { 0 } else { seconds };
         Some(Head {
@@ -159,7 +162,7 @@ impl Event {
                 "user.end",
                 &json!({
                     "userId": self.uuid('a'), "queueId": self.uuid('b'), "disconnectType": "PEER",
-                    "interactingDurationMs": TALK * 1000, "heldDurationMs": 5_000,
+                    "interactingDurationMs": TALK * 1000, "heldDurationMs": HOLD * 1000,
                 }),
             ),
             Form::Acw => self.detail(

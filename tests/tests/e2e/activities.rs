@@ -108,15 +108,75 @@ async fn an_agents_leg_that_nothing_follows_is_recorded_too() {
 async fn what_is_not_final_or_not_wanted_is_answered_ignored_and_goes_nowhere() {
     let app = TestApp::spawn().await;
 
-    for event in [
-        "eventbridge-user-end-voice-transfer-not-final",
-        "eventbridge-customer-end-sms",
-    ] {
+    for event in ["trigger-documentation-test", "eventbridge-customer-end-sms"] {
         app.post(sample(event)).await.assert_ignored();
     }
 
     app.wait_until_idle().await;
     assert_eq!(app.pipedrive.request_count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transferred_leg_waits_for_the_end_of_its_call_and_is_in_its_record() {
+    let app = TestApp::spawn().await;
+    app.post(sample("eventbridge-user-end-voice-transfer-not-final"))
+        .await
+        .assert_accepted();
+    app.wait_until_idle().await;
+    assert_eq!(app.pipedrive.request_count(), 0, "the call goes on");
+
+    app.post(sample("eventbridge-customer-end-voice-inbound"))
+        .await
+        .assert_accepted();
+
+    let note = app.wait_for_activities(1).await.remove(0).note.unwrap();
+    assert!(
+        note.contains("b84f1e23-6c5d-4a7e-8f90-1c2d3e4f5a6b"),
+        "{note}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_between_colleagues_is_not_recorded_until_a_customer_takes_part() {
+    let app = TestApp::spawn().await;
+    let leg = r#"{"topicName":"user.end","eventBody":{"conversationId":"e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c","participantId":"p","sessionId":"s","eventTime":1773151900000,"mediaType":"VOICE","direction":"OUTBOUND","disconnectType":"PEER","userId":"colleague","interactingDurationMs":5000,"ani":"sip:1+example.orgspan.com@localhost","dnis":"sip:2+example.orgspan.com@localhost"}}"#;
+    app.post(leg).await.assert_accepted();
+    app.wait_until_idle().await;
+    assert_eq!(app.pipedrive.request_count(), 0, "colleagues alone");
+
+    app.post(sample("eventbridge-customer-end-voice-inbound"))
+        .await
+        .assert_accepted();
+
+    let note = app.wait_for_activities(1).await.remove(0).note.unwrap();
+    assert!(note.contains("colleague"), "{note}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_guides_event_with_more_in_it_is_an_update_and_the_same_again_a_duplicate() {
+    let app = TestApp::spawn().await;
+    let first = r#"{"data":{"id":"call-1","channelType":"voice","phoneNumber":"+12025550143","duration":61}}"#;
+    let more = r#"{"data":{"id":"call-1","channelType":"voice","phoneNumber":"+12025550143","duration":75,"summary":"Asked for a quote"}}"#;
+    app.post(first).await.assert_accepted();
+    app.wait_for_activities(1).await;
+    app.wait_until_idle().await;
+
+    app.post(more).await.assert_accepted();
+    app.wait_until_idle().await;
+    let asked = app.pipedrive.request_count();
+    for body in [first, more] {
+        app.post(body).await.assert_accepted();
+    }
+    app.wait_until_idle().await;
+
+    assert_eq!(
+        app.pipedrive.request_count(),
+        asked,
+        "duplicates ask nothing"
+    );
+    let activity = app.wait_for_exactly(1).await.remove(0);
+    assert!(activity.note.unwrap().contains("Asked for a quote"));
+    assert_eq!(activity.subject, "Call with +12025550143 (1 min 15 s)");
 }
 
 #[tokio::test(flavor = "multi_thread")]

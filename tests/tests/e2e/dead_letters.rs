@@ -60,7 +60,7 @@ async fn a_message_delivered_in_vain_too_often_is_the_brokers_dead_letter_and_ca
 async fn an_event_that_is_never_recorded_is_a_dead_letter_that_asks_pipedrive_nothing() {
     let app = TestApp::spawn().await;
     // Ingest ignores it; somebody published it by hand.
-    let body = sample("eventbridge-user-end-voice-transfer-not-final");
+    let body = sample("trigger-documentation-test");
     let message = Publication {
         exchange: topology::EXCHANGE.to_owned(),
         routing_key: topology::WORK_KEY.to_owned(),

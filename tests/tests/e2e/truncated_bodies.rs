@@ -6,11 +6,11 @@ use bridge_tests::bridge::{TestApp, sample};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Shorter ones are refused as malformed: `shared::domain::salvage`.
+/// Shorter ones are refused as malformed: `shared::domain::truncated`.
 const SHORTEST: usize = 64;
-/// Every sample is cut at each so many bytes here, and at every byte in the tests of `shared::domain::salvage`.
+/// Every sample is cut at each so many bytes here, and at every byte in the tests of `shared::domain::truncated`.
 const STRIDE: usize = 37;
-const SAMPLES: [&str; 13] = [
+const SAMPLES: [&str; 12] = [
     "eventbridge-acw-voice-inbound",
     "eventbridge-customer-end-anonymous-abandoned",
     "eventbridge-customer-end-chat-legacy",
@@ -19,7 +19,6 @@ const SAMPLES: [&str; 13] = [
     "eventbridge-customer-end-webmessaging",
     "eventbridge-user-end-voice-inbound",
     "eventbridge-user-end-voice-outbound",
-    "eventbridge-user-end-voice-transfer-not-final",
     "guide-interaction-completed-minimal",
     "guide-interaction-completed",
     "trigger-data-action-post-json",

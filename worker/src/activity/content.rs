@@ -5,8 +5,7 @@ use std::fmt::Write;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pipedrive::{DealId, Participant, PersonId, UserId};
 use serde::Serialize;
-use shared::domain::event::Channel;
-use shared::domain::facts::Direction;
+use shared::domain::event::{Channel, Direction};
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use shared::domain::event::{Filter, Recognised, recognise};
+use shared::domain::event::{Filter, Reading, Recognised, read_body, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::ids::InteractionId;
+use shared::domain::interaction::no_own_numbers;
 use shared::domain::phone::{Region, read_party};
-use shared::domain::salvage::Cut;
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn interaction(bodies: &[&[u8]]) -> Interaction {
         known.insert(event.key.digest(), Facts::of(&event, received));
         id = Some(event.interaction.clone());
     }
-    Interaction::merge(&id.unwrap(), &known).unwrap()
+    Interaction::merge(&id.unwrap(), &known, &no_own_numbers).unwrap()
 }
 
 fn style() -> Style {
@@ -184,13 +184,13 @@ fn a_note_says_what_stands_in_place_of_a_customers_number() {
 #[test]
 fn the_note_of_an_interaction_of_which_a_part_came_says_so() {
     let body = br#"{"data":{"id":"call-1","channelType":"voice","duration":61,"summary":"Asked fo"#;
-    let cut = Cut::of(body).unwrap();
-    let Ok(Recognised::Event(event)) = cut.recognise(None, &Filter::everything()) else {
+    let read = read_body(body, None, &Filter::everything(), true).unwrap();
+    let Reading::Event(event) = read.reading else {
         panic!("no event");
     };
     let facts = Facts::of(&event, "2026-03-10T14:20:00Z".parse().unwrap());
     let known = BTreeMap::from([(event.key.digest(), facts)]);
-    let call = Interaction::merge(&event.interaction, &known).unwrap();
+    let call = Interaction::merge(&event.interaction, &known, &no_own_numbers).unwrap();
 
     let note = written(&call, &Attachment::Nobody).note;
 

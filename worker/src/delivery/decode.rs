@@ -2,10 +2,9 @@
 
 use jiff::Timestamp;
 use shared::broker::message::{self, Envelope};
-use shared::domain::event::{Filter, Kind, Recognised, Unrecognised, recognise};
+use shared::domain::event::{Filter, Kind, Reading, Unrecognised, read_body};
 use shared::domain::facts::Facts;
 use shared::domain::ids::{EventKey, InteractionId};
-use shared::domain::salvage::{self, Cut};
 
 use crate::failure::Failure;
 
@@ -30,7 +29,7 @@ pub(crate) struct Event {
 /// truncated too early.
 pub(crate) fn decode(
     envelope: &Envelope,
-    data: &[u8],
+    body: &[u8],
     received_at: Timestamp,
 ) -> Result<Event, Failure> {
     if envelope.schema > message::SCHEMA {
@@ -40,27 +39,21 @@ pub(crate) fn decode(
         });
     }
     let (topic, filter) = (envelope.event.as_deref(), Filter::everything());
-    let body = salvage::without_lone_surrogates(data);
-    let truncated;
-    let recognised = match recognise(&body, topic, &filter) {
-        Err(error @ Unrecognised::Syntax(_)) => {
-            truncated = Cut::of(data).ok_or_else(|| Failure::Unrecognised(describe(&error)))?;
-            truncated.recognise(topic, &filter).map_err(|error| {
-                let bytes = data.len();
-                let reason = describe(&error);
-                Failure::Unrecognised(format!("it is cut off after {bytes} bytes, and {reason}"))
-            })?
-        }
-        other => other.map_err(|error| Failure::Unrecognised(describe(&error)))?,
-    };
-    match recognised {
-        Recognised::Event(event) => Ok(Event {
+    let read = read_body(body, topic, &filter, true)
+        .map_err(|error| Failure::Unrecognised(describe(&error)))?;
+    match read.reading {
+        Reading::Event(event) => Ok(Event {
             facts: Facts::of(&event, received_at),
             interaction: event.interaction,
             key: event.key,
             kind: event.kind,
         }),
-        Recognised::Ignored(why) => Err(Failure::NotOurs(why.to_string())),
+        Reading::Ignored(why) => Err(Failure::NotOurs(why.to_string())),
+        Reading::Fragment { why, .. } => Err(Failure::Unrecognised(format!(
+            "it is cut off after {} bytes, and {}",
+            body.len(),
+            describe(&why)
+        ))),
     }
 }
 

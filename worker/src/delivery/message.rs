@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Received → Decoded → Leased → Settled → acknowledged
-//!     │         ├──────────────→ Settled             (a duplicate)
+//!     │         ├────────┴────→ Settled             (a duplicate, or nothing to record yet)
 //!     └─────────┴────────┴────→ Failed → Settled     (confirmed in a retry queue or the dead letter queue)
 //! ```
 //!
@@ -242,12 +242,6 @@ impl Delivery<Leased> {
         &self.stage.event
     }
 
-    /// Progress on the interaction.
-    #[must_use]
-    pub(crate) fn progress(&self) -> &Progress {
-        &self.stage.progress
-    }
-
     /// The event, the lease, and the progress to update.
     pub(crate) fn parts(&mut self) -> (&Event, &Lease, &mut Progress) {
         let Leased {
@@ -286,6 +280,11 @@ impl Delivery<Leased> {
                 failure,
             )),
         }
+    }
+
+    /// Ends the lease of a message that is not recorded: its content is stored with the claim, or recorded already.
+    pub(crate) async fn leave_unrecorded(self) -> Delivery<Settled> {
+        self.release().await.into_stage(Settled)
     }
 
     /// Ends the lease with the work undone. It would expire by itself; this spares the next delivery the wait.

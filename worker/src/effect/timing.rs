@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use shared::domain::facts::CLOCK_SKEW;
+use shared::domain::times::CLOCK_SKEW;
 use shared::{clock, config};
 
 use crate::failure::Failure;

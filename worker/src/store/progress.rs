@@ -1,10 +1,11 @@
 //! How far the work on one interaction got, as its hash in Redis says.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use pipedrive::{ActivityId, PersonId};
 use shared::domain::facts::Facts;
+use shared::domain::ids::{EventKey, InteractionId};
 
 use super::epoch::Epoch;
 
@@ -13,6 +14,8 @@ use super::epoch::Epoch;
 pub struct Progress {
     /// Content of the events known so far, by the digest of each event.
     pub facts: BTreeMap<String, Facts>,
+    /// Digests of those events that are recorded.
+    pub recorded: BTreeSet<String>,
     /// Whether the activity exists.
     pub activity: Effect<ActivityId>,
     /// Person that it is attached to.
@@ -44,6 +47,24 @@ pub enum Effect<Id> {
 }
 
 impl Progress {
+    /// Whether an event with the content of `event` is recorded already, under the key of an older version.
+    #[must_use]
+    pub fn was_recorded_under_another_key(
+        &self,
+        interaction: &InteractionId,
+        event: &EventKey,
+    ) -> bool {
+        let legacy = EventKey::legacy_of_guide(interaction).digest();
+        let Some(facts) = self.facts.get(&event.digest()) else {
+            return false;
+        };
+        self.recorded.iter().any(|recorded| {
+            let is_legacy = *recorded == legacy;
+            let other = self.facts.get(recorded);
+            other.is_some_and(|other| facts.repeats(other, is_legacy))
+        })
+    }
+
     pub(super) fn read(flat: &[String], epoch: &Epoch) -> Self {
         let fields: HashMap<&str, &str> = flat
             .chunks_exact(2)
@@ -57,9 +78,11 @@ impl Progress {
             });
             Some((event.to_owned(), facts.ok()?))
         });
+        let recorded = fields.keys().filter_map(|name| name.strip_prefix("e:"));
         let same_epoch = fields.get("epoch").is_some_and(|id| *id == epoch.id);
         Self {
             facts: facts.collect(),
+            recorded: recorded.map(str::to_owned).collect(),
             activity: fields
                 .get("activity")
                 .map_or(Effect::NotTried, |value| Effect::parse(value)),
@@ -102,4 +125,58 @@ pub(super) fn parse_intent(value: &str) -> Option<Timestamp> {
         .parse()
         .ok()?;
     Timestamp::from_millisecond(ms).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::domain::event::{Filter, Recognised, recognise};
+
+    use super::*;
+
+    /// What a version wrote that keyed the guide's event by its interaction alone.
+    const OLD_FACTS: &str = r#"{"kind":"completed","at":"2026-03-10T14:20:00Z","at_receipt":true,"channel":"voice","number":"+12025550143","customer":"Casey Customer","duration_ms":441000,"recording_url":"https://recordings.example.invalid/9c8b7a65-4321-4fed-8cba-987654321012"}"#;
+
+    /// The progress of a claim for `body`, whose interaction has a record of such a version.
+    fn progress(body: &[u8], is_recorded: bool) -> (Progress, InteractionId, EventKey) {
+        let Ok(Recognised::Event(event)) = recognise(body, None, &Filter::everything()) else {
+            panic!("no event");
+        };
+        let facts = Facts::of(&event, "2026-03-11T08:00:00Z".parse().unwrap());
+        let facts = serde_json::to_string(&facts).unwrap();
+        let legacy = EventKey::from_parts(&["interaction.completed", event.interaction.as_str()]);
+        let mut flat = vec![
+            format!("f:{}", legacy.digest()),
+            OLD_FACTS.to_owned(),
+            format!("f:{}", event.key.digest()),
+            facts,
+        ];
+        if is_recorded {
+            flat.extend([format!("e:{}", legacy.digest()), "1".to_owned()]);
+        }
+        let epoch = Epoch {
+            id: "epoch".to_owned(),
+            since: Timestamp::UNIX_EPOCH,
+        };
+        (Progress::read(&flat, &epoch), event.interaction, event.key)
+    }
+
+    #[test]
+    fn a_body_that_is_recorded_under_an_old_key_is_a_duplicate_and_one_that_says_more_is_none() {
+        let same = include_str!("../../../shared/fixtures/events/guide-interaction-completed.json");
+        let more = same.replace("441", "450");
+
+        for (body, is_recorded, is_duplicate) in [
+            (same, true, true),
+            (same, false, false),
+            (more.as_str(), true, false),
+        ] {
+            let (progress, interaction, event) = progress(body.as_bytes(), is_recorded);
+            assert_eq!(progress.facts.len(), 2);
+            assert_eq!(
+                progress.was_recorded_under_another_key(&interaction, &event),
+                is_duplicate,
+                "{body}"
+            );
+        }
+    }
 }

@@ -1,10 +1,7 @@
 //! Recognition, by the committed samples of every form.
 
-use std::borrow::Cow;
-
 use super::*;
-use crate::domain::facts::{Direction, Facts};
-use crate::domain::salvage::without_lone_surrogates;
+use crate::domain::facts::Facts;
 
 fn filter() -> Filter {
     Filter {
@@ -13,7 +10,7 @@ fn filter() -> Filter {
     }
 }
 
-fn event<'a>(body: &'a [u8], topic: Option<&str>) -> Box<Event<'a>> {
+fn event(body: &[u8], topic: Option<&str>) -> Box<Event> {
     match recognise(body, topic, &filter()) {
         Ok(Recognised::Event(event)) => event,
         other => panic!("no event: {other:?}"),
@@ -117,10 +114,6 @@ fn web_messaging_and_the_old_web_chat_are_chats_and_sms_is_not_recorded_by_defau
 
 #[test]
 fn what_is_not_final_or_of_another_topic_is_ignored() {
-    assert_eq!(
-        ignored(sample!("eventbridge-user-end-voice-transfer-not-final")),
-        Ignored::Transferred
-    );
     let cases: [(&[u8], &str); 5] = [
         (br#"{"eventType":"interaction.created","data":{"id":"a","channelType":"voice"}}"#, "topic"),
         (br#"{"status":"queued","data":{"id":"a","channelType":"voice"}}"#, "status"),
@@ -181,22 +174,26 @@ fn a_refusal_names_what_is_missing() {
 fn values_of_another_type_never_lose_an_event() {
     let told = facts(br#"{"data":{"id":42,"channelType":"Voice","duration":"61","phoneNumber":12025550143,"recordingUrl":null,"participantName":["x"]}}"#);
 
-    assert_eq!(told.duration_ms, Some(61_000));
-    assert_eq!(told.number.as_deref(), Some("12025550143"));
-    assert_eq!(told.customer, None);
+    assert_eq!(told.details.duration_ms, Some(61_000));
+    assert_eq!(told.details.number.as_deref(), Some("12025550143"));
+    assert_eq!(told.details.customer, None);
 }
 
 #[test]
 fn the_customers_number_is_taken_by_medium_and_direction() {
     assert_eq!(
         facts(sample!("eventbridge-customer-end-voice-inbound"))
+            .details
             .number
             .as_deref(),
         Some("tel:+12025550143")
     );
     let outbound = facts(sample!("eventbridge-user-end-voice-outbound"));
     assert_eq!(
-        (outbound.direction, outbound.number.as_deref()),
+        (
+            outbound.details.direction,
+            outbound.details.number.as_deref()
+        ),
         (Some(Direction::Outbound), Some("tel:+447700900123"))
     );
 }
@@ -209,7 +206,7 @@ fn facts_survive_their_stored_form() {
 
     assert_eq!(serde_json::from_str::<Facts>(&stored).unwrap(), told);
     assert_eq!(
-        told.wrapup_notes.as_deref(),
+        told.details.wrapup_notes.as_deref(),
         Some("Asked for a quote for 20 seats; call back on Friday.")
     );
 }
@@ -225,19 +222,152 @@ fn ids_of_many_digits_stay_apart() {
 fn what_strict_parsers_stumble_over_is_taken_all_the_same() {
     let told = facts(b"\xef\xbb\xbf{\"data\":{\"id\":\"a\",\"channelType\":\"web-messaging\",\"summary\":\"x\",\"transcriptSummary\":\"y\"}}");
     assert_eq!(
-        (told.channel, told.summary.as_deref()),
+        (told.channel, told.details.summary.as_deref()),
         (Channel::Chat, Some("y"))
     );
+}
 
-    let body = br#"{"data":{"id":"a","channelType":"voice","participantName":"C\\\ud83d \ud83d\ude00 \ud83dx"}}"#;
-    let mended = without_lone_surrogates(body);
+#[test]
+fn an_id_that_a_template_left_unfilled_is_refused_and_said_so() {
+    for (id, shown) in [
+        ("${input.conversationId}", "${input.conversationId}"),
+        ("$input.x", "$input.x"),
+        ("{{id}}", "{{id}}"),
+        ("null", "null"),
+        ("undefined", "undefined"),
+        ("NOT_SET", "NOT_SET"),
+    ] {
+        let guide = format!(r#"{{"data":{{"id":"{id}","channelType":"voice"}}}}"#);
+        let flat = format!(r#"{{"topicName":"acw","conversationId":"{id}","mediaType":"VOICE"}}"#);
+        for (body, member) in [(guide, "data.id"), (flat, "conversationId")] {
+            assert_eq!(
+                refused(body.as_bytes()),
+                format!("`{member}` is `{shown}`: the sender's template was not filled")
+            );
+        }
+    }
+    let media = refused(br#"{"data":{"id":"a","channelType":"${input.media}"}}"#);
+    assert!(media.starts_with("`data.channelType` is"), "{media}");
+}
+
+#[test]
+fn placeholders_are_neither_names_nor_numbers_nor_agents() {
+    let told = facts(br#"{"data":{"id":"a","channelType":"voice","phoneNumber":"${input.phone}","participantName":"${input.callerName}","agentName":"{{agent}}","queueName":"undefined","summary":"NOT_SET"}}"#).details;
+
+    assert_eq!((told.number, told.customer), (None, None));
+    assert_eq!((told.agent, told.queue, told.summary), (None, None, None));
+}
+
+#[test]
+fn control_characters_never_get_into_facts() {
+    let told = facts(br#"{"data":{"id":"a","channelType":"voice","phoneNumber":"+1202\u0000555\u00070143","participantName":"Ca\u001bsey","agentName":"A\u0000lex","summary":"one\ntwo\u0000"}}"#).details;
+
+    assert_eq!(told.number.as_deref(), Some("+12025550143"));
+    assert_eq!(told.customer.as_deref(), Some("Casey"));
+    assert_eq!(told.agent.as_deref(), Some("Alex"));
+    assert_eq!(told.summary.as_deref(), Some("one\ntwo"));
+}
+
+#[test]
+fn the_test_body_of_the_triggers_documentation_is_ignored() {
     assert_eq!(
-        facts(&mended).customer.as_deref(),
-        Some("C\\\u{fffd} \u{1f600} \u{fffd}x")
+        ignored(sample!("trigger-documentation-test")),
+        Ignored::Test
     );
-    let escaped_backslash = br#"{"a":"\\ud83d"}"#;
-    assert!(matches!(
-        without_lone_surrogates(escaped_backslash),
-        Cow::Borrowed(_)
-    ));
+}
+
+#[test]
+fn both_invented_webhooks_give_the_same_facts() {
+    let guide = br#"{"data":{"id":"c","channelType":"voice","direction":"inbound","phoneNumber":"+12025550143","duration":182,"agentName":"Alex Agent","queueName":"Sales EN"}}"#;
+    let flat = br#"{"event":"conversation.ended","conversationId":"c","direction":"inbound","callerId":"+12025550143","calleeId":"+12025550100","durationSeconds":182,"recordingId":"r","agentName":"Alex Agent","queueName":"Sales EN"}"#;
+    let wrapped = sample!("conversation-ended");
+
+    let expected = facts(guide);
+    for body in [&flat[..], wrapped] {
+        let told = event(body, None);
+        assert_eq!(
+            (told.source, told.kind),
+            (Source::ConversationEnded, Kind::Completed)
+        );
+        let mut told = facts(body);
+        assert_eq!(told.details.from.take().as_deref(), Some("+12025550143"));
+        assert_eq!(told.details.to.take().as_deref(), Some("+12025550100"));
+        assert_eq!(told, expected);
+    }
+}
+
+#[test]
+fn without_a_direction_neither_side_is_the_customers() {
+    let ended = facts(br#"{"event":"conversation.ended","conversationId":"c","callerId":"+12025550143","calleeId":"+12025550100"}"#).details;
+    let detail = facts(br#"{"topicName":"customer.end","eventBody":{"conversationId":"c","mediaType":"VOICE","direction":"UNKNOWN","ani":"tel:+12025550143","dnis":"tel:+12025550100"}}"#).details;
+
+    for told in [ended, detail] {
+        assert_eq!((told.direction, told.number), (None, None));
+        assert!(told.from.is_some() && told.to.is_some());
+    }
+}
+
+#[test]
+fn the_same_body_has_the_same_key_and_one_that_says_more_another() {
+    let body = r#"{"data":{"id":"a","channelType":"voice","duration":61}}"#;
+    let more = r#"{"data":{"id":"a","channelType":"voice","duration":61,"summary":"x"}}"#;
+    let key = |body: &str| event(body.as_bytes(), None).key;
+
+    assert_eq!(key(body), key(&format!("\u{feff}{body}\n")));
+    assert_ne!(key(body), key(more));
+    assert!(key(body).as_str().starts_with("interaction.completed|a|"));
+}
+
+#[test]
+fn participant_session_and_end_are_kept_and_so_is_a_transfer() {
+    let told = facts(sample!("eventbridge-user-end-voice-transfer-not-final")).details;
+
+    assert!(told.disconnect.unwrap().is_transfer());
+    assert_eq!(
+        told.participant.as_deref(),
+        Some("10000000-0000-4000-8000-00000000a003")
+    );
+    assert_eq!(
+        told.session.as_deref(),
+        Some("20000000-0000-4000-8000-00000000a003")
+    );
+    assert_eq!(
+        (told.duration_ms, told.ringing_ms),
+        (Some(41_012), Some(6_120))
+    );
+    assert_eq!(
+        told.contact.as_deref(),
+        Some("c1d2e3f4-a5b6-4789-90ab-cdef01234567")
+    );
+}
+
+#[test]
+fn an_e_mail_address_is_taken_by_any_of_its_usual_names() {
+    for name in [
+        "email",
+        "emailAddress",
+        "customerEmail",
+        "participantEmail",
+        "contactEmail",
+    ] {
+        let body =
+            format!(r#"{{"data":{{"id":"a","channelType":"chat","{name}":"Casey@Example.com"}}}}"#);
+        let told = facts(body.as_bytes()).details;
+        assert_eq!(told.email.as_deref(), Some("casey@example.com"), "{name}");
+    }
+    let message = facts(br#"{"topicName":"customer.end","eventBody":{"conversationId":"c","mediaType":"CHAT","direction":"INBOUND","addressFrom":"casey@example.com","addressTo":"sales@example.com"}}"#);
+    assert_eq!(message.details.email.as_deref(), Some("casey@example.com"));
+    let none = facts(br#"{"data":{"id":"a","channelType":"chat","email":"unknown"}}"#);
+    assert_eq!(none.details.email, None);
+}
+
+#[test]
+fn facts_of_older_versions_are_read() {
+    let old = r#"{"kind":"user-end","at":"2026-03-10T14:12:47.402Z","channel":"voice","direction":"inbound","number":"tel:+12025550143","duration_ms":352118,"hold_ms":30250,"agent":"a","queue":"q","part":{"bytes":70}}"#;
+
+    let facts: Facts = serde_json::from_str(old).unwrap();
+
+    assert_eq!(facts.details.number.as_deref(), Some("tel:+12025550143"));
+    assert_eq!(facts.details.hold_ms, Some(30_250));
+    assert_eq!(serde_json::to_string(&facts).unwrap(), old);
 }

@@ -1,14 +1,13 @@
 //! Merging: the same events give the same interaction in any order.
 
 use super::*;
-use crate::domain::event::{Filter, Recognised, recognise};
-use crate::domain::salvage::Cut;
+use crate::domain::event::{Event, Filter, Reading, Recognised, read_body, recognise};
 
 const SAMPLES: [&[u8]; 4] = [
-    include_bytes!("../../fixtures/events/eventbridge-customer-end-voice-inbound.json"),
-    include_bytes!("../../fixtures/events/eventbridge-user-end-voice-inbound.json"),
-    include_bytes!("../../fixtures/events/eventbridge-acw-voice-inbound.json"),
-    include_bytes!("../../fixtures/events/guide-interaction-completed.json"),
+    include_bytes!("../../../fixtures/events/eventbridge-customer-end-voice-inbound.json"),
+    include_bytes!("../../../fixtures/events/eventbridge-user-end-voice-inbound.json"),
+    include_bytes!("../../../fixtures/events/eventbridge-acw-voice-inbound.json"),
+    include_bytes!("../../../fixtures/events/guide-interaction-completed.json"),
 ];
 
 fn merged(order: &[usize]) -> Interaction {
@@ -24,7 +23,7 @@ fn merged(order: &[usize]) -> Interaction {
         known.insert(event.key.digest(), Facts::of(&event, received));
         id = Some(event.interaction.clone());
     }
-    Interaction::merge(&id.unwrap(), &known).unwrap()
+    Interaction::merge(&id.unwrap(), &known, &no_own_numbers).unwrap()
 }
 
 #[test]
@@ -65,7 +64,18 @@ fn an_agents_leg_alone_tells_an_interaction_too() {
 #[test]
 fn nothing_known_is_no_interaction() {
     let id = InteractionId::parse("a").unwrap();
-    assert_eq!(Interaction::merge(&id, &BTreeMap::new()), None);
+    assert_eq!(
+        Interaction::merge(&id, &BTreeMap::new(), &no_own_numbers),
+        None
+    );
+}
+
+/// The event that a body is, whole or cut off.
+fn read(body: &[u8]) -> Box<Event> {
+    match read_body(body, None, &Filter::everything(), true).map(|read| read.reading) {
+        Ok(Reading::Event(event)) => event,
+        other => panic!("no event: {other:?}"),
+    }
 }
 
 /// What is known after these samples, each cut to so many bytes; whole for nought.
@@ -75,18 +85,12 @@ fn known(events: &[(usize, usize)]) -> Interaction {
     let mut id = None;
     for (index, length) in events {
         let body = SAMPLES[*index];
-        let cut = Cut::of(&body[..*length]);
-        let recognised = match &cut {
-            Some(cut) => cut.recognise(None, &Filter::everything()),
-            None => recognise(body, None, &Filter::everything()),
-        };
-        let Ok(Recognised::Event(event)) = recognised else {
-            panic!("sample {index} cut at {length} is no event");
-        };
+        let length = if *length == 0 { body.len() } else { *length };
+        let event = read(&body[..length]);
         facts.insert(event.key.digest(), Facts::of(&event, received));
         id = Some(event.interaction.clone());
     }
-    Interaction::merge(&id.unwrap(), &facts).unwrap()
+    Interaction::merge(&id.unwrap(), &facts, &no_own_numbers).unwrap()
 }
 
 fn position(index: usize, text: &str) -> usize {
@@ -115,18 +119,14 @@ fn a_part_is_told_until_the_whole_event_comes() {
 #[test]
 fn a_part_without_its_key_yields_to_any_event_of_its_kind() {
     let body = br#"{"topicName":"customer.end","eventBody":{"conversationId":"c","mediaType":"VOICE","interactingDurationMs":5000,"#;
-    let cut = Cut::of(body).unwrap();
-    let Ok(Recognised::Event(event)) = cut.recognise(None, &Filter::everything()) else {
-        panic!("no event");
-    };
+    let event = read(body);
     let whole = br#"{"topicName":"customer.end","eventBody":{"conversationId":"c","mediaType":"VOICE","interactingDurationMs":5000}}"#;
-    let Ok(Recognised::Event(other)) = recognise(whole, None, &Filter::everything()) else {
-        panic!("no event");
-    };
+    let other = read(whole);
     let received = "2026-03-10T14:20:00Z".parse().unwrap();
     let facts = [&event, &other].map(|event| (event.key.digest(), Facts::of(event, received)));
 
-    let interaction = Interaction::merge(&event.interaction, &facts.into()).unwrap();
+    let interaction =
+        Interaction::merge(&event.interaction, &facts.into(), &no_own_numbers).unwrap();
 
     assert!(!interaction.is_partial);
 }

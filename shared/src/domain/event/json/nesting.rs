@@ -4,10 +4,10 @@
 //! but not in members that it skips. This is one limit for all, wherever the levels are.
 
 /// The deepest that is read. Genesys' events have four levels.
-pub(super) const MAX_DEPTH: usize = 64;
+pub(in crate::domain::event) const MAX_DEPTH: usize = 64;
 
 /// Whether more objects and lists are open at once than [`MAX_DEPTH`]. A text that is no JSON is measured too, somehow.
-pub(super) fn is_too_deep(text: &[u8]) -> bool {
+pub(in crate::domain::event) fn is_too_deep(text: &[u8]) -> bool {
     let mut depth = 0_usize;
     let mut bytes = text.iter();
     while let Some(byte) = bytes.next() {

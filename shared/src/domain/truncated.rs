@@ -1,23 +1,17 @@
-//! Bodies that were cut off on their way: what can be read of them is read, and known to be a part only.
+//! Bodies that were cut off on their way: what arrived of them is read, and known to be a part only.
 //!
 //! A text is *cut off* when it is the beginning of a JSON object and ends before the object does. One with an error in
-//! it, which no continuation would heal, is not: that one is malformed. What a cut-off text says up to the last complete
-//! member is mended into JSON and recognised like any other body. The member in which it was cut is left out, since half
-//! a number is another number; only half a text that people read is still worth reading.
+//! it, which no continuation would correct, is not: that one is malformed. What a cut-off text holds up to the last
+//! complete member is completed to JSON and recognised like any other body. The member in which it was cut is left out,
+//! since half a number is another number; only half a text that people read is still worth reading.
 //!
-//! `ingest` takes a cut-off body if its sender announced more than came, or if it has at least [`CUT_MIN_BYTES`]. A
-//! shorter one that came as announced is what somebody typed wrong, and is refused as malformed. If its interaction is
-//! known it is recorded, and the record says that it is incomplete; if not it becomes a dead letter.
-
-use std::borrow::Cow;
-
-use super::event::{self, Filter, Ignored, Node, Recognised, Unrecognised};
-use super::facts::Part;
-use super::ids::{EventKey, InteractionId, sha256_hex_of};
+//! `ingest` takes a cut-off body if its sender announced more than came, or if it has at least
+//! [`TRUNCATED_MIN_BYTES`]. A shorter one that came as announced was typed wrong, and is refused as malformed. If its
+//! interaction is known it is recorded, and the record says that it is incomplete; if not it becomes a dead letter.
 
 /// The shortest body that is taken for one cut off, in bytes, when its sender announced no more. An interaction's id with
 /// what must stand around it takes as many.
-pub const CUT_MIN_BYTES: usize = 64;
+pub const TRUNCATED_MIN_BYTES: usize = 64;
 
 /// Texts for people, of which a part is kept.
 const READ_BY_PEOPLE: [&[u8]; 3] = [b"wrapupNotes", b"transcriptSummary", b"summary"];
@@ -26,107 +20,10 @@ const CUT_MARK: &str = " […]";
 /// The longest tail of a text that may be no whole character: an escaped pair of surrogates less its last digit.
 const BROKEN_TAIL_MAX_BYTES: usize = 11;
 
-/// A body with each half of an escaped surrogate pair that stands alone replaced by U+FFFD. A text that JavaScript cut in
-/// the middle of an emoji ends in such a half, which no parser of JSON takes.
+/// Completes `body` to JSON if it was cut off; nothing for one that is whole, or malformed.
 #[must_use]
-pub fn without_lone_surrogates(body: &[u8]) -> Cow<'_, [u8]> {
-    let mut mended = Cow::Borrowed(body);
-    let mut at = 0;
-    while at < body.len() {
-        match (body[at], surrogate(body, at)) {
-            (b'\\', Some(0xD800..=0xDBFF))
-                if matches!(surrogate(body, at + 6), Some(0xDC00..=0xDFFF)) =>
-            {
-                at += 12;
-            }
-            (b'\\', Some(_)) => {
-                mended.to_mut()[at + 2..at + 6].copy_from_slice(b"fffd");
-                at += 6;
-            }
-            // What is escaped begins no escape.
-            (b'\\', None) => at += 2,
-            _ => at += 1,
-        }
-    }
-    mended
-}
-
-/// The surrogate whose escape begins at `at`.
-fn surrogate(body: &[u8], at: usize) -> Option<u32> {
-    let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
-    let code = u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    (0xD800..=0xDFFF).contains(&code).then_some(code)
-}
-
-/// A body that was cut off, and what could be read of it.
-#[derive(Debug)]
-pub struct Cut<'b> {
-    body: &'b [u8],
-    mended: Vec<u8>,
-}
-
-impl<'b> Cut<'b> {
-    /// Mends `body` if it was cut off; nothing for one that is whole, or malformed.
-    #[must_use]
-    pub fn of(body: &'b [u8]) -> Option<Self> {
-        let mended = Reader::new(body).mend()?;
-        Some(Self { body, mended })
-    }
-
-    /// Recognises what is there, as [`event::recognise`] does. An event knows that it is a part, and has a key of its
-    /// own: the whole one is no duplicate of it.
-    ///
-    /// # Errors
-    ///
-    /// When that does not tell what every event needs.
-    pub fn recognise(
-        &self,
-        topic: Option<&str>,
-        filter: &Filter,
-    ) -> Result<Recognised<'_>, Unrecognised> {
-        let mut recognised = event::recognise(&self.mended, topic, filter)?;
-        let channel = match &recognised {
-            Recognised::Event(event) => event.channel.as_str(),
-            Recognised::Ignored(Ignored::Channel(channel)) => channel,
-            Recognised::Ignored(_) => return Ok(recognised),
-        };
-        // Web messaging is a chat, and a message only as long as its type is not told.
-        if channel == "message" && !self.tells_message_type() {
-            return Err(Unrecognised::Missing("eventBody.messageType"));
-        }
-        if let Recognised::Event(event) = &mut recognised {
-            // What is missing may be what tells an agent's leg from the customer's.
-            if event.is_inferred {
-                return Err(Unrecognised::Missing("topicName"));
-            }
-            event.part = Some(Part {
-                of: event.has_whole_key().then(|| event.key.digest()),
-                bytes: self.body.len() as u64,
-            });
-            let body = sha256_hex_of(self.body);
-            event.key = EventKey::from_parts(&[event.key.as_str(), "part", &body[..16]]);
-        }
-        Ok(recognised)
-    }
-
-    /// What could be read of it, as JSON.
-    #[must_use]
-    pub fn mended(&self) -> &[u8] {
-        &self.mended
-    }
-
-    /// The interaction, for bodies of which little more can be read.
-    #[must_use]
-    pub fn interaction(&self) -> Option<InteractionId> {
-        let node = Node::read(&self.mended)?;
-        let guide = node.data.0.as_deref().and_then(|data| data.id.as_deref());
-        InteractionId::parse(node.event_body().conversation_id.as_deref().or(guide)?).ok()
-    }
-
-    fn tells_message_type(&self) -> bool {
-        Node::read(&self.mended)
-            .is_some_and(|node| node.event_body().message_type.as_deref().is_some())
-    }
+pub fn complete(body: &[u8]) -> Option<Vec<u8>> {
+    Reader::new(body).complete()
 }
 
 /// What may come next.
@@ -154,7 +51,7 @@ struct Reader<'b> {
     /// What closes the objects and lists that are open.
     open: Vec<u8>,
     /// Up to where all is complete, and how much was open there.
-    complete: (usize, usize),
+    whole: (usize, usize),
     key: &'b [u8],
 }
 
@@ -164,12 +61,12 @@ impl<'b> Reader<'b> {
             text,
             at: 0,
             open: Vec::new(),
-            complete: (0, 0),
+            whole: (0, 0),
             key: b"",
         }
     }
 
-    fn mend(mut self) -> Option<Vec<u8>> {
+    fn complete(mut self) -> Option<Vec<u8>> {
         let begins_an_object = self.peek() == Some(b'{');
         match self.read() {
             Err(Stop::Cut) if begins_an_object => Some(self.closed()),
@@ -213,7 +110,7 @@ impl<'b> Reader<'b> {
             (Value | FirstValue, b'n') => self.word(b"null")?,
             _ => return Err(Stop::Malformed),
         };
-        self.complete = (self.at, self.open.len());
+        self.whole = (self.at, self.open.len());
         Ok(next)
     }
 
@@ -279,7 +176,7 @@ impl<'b> Reader<'b> {
 
     /// All that is complete, with what is open closed.
     fn closed(self) -> Vec<u8> {
-        let (end, depth) = self.complete;
+        let (end, depth) = self.whole;
         let mut text = self.text[..end].to_vec();
         if let Some(member) = self.half_a_text() {
             if !text.ends_with(b"{") {
@@ -309,5 +206,5 @@ impl<'b> Reader<'b> {
 }
 
 #[cfg(test)]
-#[path = "salvage_tests.rs"]
+#[path = "truncated_tests.rs"]
 mod tests;

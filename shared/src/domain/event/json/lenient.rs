@@ -6,26 +6,31 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor, value};
 
-use super::event::Node;
-
 /// A text, or a number or flag written as one. Blank is absent.
 #[derive(Debug, Default)]
-pub(super) struct Text<'a>(pub Option<Cow<'a, str>>);
+pub(in crate::domain) struct Text<'a>(pub Option<Cow<'a, str>>);
 
 /// A number, or a text that reads as one.
 #[derive(Debug, Default)]
-pub(super) struct Number(pub Option<f64>);
+pub(in crate::domain) struct Number(pub Option<f64>);
 
 /// The first text of a list, or a lone text.
 #[derive(Debug, Default)]
-pub(super) struct First<'a>(pub Option<Cow<'a, str>>);
+pub(in crate::domain) struct First<'a>(pub Option<Cow<'a, str>>);
 
 /// An object; anything else is absent.
-#[derive(Debug, Default)]
-pub(super) struct Object<'a>(pub Option<Box<Node<'a>>>);
+#[derive(Debug)]
+pub(in crate::domain) struct Object<N>(pub Option<Box<N>>);
+
+impl<N> Default for Object<N> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
 
 impl Text<'_> {
     pub fn as_deref(&self) -> Option<&str> {
@@ -45,31 +50,36 @@ impl First<'_> {
     }
 }
 
-/// What any of the four may turn out to be.
-enum Any<'a> {
+/// What any of the four may turn out to be; `N` is what an object is read as.
+enum Any<'a, N> {
     Nothing,
     Text(Cow<'a, str>),
     Number(f64),
     /// A whole number, exactly: an id may have more digits than an `f64`.
     Whole(i128),
     First(Option<Cow<'a, str>>),
-    Object(Box<Node<'a>>),
+    Object(Box<N>),
 }
 
-struct AnyVisitor;
+struct AnyVisitor<N>(PhantomData<N>);
 
-impl<'de> Visitor<'de> for AnyVisitor {
-    type Value = Any<'de>;
+/// Reads whatever is there, and skips the inside of objects.
+fn any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Any<'de, IgnoredAny>, D::Error> {
+    deserializer.deserialize_any(AnyVisitor(PhantomData))
+}
+
+impl<'de, N: Deserialize<'de>> Visitor<'de> for AnyVisitor<N> {
+    type Value = Any<'de, N>;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("any JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Any<'de>, E> {
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
         Ok(Any::Nothing)
     }
 
-    fn visit_bool<E>(self, flag: bool) -> Result<Any<'de>, E> {
+    fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
         Ok(Any::Text(Cow::Borrowed(if flag {
             "true"
         } else {
@@ -77,41 +87,41 @@ impl<'de> Visitor<'de> for AnyVisitor {
         })))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Any<'de>, E> {
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
         Ok(Any::Whole(number.into()))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Any<'de>, E> {
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
         Ok(Any::Whole(number.into()))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Any<'de>, E> {
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
         Ok(Any::Number(number))
     }
 
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Any<'de>, E> {
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
         Ok(Any::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Any<'de>, E> {
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
         Ok(Any::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Any<'de>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let first = items.next_element::<Text<'de>>()?;
         while items.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Any::First(first.and_then(|text| text.0)))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Any<'de>, A::Error> {
-        let node = Node::deserialize(value::MapAccessDeserializer::new(entries))?;
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Self::Value, A::Error> {
+        let node = N::deserialize(value::MapAccessDeserializer::new(entries))?;
         Ok(Any::Object(Box::new(node)))
     }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(match deserializer.deserialize_any(AnyVisitor)? {
+        Ok(Self(match any(deserializer)? {
             Any::Text(text) => Some(text),
             Any::Number(number) => Some(Cow::Owned(number.to_string())),
             Any::Whole(number) => Some(Cow::Owned(number.to_string())),
@@ -126,7 +136,7 @@ impl<'de> Deserialize<'de> for Number {
         reason = "milliseconds since 1970 fit into the 53 bits of an f64"
     )]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(match deserializer.deserialize_any(AnyVisitor)? {
+        Ok(Self(match any(deserializer)? {
             Any::Number(number) => Some(number),
             Any::Whole(number) => Some(number as f64),
             Any::Text(text) => text.trim().parse().ok(),
@@ -137,7 +147,7 @@ impl<'de> Deserialize<'de> for Number {
 
 impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(match deserializer.deserialize_any(AnyVisitor)? {
+        Ok(Self(match any(deserializer)? {
             Any::Text(text) => Some(text),
             Any::First(first) => first,
             Any::Nothing | Any::Number(_) | Any::Whole(_) | Any::Object(_) => None,
@@ -145,9 +155,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+impl<'de, N: Deserialize<'de>> Deserialize<'de> for Object<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(match deserializer.deserialize_any(AnyVisitor)? {
+        let read = deserializer.deserialize_any(AnyVisitor::<N>(PhantomData))?;
+        Ok(Self(match read {
             Any::Object(node) => Some(node),
             Any::Nothing | Any::Text(_) | Any::Number(_) | Any::Whole(_) | Any::First(_) => None,
         }))

@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use super::super::lenient::{First, Number, Object, Text};
-use super::super::nesting;
+use super::lenient::{First, Number, Object, Text};
+use super::nesting;
 
 /// What some editors and systems put before UTF-8. It is no JSON, but does no harm.
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(in crate::domain::event) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A JSON object of any level of any form. All members are optional.
 #[derive(Debug, Default, Deserialize)]
@@ -14,9 +14,9 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(in crate::domain) struct Node<'a> {
     // Wrappers: EventBridge, detail, trigger template, the guide.
     #[serde(borrow)]
-    pub detail: Object<'a>,
-    pub event_body: Object<'a>,
-    pub data: Object<'a>,
+    pub detail: Object<Node<'a>>,
+    pub event_body: Object<Node<'a>>,
+    pub data: Object<Node<'a>>,
     #[serde(rename = "detail-type")]
     pub detail_type: Text<'a>,
     pub account: Text<'a>,
@@ -24,6 +24,7 @@ pub(in crate::domain) struct Node<'a> {
     pub time: Text<'a>,
     pub topic_name: Text<'a>,
     pub event_type: Text<'a>,
+    pub event: Text<'a>,
     pub status: Text<'a>,
     // Analytics detail event.
     pub conversation_id: Text<'a>,
@@ -42,8 +43,14 @@ pub(in crate::domain) struct Node<'a> {
     pub callback_user_name: Text<'a>,
     pub user_id: Text<'a>,
     pub queue_id: Text<'a>,
+    pub external_contact_id: Text<'a>,
+    pub conversation_external_contact_ids: First<'a>,
     pub interacting_duration_ms: Number,
     pub held_duration_ms: Number,
+    pub alerting_duration_ms: Number,
+    pub contacting_duration_ms: Number,
+    pub dialing_duration_ms: Number,
+    pub callback_duration_ms: Number,
     pub wrapup_code: Text<'a>,
     pub wrapup_notes: Text<'a>,
     pub wrapup_duration_ms: Number,
@@ -60,6 +67,16 @@ pub(in crate::domain) struct Node<'a> {
     pub end_time: Text<'a>,
     pub transcript_summary: Text<'a>,
     pub summary: Text<'a>,
+    pub email: Text<'a>,
+    pub email_address: Text<'a>,
+    pub customer_email: Text<'a>,
+    pub participant_email: Text<'a>,
+    pub contact_email: Text<'a>,
+    // `conversation.ended`.
+    pub caller_id: Text<'a>,
+    pub callee_id: Text<'a>,
+    pub caller_name: Text<'a>,
+    pub duration_seconds: Number,
 }
 
 impl<'a> Node<'a> {
@@ -69,12 +86,24 @@ impl<'a> Node<'a> {
         detail.event_body.0.as_deref().unwrap_or(detail)
     }
 
+    /// An e-mail address, by whichever of the usual names it has.
+    pub(in crate::domain) fn any_email(&self) -> Option<&str> {
+        let members = [
+            &self.email,
+            &self.email_address,
+            &self.customer_email,
+            &self.participant_email,
+            &self.contact_email,
+        ];
+        members.into_iter().find_map(|text| text.as_deref())
+    }
+
     /// Reads a body that is known to be JSON; nothing where it is nested too deep to be read.
     pub(in crate::domain) fn read(body: &'a [u8]) -> Option<Box<Self>> {
         let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
         if nesting::is_too_deep(body) {
             return None;
         }
-        serde_json::from_slice::<Object<'a>>(body).ok()?.0
+        serde_json::from_slice::<Object<Self>>(body).ok()?.0
     }
 }

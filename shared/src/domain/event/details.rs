@@ -1,0 +1,121 @@
+//! What one event says of its interaction, the same for every source.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::disconnect::Disconnect;
+use super::names::person_name;
+use super::texts;
+
+/// Who began, as seen from the company.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// The customer began.
+    Inbound,
+    /// The company began.
+    Outbound,
+}
+
+impl Direction {
+    /// Reads `INBOUND` or `outbound`; anything else is unknown.
+    pub(super) fn parse(text: Option<&str>) -> Option<Self> {
+        match text?.to_ascii_lowercase().as_str() {
+            "inbound" => Some(Self::Inbound),
+            "outbound" => Some(Self::Outbound),
+            _ => None,
+        }
+    }
+}
+
+/// What one event says of its interaction. Members that the event does not have are absent.
+///
+/// Kept in Redis as JSON: members may be added, never renamed. Durations are in milliseconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Details {
+    /// `inbound` or `outbound`, as seen from the company; of the session or leg that ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    /// The number or address on the customer's side, as it was given; absent when no side is known to be the customer's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// Who called or wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Who was called or written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// The customer's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// The customer's e-mail address, in lower case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Genesys' id of the external contact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
+    /// Genesys' id of the participant whose session or leg it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub participant: Option<String>,
+    /// Genesys' id of the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Why the session or leg ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disconnect: Option<Disconnect>,
+    /// When the interaction began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
+    /// How long the customer's session, or the agent's talk, lasted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// How long the agent held the customer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold_ms: Option<u64>,
+    /// How long it rang, dialled or connected, or waited as a callback, before anyone spoke.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ringing_ms: Option<u64>,
+    /// How long after-call work lasted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_call_ms: Option<u64>,
+    /// The agent: name, else Genesys' user id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The queue: name, else Genesys' queue id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// The wrap-up code's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrapup_code: Option<String>,
+    /// What the agent wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrapup_notes: Option<String>,
+    /// Where the recording is: `https`, or `http`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_url: Option<String>,
+    /// What was spoken of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+}
+
+impl Details {
+    /// Whether everything that older versions kept of the guide's event is the same in `other`. Names and texts are
+    /// compared as they are cleaned today.
+    pub(in crate::domain) fn repeats_what_was_kept(&self, other: &Self) -> bool {
+        let is_same = |one: &Option<String>, other: &Option<String>| {
+            texts::value(one.as_deref()) == texts::value(other.as_deref())
+        };
+        let name = |details: &Self| person_name(details.customer.as_deref());
+        let summary = |details: &Self| texts::excerpt(details.summary.as_deref());
+        self.direction == other.direction
+            && self.started == other.started
+            && self.duration_ms == other.duration_ms
+            && is_same(&self.number, &other.number)
+            && is_same(&self.agent, &other.agent)
+            && is_same(&self.queue, &other.queue)
+            && is_same(&self.recording_url, &other.recording_url)
+            && name(self) == name(other)
+            && summary(self) == summary(other)
+    }
+}

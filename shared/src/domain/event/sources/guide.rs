@@ -1,0 +1,78 @@
+//! The guide's payload: `{"eventType":"interaction.completed","data":{…}}`, with and without its wrapper.
+//!
+//! Genesys Cloud sends no such event. The guide describes it, and a sender of one's own can produce it.
+
+use super::super::channel::Channel;
+use super::super::details::{Details, Direction};
+use super::super::email::email;
+use super::super::filter::Filter;
+use super::super::json::Node;
+use super::super::kind::Kind;
+use super::super::names::person_name;
+use super::super::recognised::{Event, Ignored, Recognised, Unrecognised};
+use super::super::source::Source;
+use super::super::texts::{excerpt, value};
+use super::members;
+use crate::domain::times::timestamp;
+
+/// Recognises the guide's payload in `wrapper`, which was read from `body`.
+pub(super) fn recognise(
+    wrapper: &Node<'_>,
+    body: &[u8],
+    filter: &Filter,
+) -> Result<Recognised, Unrecognised> {
+    let kind = Kind::Completed;
+    let event_type = wrapper.event_type.as_deref();
+    if let Some(other) = event_type.filter(|name| *name != kind.as_str()) {
+        return Ok(Recognised::Ignored(Ignored::Topic(other.to_owned())));
+    }
+    let data = wrapper.data.0.as_deref();
+    let data = data.ok_or(Unrecognised::Missing("data"))?;
+    let interaction = members::interaction_id(&data.id, "data.id")?;
+    let status = data.status.as_deref().or(wrapper.status.as_deref());
+    if let Some(status) = status.filter(|status| !Filter::admits(&filter.statuses, status)) {
+        return Ok(Recognised::Ignored(Ignored::Status(status.to_owned())));
+    }
+    let media = members::needed(&data.channel_type, "data.channelType")?;
+    let channel = Channel::parse(media, None);
+    if let Some(ignored) = members::ignored_channel(&channel, filter) {
+        return Ok(Recognised::Ignored(ignored));
+    }
+    Ok(Recognised::Event(Box::new(Event {
+        source: Source::Guide,
+        kind,
+        key: members::content_key(kind.as_str(), &interaction, body),
+        interaction,
+        channel,
+        at: timestamp(data.end_time.as_deref()),
+        details: details(data),
+        part: None,
+        is_inferred: false,
+    })))
+}
+
+fn details(data: &Node<'_>) -> Details {
+    Details {
+        direction: Direction::parse(data.direction.as_deref()),
+        number: value(data.phone_number.as_deref()),
+        email: email(data.any_email()),
+        ..shared_details(data)
+    }
+}
+
+/// What both invented webhooks can say by the same names.
+pub(super) fn shared_details(data: &Node<'_>) -> Details {
+    Details {
+        customer: person_name(data.participant_name.as_deref()),
+        contact: value(data.external_contact_id.as_deref()),
+        started: timestamp(data.start_time.as_deref()),
+        duration_ms: members::seconds(&data.duration),
+        agent: value(data.agent_name.as_deref()).or_else(|| value(data.user_id.as_deref())),
+        queue: value(data.queue_name.as_deref()).or_else(|| value(data.queue_id.as_deref())),
+        recording_url: value(data.recording_url.as_deref())
+            .filter(|url| url.starts_with("https://") || url.starts_with("http://")),
+        summary: excerpt(data.transcript_summary.as_deref())
+            .or_else(|| excerpt(data.summary.as_deref())),
+        ..Details::default()
+    }
+}
