@@ -3,7 +3,7 @@
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use bridge_tests::app::ENCRYPTION_KEY;
+use bridge_tests::bridge::ENCRYPTION_KEY;
 use bridge_tests::servers::Scratch;
 use bridge_tests::servers::authority::Authority;
 use tokio::process::Command;
