@@ -1,4 +1,5 @@
 //! Sandboxes of the outside systems: programs that answer as the real one does, and can be
 //! made to fail.
 
+pub mod genesys;
 pub mod pipedrive;
