@@ -3,25 +3,34 @@
 
 CARGO ?= cargo
 CHAOS_PROFILE ?= dev
+SBOM_TARGET ?= x86_64-unknown-linux-gnu
 # Starts a RabbitMQ and a Redis unless the environment names them, and ends them afterwards.
-WITH_SERVICES = $(CARGO) run --package bridge-tests --bin with-services --
+WITH_SERVICES = $(CARGO) run --quiet $(TEST_FEATURES) --bin with-services --
+
+# The same features everywhere, or cargo would build most of it twice.
+TEST_FEATURES = --features bridge-tests/kill-points
+ALL_TESTS = --workspace $(TEST_FEATURES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos check fmt lint doc tools
+.PHONY: help demo test test-fast chaos check fmt lint doc sbom tools
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: tools ## Run the bridge against the sandbox and show what lands
 	@echo "Building; the first time this takes a few minutes." >&2
 	@$(CARGO) build --bins
 	@$(CARGO) run --quiet --package bridge-tests --bin demo
 
+# `make test TEST_ARGUMENTS=--help` shows what can be chosen, such as `--only e2e`.
 test: tools ## Run all tests, with a RabbitMQ and a Redis
 	@echo "Building; the first time this takes a few minutes." >&2
-	@$(WITH_SERVICES) $(CARGO) test --workspace --features bridge-tests/kill-points $(TEST_ARGUMENTS) -- --test-threads 8
+	@$(WITH_SERVICES) $(CARGO) run --quiet $(TEST_FEATURES) --bin run-tests -- $(TEST_ARGUMENTS) -- $(ALL_TESTS)
 
-# `make chaos CHAOS=--help` tells what can be chosen. CHAOS_PROFILE=release takes longer to build and less to run.
+test-fast: tools ## Run the tests that need no RabbitMQ and no Redis
+	@$(CARGO) run --quiet $(TEST_FEATURES) --bin run-tests -- --without-services $(TEST_ARGUMENTS) -- $(ALL_TESTS)
+
+# `make chaos CHAOS=--help` lists the options. CHAOS_PROFILE=release takes longer to build and less to run.
 chaos: tools ## Break everything around the bridge and check that nothing is lost or doubled
 	@echo "Building; the first time this takes a few minutes." >&2
 	@$(CARGO) build --quiet --profile $(CHAOS_PROFILE) --bins
@@ -37,6 +46,16 @@ lint: tools ## Run clippy; warnings are errors
 
 doc: tools ## Build the documentation; warnings are errors
 	@RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps
+
+# Not one of the tools below: only a release needs it. The crates of each program, resolved as the build resolves them.
+sbom: ## List the crates in each program, in target/sbom
+	@command -v cargo-cyclonedx >/dev/null || { \
+	  echo "cargo-cyclonedx is missing: cargo install cargo-cyclonedx --locked --version 0.5.9" >&2; exit 1; }
+	@$(CARGO) cyclonedx --quiet --format json --spec-version 1.5 --describe binaries --no-build-deps \
+	  --target $(SBOM_TARGET)
+	@mkdir -p target/sbom
+	@for program in ingest worker; do mv $$program/$${program}_bin.cdx.json target/sbom/$$program.cdx.json; done
+	@find . -name '*_bin.cdx.json' -not -path './target/*' -delete
 
 # The TLS library is partly C.
 tools:

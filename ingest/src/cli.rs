@@ -5,35 +5,39 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use shared::config::{self, Settings};
-use shared::{lifecycle, telemetry};
+use shared::{command_line, lifecycle, telemetry};
 
-use crate::check;
-use crate::setup::{self, Address, Setup};
+use crate::commands::check;
+use crate::commands::setup::{self, Address, Setup};
 use crate::startup::Application;
 use crate::tls::client;
 
-/// Takes Genesys Cloud webhooks and queues them in RabbitMQ for the worker.
+/// Accepts Genesys Cloud webhooks and queues them in RabbitMQ for the worker.
 ///
 /// Without a command it serves until SIGTERM or SIGINT: POST /api/v1/genesys/webhook, /health/live, /health/ready, and for
-/// operators /metrics. A webhook is answered 200 once RabbitMQ has confirmed that it is stored. While RabbitMQ is away, it
-/// is kept in a spool on disk, if there is one, and else answered 503.
+/// operators /metrics. A webhook is answered 200 once RabbitMQ has confirmed that it is stored. While RabbitMQ is away,
+/// webhooks are stored in a spool on disk; without a spool they are answered 503.
 #[derive(Parser)]
-#[command(version, after_help = EXAMPLES)]
+#[command(version, after_help = help())]
 struct Arguments {
-    /// TOML file with settings of your own; the environment (BRIDGE__…) goes before it.
+    /// TOML file with settings of your own; environment variables (BRIDGE__…) override it.
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
 
+fn help() -> String {
+    format!("{EXAMPLES}\n\n{}", command_line::EXIT_CODES)
+}
+
 const EXAMPLES: &str = "\
-Settings are explained, each with its default, in config/default.toml. The first ones to set:
+Settings are explained, each with its default, by `ingest defaults`. The first ones to set:
   BRIDGE__INGEST__LISTEN=0.0.0.0:8080         where webhooks arrive; beyond this machine only with
   BRIDGE__INGEST__TLS__CERTIFICATE=… …__KEY=…   PEM files, or BRIDGE__INGEST__PLAIN_HTTP=true behind a proxy
-  BRIDGE__INGEST__AUTH__TOKENS=new,previous   who may post (or …__TOKENS_FILE=/run/secrets/token)
+  BRIDGE__INGEST__AUTH__TOKENS=new,previous   secrets of the senders (or …__TOKENS_FILE=/run/secrets/token)
   BRIDGE__BROKER__URL=amqp://user:password@host:5672/vhost
-  BRIDGE__INGEST__SPOOL__PATH=/var/lib/bridge/spool.sqlite   keeps webhooks while RabbitMQ is away
+  BRIDGE__INGEST__SPOOL__PATH=/var/lib/bridge/spool.sqlite   stores webhooks while RabbitMQ is away
 
 Try it:
   curl -i http://127.0.0.1:8080/api/v1/genesys/webhook -H 'Authorization: Bearer new' \\
@@ -50,69 +54,69 @@ Secrets are named, never printed. Channels are those of the settings (BRIDGE__IN
   ingest setup trigger --url https://calls.example.com --only data-action > data-action.json
   ingest setup guide --url https://calls.example.com --only subscription
 
-docs/SETUP.md tells each way step by step, and how to test it.";
+docs/SETUP.md explains each way step by step, and how to test it.";
 
 #[derive(Subcommand)]
 enum Command {
-    /// Checks settings, certificate and connections, says what it found, and exits with 0 or 1.
+    /// Accept and queue webhooks; the default.
+    Run,
+    /// Check settings, certificate and connections, and print what was found.
     Check {
         /// Where ingest is reached from outside, such as `https://calls.example.com`: its certificate must be for that
-        /// host. Where ingest speaks plain HTTP, the certificate that this address presents is looked at.
+        /// host. Where ingest speaks plain HTTP, the certificate that this address presents is checked.
         #[arg(long, value_name = "URL")]
         url: Option<Address>,
     },
-    /// Prints what has to be created in Genesys Cloud and AWS so that events arrive, filled with your address.
+    /// Print what has to be created in Genesys Cloud and AWS so that events arrive, filled with your address.
     #[command(after_help = SETUP_EXAMPLES)]
     Setup {
         /// Which of the three ways.
         #[command(subcommand)]
         way: Setup,
     },
-    /// Asks the running service whether it is ready, and exits with 0 or 1; for container health checks.
+    /// Ask the running service whether it is ready; for container health checks.
     Health,
+    /// Print every setting with its default and its meaning.
+    Defaults,
 }
 
-/// Reads the command line and carries it out; the exit code is the process's.
+/// Reads the command line and executes the command; the exit code is the process's.
 #[must_use]
-#[expect(clippy::print_stderr, reason = "the answer to a command")]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(&arguments) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("ingest: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    command_line::end("ingest", run(&Arguments::parse()))
 }
 
+#[expect(clippy::print_stdout, reason = "the answer to a command")]
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let command = arguments.command.as_ref().unwrap_or(&Command::Run);
+    if let Command::Defaults = command {
+        print!("{}", config::DEFAULTS);
+        return Ok(ExitCode::SUCCESS);
+    }
     let settings = config::load(arguments.config.as_deref())?;
-    match &arguments.command {
-        None => serve(&settings),
-        Some(Command::Check { url }) => {
+    match command {
+        Command::Run => serve(&settings),
+        Command::Check { url } => {
             let mut out = std::io::stdout();
-            let is_fine = runtime()?.block_on(check::run(&settings, url.as_ref(), &mut out))?;
-            Ok(if is_fine {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            })
+            let is_sound = runtime()?.block_on(check::run(&settings, url.as_ref(), &mut out))?;
+            Ok(command_line::exit_code(is_sound))
         }
-        Some(Command::Setup { way }) => {
+        Command::Setup { way } => {
             setup::run(way, &settings.ingest, &mut std::io::stdout())?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Health) => {
+        Command::Health => {
             client::check_health(&settings.ingest)?;
             println!("ready");
             Ok(ExitCode::SUCCESS)
         }
+        Command::Defaults => Ok(ExitCode::SUCCESS),
     }
 }
 
 fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     telemetry::start_logging(&settings.log)?;
+    settings.warn_of_quoted_secrets();
     runtime()?.block_on(async {
         let shutdown = lifecycle::shutdown_on_signal()?;
         let application = Application::build(settings).await?;
@@ -121,7 +125,7 @@ fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Requests run on actix' own threads; this one only starts and stops them.
+/// Requests run on actix' own threads; this one starts and stops them and runs the background tasks.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,22 +1,15 @@
-//! Takes Genesys' webhooks: authenticates, recognises, publishes, and answers once the broker has confirmed.
+//! Genesys webhook service: authenticates, recognises, publishes, and answers once the broker has confirmed.
 //!
-//! What an event means is `shared::domain`'s; what becomes of it is the worker's. This service keeps nothing but what
-//! waits for the broker, in its spool.
+//! The path of one webhook is `webhook/receive.rs`. The meaning of an event is `shared::domain`'s; what becomes of it is
+//! the worker's. This service stores nothing but the messages that wait for the broker, in its spool.
 
-mod admin;
-pub mod auth;
-pub mod check;
+mod auth;
 pub mod cli;
-mod credentials;
-pub mod draining;
-pub mod error;
-pub mod guard;
+pub mod commands;
 mod metrics;
-pub mod publishers;
 mod rotation;
-pub mod routes;
-pub mod setup;
-pub mod signature;
-pub mod spool;
+mod server;
+mod spool;
 pub mod startup;
 pub mod tls;
+pub mod webhook;

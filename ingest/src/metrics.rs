@@ -1,22 +1,116 @@
-//! What is counted. Handles are registered once, so that counting takes no look-up and every series exists at zero.
+//! Metrics of the service. Handles are registered once, so that counting needs no lookup and every series begins at zero.
 
 use jiff::Timestamp;
-use metrics::{Counter, Histogram, Unit};
+use metrics::{Counter, Histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
+use shared::metrics::{Kind, Metric, describe};
 
-use crate::error::WebhookError;
 use crate::spool::Depth;
-use crate::tls::Pair;
+
+const RECEIVED: &str = "bridge_ingest_received_total";
+const ACCEPTED: &str = "bridge_ingest_accepted_total";
+const PARTIAL: &str = "bridge_ingest_partial_total";
+const IGNORED: &str = "bridge_ingest_ignored_total";
+const REJECTED: &str = "bridge_ingest_rejected_total";
+const SLOWED: &str = "bridge_ingest_slowed_total";
+const UNAVAILABLE: &str = "bridge_ingest_unavailable_total";
+const PUBLISH: &str = "bridge_ingest_publish_seconds";
+const PUBLISHER_UP: &str = "bridge_ingest_publisher_up";
+const SPOOLED: &str = "bridge_ingest_spooled_total";
+const DRAINED: &str = "bridge_ingest_drained_total";
+const SPOOL_MESSAGES: &str = "bridge_ingest_spool_messages";
+const SPOOL_BYTES: &str = "bridge_ingest_spool_bytes";
+const SPOOL_MAX_BYTES: &str = "bridge_ingest_spool_max_bytes";
+const SPOOL_OLDEST: &str = "bridge_ingest_spool_oldest_age_seconds";
+const CERTIFICATE_EXPIRY: &str = "bridge_ingest_tls_certificate_expiry_timestamp_seconds";
+const RELOAD_FAILING: &str = "bridge_ingest_tls_reload_failing";
+
+/// Every metric of the service.
+const METRICS: [Metric; 17] = [
+    (RECEIVED, Kind::Counter, "Webhook requests received"),
+    (
+        ACCEPTED,
+        Kind::Counter,
+        "Webhook requests answered 200 because the broker or the spool has stored them",
+    ),
+    (
+        PARTIAL,
+        Kind::Counter,
+        "Webhook requests accepted although their body was cut off, by whether the interaction was recognised",
+    ),
+    (
+        IGNORED,
+        Kind::Counter,
+        "Authentic webhook requests with nothing to record, by reason",
+    ),
+    (
+        REJECTED,
+        Kind::Counter,
+        "Webhook requests answered 4xx, by reason",
+    ),
+    (
+        SLOWED,
+        Kind::Counter,
+        "Failed authentications whose answer waited, or that were refused because too many wait, by outcome",
+    ),
+    (
+        UNAVAILABLE,
+        Kind::Counter,
+        "Webhook requests answered 503, by reason",
+    ),
+    (
+        PUBLISH,
+        Kind::Durations,
+        "Time from publishing a message to the broker's confirm",
+    ),
+    (
+        PUBLISHER_UP,
+        Kind::Gauge,
+        "1 when messages can be published, 0 when the broker is away or blocks",
+    ),
+    (
+        SPOOLED,
+        Kind::Counter,
+        "Events that the broker did not confirm and that were stored in the spool",
+    ),
+    (
+        DRAINED,
+        Kind::Counter,
+        "Events of the spool that the broker confirmed",
+    ),
+    (SPOOL_MESSAGES, Kind::Gauge, "Events in the spool"),
+    (SPOOL_BYTES, Kind::Bytes, "Size of the events in the spool"),
+    (
+        SPOOL_MAX_BYTES,
+        Kind::Bytes,
+        "Size limit of the spool; 0 without a spool",
+    ),
+    (
+        SPOOL_OLDEST,
+        Kind::Seconds,
+        "Time since the oldest event in the spool was received; 0 when there is none",
+    ),
+    (
+        CERTIFICATE_EXPIRY,
+        Kind::Seconds,
+        "Unix time at which the served TLS certificate expires; NaN without TLS",
+    ),
+    (
+        RELOAD_FAILING,
+        Kind::Gauge,
+        "1 while the files of ingest.tls hold another pair than the served one, because it is not sound",
+    ),
+];
 
 /// The webhook's metrics.
 pub struct Metrics {
     /// Requests to the webhook.
     pub received: Counter,
-    /// Answered 200 after the confirm, or after the spool's sync.
+    /// Requests answered 200 after the confirm, or after the spool's sync.
     pub accepted: Counter,
-    /// Those of them that went to the spool.
+    /// Accepted requests that were stored in the spool.
     pub spooled: Counter,
-    /// Time from the hand-over to the broker to its confirm.
+    /// Time from publishing to the confirm.
     pub publish_seconds: Histogram,
     slowed: ByReason,
     partial: ByReason,
@@ -26,34 +120,20 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Registers everything. Takes the handle as the proof that there is a recorder: a counter registered before would
-    /// count nothing.
+    /// Registers everything. The handle proves that there is a recorder: a counter registered before would count nothing.
     pub fn new(_recorder: &PrometheusHandle) -> Self {
-        describe_webhook();
-        describe_spool();
-        describe_tls();
+        describe(&METRICS);
+        begin_at_zero();
         Self {
-            received: metrics::counter!("bridge_ingest_received_total"),
-            accepted: metrics::counter!("bridge_ingest_accepted_total"),
-            spooled: metrics::counter!("bridge_ingest_spooled_total"),
-            publish_seconds: metrics::histogram!("bridge_ingest_publish_seconds"),
-            slowed: ByReason::new(
-                "bridge_ingest_slowed_total",
-                "outcome",
-                &["waited", "refused"],
-            ),
-            partial: ByReason::new(
-                "bridge_ingest_partial_total",
-                "outcome",
-                &["recognised", "unrecognised"],
-            ),
-            ignored: ByReason::new(
-                "bridge_ingest_ignored_total",
-                "reason",
-                &["topic", "status", "channel", "test"],
-            ),
+            received: metrics::counter!(RECEIVED),
+            accepted: metrics::counter!(ACCEPTED),
+            spooled: metrics::counter!(SPOOLED),
+            publish_seconds: metrics::histogram!(PUBLISH),
+            slowed: ByReason::new(SLOWED, "outcome", &["waited", "refused"]),
+            partial: ByReason::new(PARTIAL, "outcome", &["recognised", "unrecognised"]),
+            ignored: ByReason::new(IGNORED, "reason", &["topic", "status", "channel", "test"]),
             rejected: ByReason::new(
-                "bridge_ingest_rejected_total",
+                REJECTED,
                 "reason",
                 &[
                     "head_too_large",
@@ -71,7 +151,7 @@ impl Metrics {
                 ],
             ),
             unavailable: ByReason::new(
-                "bridge_ingest_unavailable_total",
+                UNAVAILABLE,
                 "reason",
                 &[
                     "down",
@@ -88,134 +168,57 @@ impl Metrics {
         }
     }
 
-    /// Counts a body that was cut off, and accepted.
+    /// Counts a truncated body that was accepted.
     pub fn partial(&self, outcome: &'static str) {
         self.partial.increment(outcome);
     }
 
-    /// Counts a failure that did not get its answer at once.
+    /// Counts a failed authentication whose answer was delayed or refused.
     pub fn slowed(&self, outcome: &'static str) {
         self.slowed.increment(outcome);
     }
 
-    /// Counts an event that is none of ours.
+    /// Counts an event that is not recorded.
     pub fn ignored(&self, reason: &'static str) {
         self.ignored.increment(reason);
     }
 
-    /// Counts a webhook that was not taken.
-    pub fn failed(&self, error: &WebhookError) {
-        if error.status().is_server_error() {
-            self.unavailable.increment(error.label());
+    /// Counts a webhook that was not accepted.
+    pub fn failed(&self, is_our_fault: bool, reason: &'static str) {
+        if is_our_fault {
+            self.unavailable.increment(reason);
         } else {
-            self.rejected.increment(error.label());
+            self.rejected.increment(reason);
         }
     }
 }
 
-fn describe_webhook() {
-    metrics::describe_counter!("bridge_ingest_received_total", "Webhook requests received");
-    metrics::describe_counter!(
-        "bridge_ingest_accepted_total",
-        "Webhook requests answered 200 because the broker or the spool has them"
-    );
-    metrics::describe_counter!(
-        "bridge_ingest_partial_total",
-        "Webhook requests accepted although their body was cut off, by whether the interaction could be recognised"
-    );
-    metrics::describe_counter!(
-        "bridge_ingest_ignored_total",
-        "Authentic webhook requests that tell nothing to record, by reason"
-    );
-    metrics::describe_counter!(
-        "bridge_ingest_rejected_total",
-        "Webhook requests answered 4xx, by reason"
-    );
-    metrics::describe_counter!(
-        "bridge_ingest_slowed_total",
-        "Failed authentications whose answer waited, or that were refused because too many wait, by outcome"
-    );
-    metrics::describe_counter!(
-        "bridge_ingest_unavailable_total",
-        "Webhook requests answered 503, by reason"
-    );
-    metrics::describe_histogram!(
-        "bridge_ingest_publish_seconds",
-        Unit::Seconds,
-        "Time from the hand-over of a message to the broker's confirm"
-    );
-    metrics::describe_gauge!(
-        PUBLISHER_UP,
-        "1 when messages can be published, 0 when the broker is away or blocks"
-    );
-}
-
-const PUBLISHER_UP: &str = "bridge_ingest_publisher_up";
-
-const SPOOL_MESSAGES: &str = "bridge_ingest_spool_messages";
-const SPOOL_BYTES: &str = "bridge_ingest_spool_bytes";
-const SPOOL_MAX_BYTES: &str = "bridge_ingest_spool_max_bytes";
-const SPOOL_OLDEST: &str = "bridge_ingest_spool_oldest_age_seconds";
-const DRAINED: &str = "bridge_ingest_drained_total";
-
-fn describe_spool() {
-    metrics::describe_counter!(
-        "bridge_ingest_spooled_total",
-        "Events that the broker did not take, and that went to the spool"
-    );
-    metrics::describe_counter!(DRAINED, "Events of the spool that the broker confirmed");
-    metrics::describe_gauge!(SPOOL_MESSAGES, "Events in the spool");
-    metrics::describe_gauge!(SPOOL_BYTES, Unit::Bytes, "Size of the events in the spool");
-    metrics::describe_gauge!(
-        SPOOL_MAX_BYTES,
-        Unit::Bytes,
-        "What the spool may hold; 0 without a spool"
-    );
-    metrics::describe_gauge!(
-        SPOOL_OLDEST,
-        Unit::Seconds,
-        "Time since the oldest event in the spool was received; 0 when there is none"
-    );
-    // They exist from the start, and without a spool too.
+/// Sets the series that are described but not handed out to zero, so that they exist from the start.
+fn begin_at_zero() {
     for gauge in [SPOOL_MESSAGES, SPOOL_BYTES, SPOOL_MAX_BYTES, SPOOL_OLDEST] {
         metrics::gauge!(gauge).set(0.0);
     }
     drop(drained());
-}
-
-const CERTIFICATE_EXPIRY: &str = "bridge_ingest_tls_certificate_expiry_timestamp_seconds";
-const RELOAD_FAILING: &str = "bridge_ingest_tls_reload_failing";
-
-fn describe_tls() {
-    metrics::describe_gauge!(
-        CERTIFICATE_EXPIRY,
-        Unit::Seconds,
-        "When the TLS certificate that is served expires, Unix time; NaN without TLS"
-    );
-    metrics::describe_gauge!(
-        RELOAD_FAILING,
-        "1 while the files of ingest.tls hold another pair than is served, because it is not sound"
-    );
     metrics::gauge!(CERTIFICATE_EXPIRY).set(f64::NAN);
     metrics::gauge!(RELOAD_FAILING).set(0.0);
 }
 
-/// Tells which certificate is served, and whether another one is refused.
+/// Sets the expiry of the served certificate, and whether a newer one is rejected.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a gauge is a float, exact up to 2^53"
 )]
-pub fn set_certificate(served: &Pair, is_reload_failing: bool) {
-    metrics::gauge!(CERTIFICATE_EXPIRY).set(served.expiry.as_second() as f64);
+pub fn set_certificate(expiry: Timestamp, is_reload_failing: bool) {
+    metrics::gauge!(CERTIFICATE_EXPIRY).set(expiry.as_second() as f64);
     metrics::gauge!(RELOAD_FAILING).set(f64::from(u8::from(is_reload_failing)));
 }
 
-/// Counts what is drained from the spool.
+/// Counter of messages drained from the spool.
 pub fn drained() -> Counter {
     metrics::counter!(DRAINED)
 }
 
-/// Tells what is in the spool; set when metrics are read.
+/// Sets the content of the spool, when metrics are read.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a gauge is a float, exact up to 2^53"
@@ -230,7 +233,7 @@ pub fn set_spool(depth: &Depth, max_bytes: u64, now: Timestamp) {
     metrics::gauge!(SPOOL_OLDEST).set(age.max(0.0));
 }
 
-/// Tells whether messages can be published; set when metrics are read.
+/// Sets whether messages can be published, when metrics are read.
 pub fn set_publisher_up(is_up: bool) {
     metrics::gauge!(PUBLISHER_UP).set(f64::from(u8::from(is_up)));
 }

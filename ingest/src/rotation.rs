@@ -1,53 +1,51 @@
-//! Takes up secrets whose files change, without a restart.
+//! Use of changed secrets without a restart.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
-use shared::config::{Broker, ConfigError, Ingest, Rotated, SecretFiles};
+use shared::config::{Broker, ConfigError, Ingest};
+use shared::rotation::{Adopted, Adopter};
 
-use crate::auth::Authenticator;
-use crate::credentials;
+use crate::auth::{self, Authenticator};
 
-/// Watches the files of secrets.
+/// The secrets of this service that can change.
 pub(crate) struct Rotation {
-    /// Which.
-    pub files: SecretFiles,
-    /// The settings that the present authenticator was made from.
+    /// The settings of the present authenticator.
     pub settings: Ingest,
-    /// Where requests find it.
+    /// The authenticator that requests use.
     pub authenticator: Arc<ArcSwap<Authenticator>>,
-    /// Its next connection uses another password.
+    /// The broker's settings: the next connection uses the new address.
     pub broker: Broker,
 }
 
-impl Rotation {
-    /// Watches for ever.
-    pub async fn run(mut self) {
-        loop {
-            let Rotated { key, value } = self.files.rotated().await;
-            let taken_up = match key.as_str() {
-                "broker.url" => {
-                    self.broker.url.replace(value);
-                    Ok(())
-                }
-                _ => self.take_up(&key, &value),
-            };
-            match taken_up {
-                Ok(()) => tracing::info!(setting = key, "Took up a new secret for {key}"),
-                Err(error) => {
-                    tracing::warn!(%error, "A new secret is not taken up; the old one serves on");
-                }
-            }
+impl Adopter for Rotation {
+    type Error = ConfigError;
+
+    async fn adopt(&mut self, key: &str, value: SecretString) -> Result<Adopted, ConfigError> {
+        if key == "broker.url" {
+            self.broker.url.replace(value);
+            Ok(Adopted::Now)
+        } else if key.starts_with("ingest.") {
+            self.replace_authenticator(key, &value)?;
+            Ok(Adopted::Now)
+        } else {
+            Ok(Adopted::NotOurs)
         }
     }
+}
 
-    /// Puts the webhook's secrets in place, or leaves all as it is.
-    fn take_up(&mut self, key: &str, value: &SecretString) -> Result<(), ConfigError> {
+impl Rotation {
+    /// Replaces the webhook's secrets, or leaves all of them as they are.
+    fn replace_authenticator(
+        &mut self,
+        key: &str,
+        value: &SecretString,
+    ) -> Result<(), ConfigError> {
         let mut settings = self.settings.clone();
         settings.auth.replace(key, value)?;
         let authenticator = Authenticator::new(&settings)?;
-        credentials::warn_of_weakness(&settings.auth);
+        auth::warn_of_weakness(&settings.auth);
         self.authenticator.store(Arc::new(authenticator));
         self.settings = settings;
         Ok(())
@@ -58,24 +56,25 @@ impl Rotation {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_empty_secret_is_not_taken_up_and_does_not_stand_in_the_way_of_another() {
+    #[tokio::test]
+    async fn an_empty_secret_is_rejected_and_does_not_block_another() {
         let tokens = "BRIDGE__INGEST__AUTH__TOKENS".to_owned();
         let settings = shared::config::load_from(None, [(tokens, "token".to_owned())]).unwrap();
         let authenticator = Authenticator::new(&settings.ingest).unwrap();
         let mut rotation = Rotation {
-            files: settings.secret_files,
             settings: settings.ingest,
             authenticator: Arc::new(ArcSwap::from_pointee(authenticator)),
             broker: settings.broker,
         };
 
-        let refused = rotation.take_up("ingest.auth.basic", &":".into());
-        let taken_up = rotation.take_up("ingest.auth.tokens", &"another".into());
+        let rejected = rotation.adopt("ingest.auth.basic", ":".into()).await;
+        let adopted = rotation.adopt("ingest.auth.tokens", "another".into()).await;
+        let foreign = rotation.adopt("redis.url", "redis://other".into()).await;
 
-        let problem = refused.unwrap_err().to_string();
+        let problem = rejected.unwrap_err().to_string();
         assert!(problem.contains("`ingest.auth.basic`"), "{problem}");
-        assert!(taken_up.is_ok());
+        assert_eq!(adopted.unwrap(), Adopted::Now);
+        assert_eq!(foreign.unwrap(), Adopted::NotOurs);
         assert!(rotation.settings.auth.basic.is_empty());
     }
 }

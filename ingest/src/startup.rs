@@ -1,4 +1,4 @@
-//! Puts the service together: what a test starts is what production starts.
+//! Construction and run of the service. Tests start exactly what production starts.
 
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZero;
@@ -10,35 +10,39 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use futures_util::future::BoxFuture;
+use rustls::server::ServerConfig;
 use shared::broker::Publisher;
-use shared::config::{ConfigError, Ingest, Settings};
-use shared::telemetry;
+use shared::config::{ConfigError, Ingest, SecretFiles, Settings};
+use shared::supervision::Supervisor;
+use shared::{rotation, telemetry};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, Admin, Pages};
-use crate::draining::Draining;
-use crate::publishers::Publishers;
 use crate::rotation::Rotation;
-use crate::routes::{self, Webhook};
+use crate::server::admin::{self, Admin, Pages};
+use crate::server::{Draining, Publishers, connection, routes};
 use crate::spool::{Drain, Spool};
 use crate::tls::{self, Tls};
-use crate::{credentials, guard, metrics};
+use crate::webhook::Webhook;
+use crate::{auth, metrics};
 
 /// The connection's name in RabbitMQ's management UI.
 const CONNECTION_NAME: &str = "ingest publisher";
-/// That of the connection over which the spool is drained.
+/// The same for the connection that drains the spool.
 const SPOOL_CONNECTION_NAME: &str = "ingest spool";
-/// One thread takes more than the broker stores; more than a few only cost connections.
+/// One thread accepts more than the broker stores; more than a few only cost connections.
 const MAX_THREADS: usize = 4;
 /// How long a shutdown waits, beyond the budgets of publishing and spooling, for requests whose body is still arriving.
 const BODY_GRACE: Duration = Duration::from_secs(5);
 /// How long the head of a connection's first request may take; then it is answered 408.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections of one thread. More than any sender opens; each may hold a body in memory.
+/// Connections of one thread: more than any sender opens. Each may hold a body in memory.
 const MAX_CONNECTIONS: usize = 1024;
 /// Longer than the usual 60 s of a proxy in front, so that it is the proxy that ends an idle connection: the other way
 /// round a request may meet a connection that is just being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long requests in flight may take once a background task is gone and the process is about to end.
+const FAILURE_GRACE: Duration = Duration::from_secs(3);
 
 /// The service, listening and ready to run.
 pub struct Application {
@@ -47,81 +51,64 @@ pub struct Application {
     admin: Option<Admin>,
     drain_time: Duration,
     draining: Draining,
+    publishers: Publishers,
     spool: Option<(Spool, Drain)>,
+    secret_files: SecretFiles,
     rotation: Rotation,
     reload: Option<tls::Reload>,
 }
 
 impl Application {
-    /// Checks the settings, opens the spool, takes the port, connects to the broker. A broker that is away is no error:
-    /// the service comes up, and keeps what arrives in its spool; without one it is not ready, and answers 503.
+    /// Checks the settings, opens the spool, binds the port, connects to the broker. An unreachable broker is no error:
+    /// the service starts and stores webhooks in its spool; without a spool it is not ready, and answers 503.
     ///
     /// # Errors
     ///
-    /// When nobody or anybody could post, secrets would cross the network readable, a certificate or the spool cannot be
-    /// used, the port is taken, the broker's address is unusable, or an existing exchange or queue is not what it should
-    /// be.
+    /// When no sender or every sender could post, secrets would cross the network in plain text, a certificate or the
+    /// spool cannot be used, the port is taken, the broker's address is unusable, or an existing exchange or queue has
+    /// other arguments.
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
         let recorder = web::Data::new(telemetry::start_metrics()?);
         let tls = Tls::new(&settings.ingest)?;
         let spool = open_spool(&settings.ingest)?;
         let webhook = Webhook::new(&settings.ingest, spool.clone(), &recorder)?;
-        credentials::warn_of_weakness(&settings.ingest.auth);
+        auth::warn_of_weakness(&settings.ingest.auth);
         let rotation = Rotation {
-            files: settings.secret_files.clone(),
             settings: settings.ingest.clone(),
             authenticator: webhook.authenticator(),
             broker: settings.broker.clone(),
         };
-        let webhook = web::Data::new(webhook);
         let listener = bind(settings.ingest.listen)?;
         let address = listener
             .local_addr()
             .context("the listening socket has no address")?;
+
         let publishers = Publishers::default();
-        let connect = connector(settings, publishers.clone());
-        // A first connection, for the spool: what can never work is to end the start, not one of the threads.
+        let connect = connector(settings);
+        // A first connection, for the spool: a setting that can never work ends the start, not one of the threads.
         let publisher = connect(SPOOL_CONNECTION_NAME).await?;
-        let publishers = web::Data::new(publishers);
+        if spool.is_some() {
+            publishers.add(&publisher);
+        }
         let draining = Draining::default();
         let pages = Pages {
             recorder,
-            publishers,
+            publishers: web::Data::new(publishers.clone()),
             spool: web::Data::new(spool.clone()),
             draining: web::Data::new(draining.clone()),
         };
         let admin = Admin::build(&settings.ingest, pages.clone())?;
-        let audience = admin::audience(&settings.ingest);
-        let app = move || {
-            let connect = connect.clone();
-            App::new()
-                .app_data(webhook.clone())
-                .configure(|app| pages.share(app))
-                .data_factory(move || connect(CONNECTION_NAME))
-                .configure(|app| routes::configure(app, audience))
-                .wrap(from_fn(guard::admit))
-        };
-        let server = HttpServer::new(app)
-            .workers(threads())
-            .keep_alive(KEEP_ALIVE)
-            .client_request_timeout(HEAD_TIMEOUT)
-            .max_connections(MAX_CONNECTIONS)
-            .shutdown_timeout((settings.ingest.publish_timeout * 2 + BODY_GRACE).as_secs())
-            .disable_signals();
         let (tls, reload) = tls.map(|tls| (tls.server, tls.reload)).unzip();
-        let server = match tls {
-            None => server.listen(listener),
-            Some(tls) => server
-                .on_connect(tls::note_client_certificate)
-                .tls_handshake_timeout(tls::HANDSHAKE_TIMEOUT)
-                // How many handshakes a thread has in progress, in spite of its name. By default 256: fewer than a
-                // hundred silent connections a second fill that, and the right ones wait behind them.
-                .max_connection_rate(MAX_CONNECTIONS)
-                .listen_rustls_0_23(listener, tls),
-        };
-        let server = server
-            .context("cannot serve on the listening socket")?
-            .run();
+        let server = serve(
+            &settings.ingest,
+            Parts {
+                webhook: web::Data::new(webhook),
+                pages,
+                connect,
+            },
+            listener,
+            tls,
+        )?;
         let drain = |spool: Spool| Drain {
             spool,
             publisher,
@@ -133,13 +120,15 @@ impl Application {
             admin,
             drain_time: settings.ingest.drain,
             draining,
+            publishers,
             spool: spool.map(|spool| (spool.clone(), drain(spool))),
+            secret_files: settings.secret_files.clone(),
             rotation,
             reload,
         })
     }
 
-    /// The port taken; another than the setting's when that is 0.
+    /// The port of the webhook; another than the setting's when that is 0.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.address.port()
@@ -151,57 +140,142 @@ impl Application {
         self.admin.as_ref().map(Admin::port)
     }
 
-    /// Serves until `shutdown`; then sends clients away for a while, takes no new connections any more, and answers the
-    /// requests in flight.
+    /// Serves until `shutdown`; then asks clients to reconnect elsewhere for the time `ingest.drain`, accepts no more
+    /// connections, and answers the requests in flight.
     ///
     /// # Errors
     ///
-    /// When the server fails.
+    /// When the server or another background task ends or panics before `shutdown`: at once, but for a few seconds in
+    /// which requests in flight are answered.
     pub async fn run_until_stopped(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         tracing::info!(listening = %self.address, "ingest listens on {}", self.address);
-        let admin = self.admin.map(Admin::start);
-        let handle = self.server.handle();
-        let mut server = self.server;
-        let rotating = tokio::spawn(self.rotation.run());
-        let reloading = self.reload.map(|reload| tokio::spawn(reload.run()));
-        // The spool is drained to the last, and closed when nobody can append any more.
         let stopped = CancellationToken::new();
-        let (spool, drain) = self.spool.unzip();
-        let drain = drain.map(|drain| tokio::spawn(drain.run(stopped.clone())));
+        let handle = self.server.handle();
+        let admin = self.admin.as_ref().map(Admin::handle);
+        let (draining, drain_time) = (self.draining.clone(), self.drain_time);
+        let spool = self.spool.as_ref().map(|(spool, _)| spool.clone());
+        let mut tasks = self.start(&stopped);
         let ordered = async {
             shutdown.cancelled().await;
-            self.draining.begin();
-            tokio::time::sleep(self.drain_time).await;
+            draining.begin();
+            tokio::time::sleep(drain_time).await;
         };
-        let result = tokio::select! {
-            ended = &mut server => ended,
-            () = ordered => tokio::join!(server, handle.stop(true)).0,
+
+        let failure = tokio::select! {
+            failure = tasks.failure() => Some(failure),
+            () = ordered => None,
         };
+        if let Some(failure) = failure {
+            draining.begin();
+            // Whether all were answered in time changes nothing: the process ends.
+            drop(tokio::time::timeout(FAILURE_GRACE, handle.stop(true)).await);
+            return Err(failure.into());
+        }
+        handle.stop(true).await;
         if let Some(admin) = admin {
             admin.stop(false).await;
         }
-        rotating.abort();
-        if let Some(reloading) = reloading {
-            reloading.abort();
-        }
         stopped.cancel();
-        if let Some(drain) = drain {
-            drain.await.context("draining the spool panicked")?;
-        }
+        let finished = tasks.finish().await;
+        // Only now: the drain deletes what the broker confirmed.
         if let Some(spool) = spool {
             spool.close().await;
         }
         tracing::info!("ingest stopped");
-        result.context("the server failed")
+        Ok(finished?)
     }
+
+    /// Starts every background task. All but the servers, which have handles, end with `stopped`.
+    fn start(self, stopped: &CancellationToken) -> Supervisor {
+        let mut tasks = Supervisor::default();
+        tasks.spawn_fallible("server", self.server);
+        if let Some(admin) = self.admin {
+            tasks.spawn_fallible("admin server", admin.start());
+        }
+        let rotating = rotation::watch(self.secret_files, self.rotation, stopped.clone());
+        tasks.spawn("secret rotation", rotating);
+        let mut until_stopped = |name, task: BoxFuture<'static, ()>| {
+            let stopped = stopped.clone();
+            tasks.spawn(name, async move {
+                stopped.run_until_cancelled(task).await;
+            });
+        };
+        until_stopped("publishers", Box::pin(self.publishers.one_ended()));
+        if let Some(reload) = self.reload {
+            until_stopped("certificate reload", Box::pin(reload.run()));
+        }
+        if let Some((spool, drain)) = self.spool {
+            until_stopped("spool writer", Box::pin(spool.ended()));
+            tasks.spawn("spool drain", drain.run(stopped.clone()));
+        }
+        tasks
+    }
+}
+
+/// What each thread's application is made of.
+struct Parts<C> {
+    webhook: web::Data<Webhook>,
+    pages: Pages,
+    connect: C,
+}
+
+/// The server of the webhook, with TLS if there is a configuration for it.
+fn serve(
+    settings: &Ingest,
+    parts: Parts<impl Connect>,
+    listener: TcpListener,
+    tls: Option<ServerConfig>,
+) -> anyhow::Result<Server> {
+    let audience = admin::audience(settings);
+    let Parts {
+        webhook,
+        pages,
+        connect,
+    } = parts;
+    let app = move || {
+        let (connect, publishers) = (connect.clone(), pages.publishers.clone());
+        let publisher = move || {
+            let (connecting, publishers) = (connect(CONNECTION_NAME), publishers.clone());
+            async move {
+                let publisher = connecting.await?;
+                publishers.add(&publisher);
+                anyhow::Ok(publisher)
+            }
+        };
+        App::new()
+            .app_data(webhook.clone())
+            .configure(|app| pages.share(app))
+            .data_factory(publisher)
+            .configure(|app| routes::configure(app, audience))
+            .wrap(from_fn(connection::admit))
+    };
+    let server = HttpServer::new(app)
+        .workers(threads())
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .max_connections(MAX_CONNECTIONS)
+        .shutdown_timeout((settings.publish_timeout * 2 + BODY_GRACE).as_secs())
+        .disable_signals();
+    let server = match tls {
+        None => server.listen(listener),
+        Some(tls) => server
+            .on_connect(tls::note_client_certificate)
+            .tls_handshake_timeout(tls::HANDSHAKE_TIMEOUT)
+            // In spite of its name, the number of handshakes that a thread has in progress. The default of 256 is
+            // filled by fewer than a hundred silent connections a second, and proper clients wait behind them.
+            .max_connection_rate(MAX_CONNECTIONS)
+            .listen_rustls_0_23(listener, tls),
+    };
+    let server = server.context("cannot serve on the listening socket")?;
+    Ok(server.run())
 }
 
 fn open_spool(settings: &Ingest) -> anyhow::Result<Option<Spool>> {
     let spool = Spool::open(&settings.spool)?;
     match &spool {
         None => tracing::warn!(
-            "There is no spool: while RabbitMQ is away, webhooks are answered 503. Set ingest.spool.path \
-             (BRIDGE__INGEST__SPOOL__PATH) to a file on a local disk to keep them"
+            "No spool is configured: while RabbitMQ is away, webhooks are answered 503. To store them instead, set \
+             ingest.spool.path (BRIDGE__INGEST__SPOOL__PATH) to a file on a local disk"
         ),
         Some(spool) => {
             let messages = spool.status().depth.messages;
@@ -214,20 +288,22 @@ fn open_spool(settings: &Ingest) -> anyhow::Result<Option<Spool>> {
     Ok(spool)
 }
 
-/// Makes publishers, and keeps an eye on all of them.
-fn connector(
-    settings: &Settings,
-    publishers: Publishers,
-) -> impl Fn(&'static str) -> BoxFuture<'static, anyhow::Result<Publisher>> + Clone + Send + 'static
+/// Makes a publisher with that connection name.
+trait Connect:
+    Fn(&'static str) -> BoxFuture<'static, anyhow::Result<Publisher>> + Clone + Send + 'static
 {
+}
+
+impl<F> Connect for F where
+    F: Fn(&'static str) -> BoxFuture<'static, anyhow::Result<Publisher>> + Clone + Send + 'static
+{
+}
+
+fn connector(settings: &Settings) -> impl Connect {
     let (broker, delays) = (settings.broker.clone(), settings.retry.delays.clone());
-    move |name| {
-        let (broker, delays, publishers) = (broker.clone(), delays.clone(), publishers.clone());
-        Box::pin(async move {
-            let publisher = Publisher::start(broker, delays, name.to_owned()).await?;
-            publishers.add(&publisher);
-            Ok(publisher)
-        })
+    move |name: &'static str| -> BoxFuture<'static, anyhow::Result<Publisher>> {
+        let (broker, delays) = (broker.clone(), delays.clone());
+        Box::pin(Publisher::start(broker, delays, name.to_owned()))
     }
 }
 

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{fs, panic};
 
-use ingest::routes::WEBHOOK_PATH;
 use ingest::startup::Application;
+use ingest::webhook::WEBHOOK_PATH;
 use proptest::prelude::*;
 use shared::config;
 use tokio_util::sync::CancellationToken;

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use ingest::routes::WEBHOOK_PATH;
+use ingest::webhook::WEBHOOK_PATH;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -261,6 +261,47 @@ async fn other_methods_and_paths_are_answered_in_json_too() {
     let path = app.get("/").await;
     path.assert_is(404, "rejected");
     path.assert_tells(WEBHOOK_PATH);
+}
+
+#[tokio::test]
+async fn a_head_request_gets_the_head_that_get_has_and_no_body() {
+    let app = TestApp::spawn(&[]).await;
+
+    for (path, status) in [
+        ("/health/live", 200),
+        // There is no RabbitMQ.
+        ("/health/ready", 503),
+        ("/metrics", 200),
+    ] {
+        let mut stream = app.connect().await;
+        let request =
+            format!("HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+        assert!(answer.ends_with("\r\n\r\n"), "{path} has a body: {answer}");
+        assert_eq!(answer.matches("\r\n\r\n").count(), 1, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_is_taken_at_a_path_that_ends_in_a_slash() {
+    let app = TestApp::spawn(&[]).await;
+    let path = format!("{WEBHOOK_PATH}/");
+
+    let stranger = app.post_to(&path, "", CALL).await;
+    let sender = app.post_to(&path, TOKEN, CALL).await;
+    let method = app.get(&path).await;
+
+    stranger.assert_is(401, "rejected");
+    // Understood, and there is no RabbitMQ to give it to.
+    sender.assert_is(503, "unavailable");
+    method.assert_is(405, "rejected");
 }
 
 #[tokio::test]

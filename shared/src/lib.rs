@@ -1,14 +1,24 @@
 //! What `ingest` and `worker` have in common.
 //!
-//! [`domain`] is the knowledge of interactions, people's numbers and records; it does no I/O. The other modules own one
-//! outside thing each: [`broker`] RabbitMQ's names and connections, [`config`] the settings, [`clock`] the time,
-//! [`telemetry`] logs and metrics, [`lifecycle`] start and stop, [`admin`] the health and metrics pages.
+//! [`domain`] is the knowledge of interactions, people's numbers and records; it does no I/O. Each other module owns one
+//! thing: [`broker`] RabbitMQ's names and connections, [`config`] the settings, [`clock`] the time, [`telemetry`] logs
+//! and the metrics recorder, [`metrics`] their declaration, [`lifecycle`] start and stop, [`supervision`] background
+//! tasks, [`rotation`] changed secrets, [`backoff`] pauses between attempts, [`health`] the health and metrics pages,
+//! [`check`] the findings of the check commands, [`command_line`] what the command lines share, [`error`] errors as text,
+//! [`fail_point`] the places at which tests end a process.
 
-pub mod admin;
+pub mod backoff;
 pub mod broker;
+pub mod check;
 pub mod clock;
+pub mod command_line;
 pub mod config;
 pub mod domain;
-pub mod kill_point;
+pub mod error;
+pub mod fail_point;
+pub mod health;
 pub mod lifecycle;
+pub mod metrics;
+pub mod rotation;
+pub mod supervision;
 pub mod telemetry;

@@ -89,21 +89,6 @@ pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
     Ok(recorder.insert(handle).clone())
 }
 
-/// An error with its causes in one line. Causes that an error of another crate tells already are not told twice.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let told = error.to_string();
-        if !text.contains(&told) {
-            text = format!("{text}: {told}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 /// The webhook's W3C trace context if it brought a well-formed one, else a new one.
 ///
 /// Source: W3C Trace Context, `version-traceid-parentid-flags`.

@@ -2,11 +2,9 @@
 //!
 //! Nothing in here is part of the product; `ingest` and `worker` never depend on it.
 
-pub mod app;
-pub mod authority;
-pub mod chaos;
+pub mod bridge;
+pub mod campaign;
 pub mod demo;
-pub mod fleet;
 pub mod history;
-pub mod pipedrive;
-pub mod services;
+pub mod sandbox;
+pub mod servers;

@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use shared::config::Settings;
-use shared::{admin, config, lifecycle, telemetry};
+use shared::{command_line, config, health, lifecycle, telemetry};
 
-use crate::replay::Filter;
+use crate::commands::number::Texts;
+use crate::commands::replay::Filter;
+use crate::commands::{check, number, replay};
 use crate::startup::Application;
-use crate::{check, replay};
 
 /// Consumes interactions from RabbitMQ and records each once in Pipedrive.
 ///
@@ -18,7 +19,7 @@ use crate::{check, replay};
 /// `BRIDGE__SECTION__KEY`. Usually set are `BRIDGE__PIPEDRIVE__API_TOKEN`, `BRIDGE__BROKER__URL` and
 /// `BRIDGE__REDIS__URL`.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = command_line::EXIT_CODES)]
 struct Cli {
     /// A TOML file with settings that go before the defaults.
     #[arg(long, global = true, value_name = "FILE")]
@@ -31,17 +32,19 @@ struct Cli {
 enum Command {
     /// Consume and record; the default.
     Run,
-    /// Validate settings and connections, and print what was found. Exit code 1 when something is wrong.
+    /// Check settings and connections, and print what was found.
     Check,
     /// Move dead letters back to the work queue, all or by filter.
     Replay(Filter),
+    /// Show how telephone numbers are read: a line for each line of a file. Needs no service.
+    Number(Texts),
     /// Ask the running worker whether it is ready; for a container's health check.
     Health,
     /// Print every setting with its default and its meaning.
     Defaults,
 }
 
-/// Reads the command line and carries it out; the exit code is the process's.
+/// Reads the command line and executes the command; the exit code is the process's.
 ///
 /// # Panics
 ///
@@ -49,30 +52,23 @@ enum Command {
 #[must_use]
 // One thread does more than any plan of Pipedrive takes, and waking others costs a fifth of the processor time.
 #[tokio::main(flavor = "current_thread")]
-#[expect(clippy::print_stderr, reason = "the answer to a command")]
 pub async fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match execute(cli).await {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("worker: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    command_line::end("worker", execute(Cli::parse()).await)
 }
 
 #[expect(clippy::print_stdout, reason = "the answer to a command")]
 async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
+    let command = cli.command.unwrap_or(Command::Run);
+    if let Command::Defaults = command {
+        print!("{}", config::DEFAULTS);
+        return Ok(ExitCode::SUCCESS);
+    }
     let settings = config::load(cli.config.as_deref())?;
-    match cli.command.unwrap_or(Command::Run) {
+    match command {
         Command::Run => run(settings).await,
         Command::Check => {
             let is_well = check::check(&settings).await?;
-            Ok(if is_well {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            })
+            Ok(command_line::exit_code(is_well))
         }
         Command::Replay(filter) => {
             let done = replay::replay(&settings, &filter)
@@ -89,19 +85,22 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             );
             Ok(ExitCode::SUCCESS)
         }
+        Command::Number(texts) => {
+            number::number(&settings, &texts)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Health => {
-            admin::check_health(settings.worker.listen)?;
+            health::check_health(settings.worker.listen)?;
+            println!("ready");
             Ok(ExitCode::SUCCESS)
         }
-        Command::Defaults => {
-            print!("{}", config::DEFAULTS);
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Defaults => Ok(ExitCode::SUCCESS),
     }
 }
 
 async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     telemetry::start_logging(&settings.log)?;
+    settings.warn_of_quoted_secrets();
     let shutdown = lifecycle::shutdown_on_signal()?;
     Application::build(settings)
         .await?

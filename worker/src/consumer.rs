@@ -1,4 +1,4 @@
-//! Competing consumer of the work queue: takes messages while the gate is open, and drains at shutdown.
+//! Competing consumer of the work queue: takes messages while the pause is open, and drains at shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,16 +7,17 @@ use futures_util::StreamExt;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
-use shared::broker::{self, Backoff, ConnectError, TopologyError, topology};
+use shared::backoff::Backoff;
+use shared::broker::{self, ConnectError, TopologyError, topology};
 use shared::config;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::gate::Gate;
-use crate::inbound::Inbound;
+use crate::delivery::message::Inbound;
+use crate::pause::state::Pause;
 use crate::pipeline::Pipeline;
-use shared::telemetry::chain;
+use shared::error::chain;
 
 /// Tag of our consumer; the connection's name says whose it is.
 const CONSUMER_TAG: &str = "worker";
@@ -37,7 +38,7 @@ pub struct Consumer {
     /// What is done with a message.
     pub pipeline: Arc<Pipeline>,
     /// Open: consume.
-    pub gate: Gate,
+    pub pause: Pause,
     /// Whether messages are being consumed, for readiness.
     pub consuming: watch::Sender<bool>,
 }
@@ -64,10 +65,10 @@ impl Consumer {
         while !shutdown.is_cancelled() {
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                () = self.gate.opened() => {}
+                () = self.pause.ended() => {}
             }
-            // The gate closes when Redis does not answer: what could not be struck out then can be now.
-            self.pipeline.quarantine.settle().await;
+            // The pause begins when Redis does not answer: what could not be struck out then can be now.
+            self.pipeline.poison_guard.settle().await;
             if let Err(error) = self.session(&shutdown, &mut backoff).await {
                 let pause = backoff.next_pause();
                 tracing::warn!(
@@ -82,10 +83,10 @@ impl Consumer {
             }
         }
         // What is still in progress comes again elsewhere, and did not kill us.
-        self.pipeline.quarantine.close().await;
+        self.pipeline.poison_guard.close().await;
     }
 
-    /// Consumes over one connection, until shutdown or until the gate closes.
+    /// Consumes over one connection, until shutdown or until a pause begins.
     async fn session(
         &self,
         shutdown: &CancellationToken,
@@ -102,7 +103,7 @@ impl Consumer {
             let next = tokio::select! {
                 biased; // a pending shutdown goes before one more message
                 () = shutdown.cancelled() => break Ok(()),
-                () = self.gate.closed() => break Ok(()),
+                () = self.pause.begun() => break Ok(()),
                 next = deliveries.next() => next,
             };
             match next {
@@ -152,7 +153,7 @@ impl Consumer {
         &self,
         connection: &Connection,
     ) -> Result<(Channel, lapin::Consumer), ConsumerError> {
-        broker::declare(connection, &self.delays).await?;
+        broker::declare(connection, &self.delays, self.broker.new_queue_pause).await?;
         let channel = connection
             .create_channel()
             .await

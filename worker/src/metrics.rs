@@ -1,10 +1,7 @@
 //! Every metric of the worker: names are spelled here only. `docs/OPERATIONS.md` lists them, and a test compares.
 
-use metrics::Unit;
 use metrics_exporter_prometheus::PrometheusHandle;
-
-use crate::alarm::Rule;
-use crate::gate::Closure;
+use shared::metrics::{Kind, describe};
 
 /// Messages processed, by outcome.
 pub const MESSAGES: &str = "bridge_worker_messages_total";
@@ -34,12 +31,6 @@ pub const QUEUE_MESSAGES: &str = "bridge_queue_messages";
 pub const QUEUE_OLDEST: &str = "bridge_queue_oldest_seconds";
 /// When the queues were last looked at.
 pub const QUEUES_SEEN: &str = "bridge_queue_survey_timestamp_seconds";
-/// Requests to Pipedrive, by endpoint and status.
-pub const REQUESTS: &str = "bridge_pipedrive_requests_total";
-/// Duration of requests to Pipedrive.
-pub const REQUEST_SECONDS: &str = "bridge_pipedrive_request_seconds";
-/// Tokens that this process spent.
-pub const TOKENS_SPENT: &str = "bridge_pipedrive_tokens_spent_total";
 /// How long requests waited for tokens.
 pub const TOKEN_WAIT: &str = "bridge_pipedrive_token_wait_seconds";
 /// What Pipedrive said is left of the requests in 2 seconds.
@@ -52,10 +43,6 @@ pub const DAILY_LIMIT: &str = "bridge_pipedrive_daily_tokens_limit";
 pub const DAILY_SPENT: &str = "bridge_pipedrive_daily_tokens_spent";
 /// What they will have spent at the reset.
 pub const DAILY_PROJECTED: &str = "bridge_pipedrive_daily_tokens_projected";
-/// Refreshes of the OAuth tokens, by outcome.
-pub const REFRESHES: &str = "bridge_pipedrive_token_refreshes_total";
-/// When the access token ends.
-pub const TOKEN_EXPIRY: &str = "bridge_pipedrive_access_token_expiry_timestamp_seconds";
 /// Whether an alarm rings, by alarm.
 pub const ALARM_FIRING: &str = "bridge_alarm_firing";
 /// Attempts to deliver an alarm, by result.
@@ -74,7 +61,6 @@ const OUTCOMES: [&str; 9] = [
     "parked",
     "dead_lettered",
 ];
-const REFRESH_OUTCOMES: [&str; 5] = ["refreshed", "not_kept", "put_back", "denied", "failed"];
 /// What is dead-lettered at once. What is first retried appears as `exhausted` with the reason it was retried for.
 const DEATHS: [(&str, &str); 6] = [
     ("permanent", "pipedrive_forbidden"),
@@ -85,9 +71,19 @@ const DEATHS: [(&str, &str); 6] = [
     ("poison", "killed_the_worker"),
 ];
 
+/// Values of labels that other modules know.
+#[derive(Debug)]
+pub struct Labels<'a> {
+    /// Reasons of a pause.
+    pub pauses: &'a [&'static str],
+    /// Names of the alarms.
+    pub alarms: &'a [&'static str],
+}
+
 /// Describes all, and lets those whose labels are known begin at zero: a counter that appears with its first count hides
 /// that count from `increase()`. Takes the handle as the proof that there is a recorder.
-pub fn register(_recorder: &PrometheusHandle) {
+pub fn register(_recorder: &PrometheusHandle, labels: &Labels<'_>) {
+    pipedrive::metrics::register();
     describe_counters();
     describe_histograms();
     describe_gauges();
@@ -97,36 +93,22 @@ pub fn register(_recorder: &PrometheusHandle) {
     for (class, reason) in DEATHS {
         metrics::counter!(DEAD_LETTERS, "class" => class, "reason" => reason).increment(0);
     }
-    for reason in Closure::LABELS {
+    for &reason in labels.pauses {
         metrics::counter!(PAUSES, "reason" => reason).increment(0);
     }
     for found in ["true", "false"] {
         metrics::counter!(RECONCILIATIONS, "found" => found).increment(0);
     }
-    for outcome in REFRESH_OUTCOMES {
-        metrics::counter!(REFRESHES, "outcome" => outcome).increment(0);
-    }
     for result in ["delivered", "failed"] {
         metrics::counter!(ALARM_DELIVERIES, "result" => result).increment(0);
     }
-    for name in [LEASE_LOSSES, PEOPLE_CREATED, TOKENS_SPENT] {
+    for name in [LEASE_LOSSES, PEOPLE_CREATED] {
         metrics::counter!(name).increment(0);
     }
-    for rule in Rule::ALL {
-        metrics::gauge!(ALARM_FIRING, "alarm" => rule.name()).set(0);
+    for &alarm in labels.alarms {
+        metrics::gauge!(ALARM_FIRING, "alarm" => alarm).set(0);
     }
     metrics::gauge!(ALARM_UNDELIVERED).set(0);
-    metrics::gauge!(TOKEN_EXPIRY).set(0);
-    // As the gate is until Redis was reached.
-    set_paused(Some("redis"));
-}
-
-/// Tells for which reason consumption is paused, if any.
-pub fn set_paused(label: Option<&'static str>) {
-    for reason in Closure::LABELS {
-        let is_paused = label == Some(reason);
-        metrics::gauge!(PAUSED, "reason" => reason).set(u8::from(is_paused));
-    }
 }
 
 fn describe_counters() {
@@ -148,25 +130,11 @@ fn describe_counters() {
         ),
         (PEOPLE_CREATED, "People created in Pipedrive"),
         (
-            REQUESTS,
-            "Requests to Pipedrive, by endpoint and HTTP status (none: no answer)",
-        ),
-        (
-            TOKENS_SPENT,
-            "Tokens of Pipedrive's daily budget that this process spent",
-        ),
-        (
-            REFRESHES,
-            "Refreshes of the OAuth tokens by this process, by outcome",
-        ),
-        (
             ALARM_DELIVERIES,
             "Attempts to deliver a message of the alarm, by result",
         ),
     ];
-    for (name, help) in counters {
-        metrics::describe_counter!(name, help);
-    }
+    describe(&counters.map(|(name, help)| (name, Kind::Counter, help)));
 }
 
 fn describe_histograms() {
@@ -180,12 +148,9 @@ fn describe_histograms() {
             END_TO_RECORD,
             "Time from an interaction's end to its activity in Pipedrive, waits and retries included",
         ),
-        (REQUEST_SECONDS, "Duration of a request to Pipedrive"),
         (TOKEN_WAIT, "Time that a request waited for tokens"),
     ];
-    for (name, help) in histograms {
-        metrics::describe_histogram!(name, Unit::Seconds, help);
-    }
+    describe(&histograms.map(|(name, help)| (name, Kind::Durations, help)));
 }
 
 fn describe_gauges() {
@@ -217,17 +182,11 @@ fn describe_gauges() {
             DAILY_PROJECTED,
             "Tokens that will have been spent at the reset, at the pace of the last hour",
         ),
-        (
-            TOKEN_EXPIRY,
-            "Unix time at which the OAuth access token ends; 0 without one",
-        ),
         (ALARM_FIRING, "1 while an alarm rings, by alarm"),
         (
             ALARM_UNDELIVERED,
             "Messages of the alarm that are not delivered yet",
         ),
     ];
-    for (name, help) in gauges {
-        metrics::describe_gauge!(name, help);
-    }
+    describe(&gauges.map(|(name, help)| (name, Kind::Gauge, help)));
 }

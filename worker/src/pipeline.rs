@@ -8,25 +8,25 @@ use jiff::{SignedDuration, Timestamp};
 use shared::broker::Publisher;
 use shared::broker::message::{self, DeadLetter, Retry};
 use shared::clock;
-use shared::domain::interaction::{Interaction, Stage, no_own_numbers};
-use shared::domain::phone::{Party, Region, read_party};
-use shared::kill_point::{self, KillPoint};
+use shared::domain::interaction::{Interaction, Stage};
+use shared::domain::phone::{Party, Reader};
+use shared::fail_point::{self, FailPoint};
 
-use crate::activity::{Recorded, Recorder};
-use crate::alarm::Tally;
-use crate::backoff;
-use shared::telemetry::chain;
+use crate::activity::recorder::{Recorded, Recorder};
+use crate::alarm::OutcomeCounter;
+use shared::backoff;
+use shared::error::chain;
 
-use crate::failure::{At, Failure};
-use crate::gate::Gate;
-use crate::inbound::{Decoded, Inbound, SettleError};
+use crate::delivery::failure::{Failure, PipelineStep};
+use crate::delivery::message::{Decoded, Inbound, SettleError};
+use crate::delivery::poison::PoisonGuard;
+use crate::delivery::retry::{Disposition, Next, RetrySchedule};
+use crate::effect::timing::surely_before;
 use crate::metrics as names;
-use crate::person::PersonFinder;
-use crate::quarantine::Quarantine;
-use crate::record::Attachment;
-use crate::redis::{Claim, ClaimRequest, Epoch, Job, Lease, Ledger, Step};
-use crate::retry::{Disposition, Next, RetrySchedule};
-use crate::timing::surely_before;
+use crate::pause::state::Pause;
+use crate::person::attachment::Attachment;
+use crate::person::finder::{PersonFinder, WhenUnknown};
+use crate::store::{Claim, ClaimRequest, Effect, Epoch, InteractionStore, Lease, Progress};
 
 /// How often, and first for how long, an interaction is waited for that another delivery works on: the events of one
 /// interaction come together.
@@ -37,15 +37,15 @@ const BUSY_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Pipeline {
     /// Isolates what may kill us.
-    pub quarantine: Quarantine,
+    pub poison_guard: PoisonGuard,
     /// Who worked on what.
-    pub ledger: Ledger,
+    pub interactions: InteractionStore,
     /// Who has which number.
     pub finder: PersonFinder,
     /// Writes the activity.
     pub recorder: Recorder,
-    /// How numbers without country code are read.
-    pub region: Option<Region>,
+    /// How numbers of events are read.
+    pub reader: Reader,
     /// Whether calls between colleagues are recorded.
     pub records_internal_calls: bool,
     /// When a failed message is tried again.
@@ -53,9 +53,9 @@ pub struct Pipeline {
     /// To the retry and dead letter queues.
     pub publisher: Publisher,
     /// What became of messages, for the alarm.
-    pub tally: Tally,
+    pub outcomes: OutcomeCounter,
     /// Closed where every other message would fail alike.
-    pub gate: Gate,
+    pub pause: Pause,
     /// Our name in dead letters.
     pub worker: String,
 }
@@ -73,17 +73,17 @@ enum Outcome {
 /// A failure and the step in which it happened.
 #[derive(Debug)]
 struct Failed {
-    at: At,
+    at: PipelineStep,
     failure: Failure,
 }
 
 trait During<T> {
     /// Says in which step a failure happened.
-    fn during(self, at: At) -> Result<T, Failed>;
+    fn during(self, at: PipelineStep) -> Result<T, Failed>;
 }
 
 impl<T, E: Into<Failure>> During<T> for Result<T, E> {
-    fn during(self, at: At) -> Result<T, Failed> {
+    fn during(self, at: PipelineStep) -> Result<T, Failed> {
         self.map_err(|error| Failed {
             at,
             failure: error.into(),
@@ -102,9 +102,9 @@ impl Pipeline {
     pub async fn process(&self, message: Inbound) {
         let begun = clock::now();
         if !message.was_seen_before() {
-            self.tally.begun(message.received_at());
+            self.outcomes.begun(message.received_at());
         }
-        let outcome = self.run_in_quarantine(&message).await;
+        let outcome = self.run_guarded(&message).await;
         let received = message.received_at();
         let settled = match outcome {
             Ok(outcome) => self.complete(message, outcome, received).await,
@@ -119,39 +119,47 @@ impl Pipeline {
         metrics::histogram!(names::PROCESSING).record(seconds_since(begun));
     }
 
-    async fn run_in_quarantine(&self, message: &Inbound) -> Result<Outcome, Failed> {
-        let pass = self.quarantine.enter(message).await.during(At::Decode)?;
-        // A panic over one message must not end the others, nor leave this one unsettled, nor in quarantine.
+    async fn run_guarded(&self, message: &Inbound) -> Result<Outcome, Failed> {
+        let pass = self
+            .poison_guard
+            .enter(message)
+            .await
+            .during(PipelineStep::Decode)?;
+        // A panic over one message must not end the others, nor leave this one unsettled, nor in poison_guard.
         let running = AssertUnwindSafe(self.run(message)).catch_unwind().await;
         let outcome = running.unwrap_or(Err(Failed {
-            at: At::Record,
+            at: PipelineStep::Record,
             failure: Failure::Panicked,
         }));
         let was_tried = !matches!(&outcome, Err(failed) if matches!(failed.failure, Failure::Busy));
-        self.quarantine
+        self.poison_guard
             .leave(pass, was_tried)
             .await
-            .during(At::Decode)?;
+            .during(PipelineStep::Decode)?;
         outcome
     }
 
     async fn run(&self, message: &Inbound) -> Result<Outcome, Failed> {
-        kill_point::reach(KillPoint::Delivered).await;
-        let event = message.decode().during(At::Decode)?;
+        fail_point::reach(FailPoint::Delivered).await;
+        let event = message.decode().during(PipelineStep::Decode)?;
         tracing::Span::current().record("interaction.id", event.interaction.as_str());
-        let Some((lease, mut job)) = self.lease(message, &event).await.during(At::Lease)? else {
+        let Some((lease, mut progress)) = self
+            .lease(message, &event)
+            .await
+            .during(PipelineStep::Lease)?
+        else {
             return Ok(Outcome::Duplicate);
         };
-        kill_point::reach_with(KillPoint::Claimed, event.interaction.as_str()).await;
-        let worked = self.work(message, &event, &lease, &mut job).await;
+        fail_point::reach_with(FailPoint::Claimed, event.interaction.as_str()).await;
+        let worked = self.work(message, &event, &lease, &mut progress).await;
         match &worked {
             Ok(Outcome::Recorded(recorded, _)) => {
-                kill_point::reach(KillPoint::ActivityAnswered).await;
+                fail_point::reach(FailPoint::ActivityAnswered).await;
                 lease
-                    .complete(&job, recorded.id())
+                    .complete(&progress, recorded.id())
                     .await
-                    .during(At::Record)?;
-                kill_point::reach(KillPoint::Completed).await;
+                    .during(PipelineStep::Record)?;
+                fail_point::reach(FailPoint::Completed).await;
             }
             Ok(Outcome::Duplicate | Outcome::Remembered) | Err(_) => {
                 // It would expire by itself; giving it back spares the next delivery the wait.
@@ -168,30 +176,34 @@ impl Pipeline {
         message: &Inbound,
         event: &Decoded,
         lease: &Lease,
-        job: &mut Job,
+        progress: &mut Progress,
     ) -> Result<Outcome, Failed> {
-        if job.was_recorded_under_another_key(&event.interaction, &event.event) {
+        if progress.was_recorded_under_another_key(&event.interaction, &event.event) {
             return Ok(Outcome::Duplicate);
         }
-        let interaction = Interaction::merge(&event.interaction, &job.facts, &no_own_numbers)
+        let is_own = |number: &str| {
+            let party = self.reader.read(Some(number)).party;
+            matches!(party, Party::Own | Party::Internal)
+        };
+        let interaction = Interaction::merge(&event.interaction, &progress.facts, &is_own)
             .expect("the event's own facts are there");
-        if job.activity == Step::Open && !self.is_to_be_recorded(&interaction) {
+        if progress.activity == Effect::NotTried && !self.is_to_be_recorded(&interaction) {
             return Ok(Outcome::Remembered);
         }
-        wait_for_the_enriched(message, event, job).during(At::Lease)?;
-        let party = read_party(interaction.number.as_deref(), self.region);
+        wait_for_the_enriched(message, event, progress).during(PipelineStep::Lease)?;
+        let party = self.reader.read(interaction.number.as_deref()).party;
         let attachment = self
-            .match_person(&interaction, &party, job)
+            .match_person(&interaction, &party, progress)
             .await
-            .during(At::Match)?;
-        kill_point::reach(KillPoint::Matched).await;
+            .during(PipelineStep::Match)?;
+        fail_point::reach(FailPoint::Matched).await;
         // Found after a lost answer is recorded for the first time, too.
-        let is_first = !matches!(job.activity, Step::Done(_));
+        let is_first = !matches!(progress.activity, Effect::Done(_));
         let recorded = self
             .recorder
-            .record(lease, job, &interaction, &party, &attachment)
+            .record(lease, progress, &interaction, &party, &attachment)
             .await
-            .during(At::Record)?;
+            .during(PipelineStep::Record)?;
         Ok(Outcome::Recorded(
             recorded,
             is_first.then(|| ended(&interaction)),
@@ -210,9 +222,9 @@ impl Pipeline {
         &self,
         message: &Inbound,
         event: &Decoded,
-    ) -> Result<Option<(Lease, Box<Job>)>, Failure> {
-        let epoch = self.ledger.epoch()?;
-        let owner = Ledger::new_owner();
+    ) -> Result<Option<(Lease, Box<Progress>)>, Failure> {
+        let epoch = self.interactions.epoch()?;
+        let owner = InteractionStore::new_owner();
         let request = ClaimRequest {
             interaction: &event.interaction,
             event: &event.event,
@@ -221,13 +233,13 @@ impl Pipeline {
             is_surely_new: is_surely_new(message, event, &epoch),
             owner: &owner,
         };
-        kill_point::reach_with(KillPoint::ClaimWeighed, event.interaction.as_str()).await;
+        fail_point::reach_with(FailPoint::ClaimWeighed, event.interaction.as_str()).await;
         // A suspect keeps the others waiting: it does not wait itself.
         let tries = if message.is_suspect() { 0 } else { BUSY_TRIES };
         let mut pauses = backoff::pauses(BUSY_PAUSE, tries);
         loop {
-            match self.ledger.claim(&request).await? {
-                Claim::Granted(lease, job) => return Ok(Some((lease, job))),
+            match self.interactions.claim(&request).await? {
+                Claim::Granted(lease, progress) => return Ok(Some((lease, progress))),
                 Claim::Duplicate => return Ok(None),
                 Claim::EpochChanged => return Err(Failure::EpochChanged),
                 Claim::Newer(schema) => {
@@ -247,23 +259,27 @@ impl Pipeline {
         &self,
         interaction: &Interaction,
         party: &Party,
-        job: &mut Job,
+        progress: &mut Progress,
     ) -> Result<Attachment, Failure> {
-        let Party::Number(number) = party else {
-            job.number = None;
+        let Some(number) = party.number() else {
+            progress.number = None;
             return Ok(Attachment::Nobody);
         };
-        if let Some(person) = job
+        if let Some(person) = progress
             .person
-            .filter(|_| job.number.as_deref() == Some(number.as_str()))
+            .filter(|_| progress.number.as_deref() == Some(number.as_str()))
         {
             return Ok(Attachment::Person(person));
         }
-        job.number = Some(number.as_str().to_owned());
-        let owner = Ledger::new_owner();
-        self.finder
-            .find(number, interaction.customer.as_deref(), &owner)
-            .await
+        progress.number = Some(number.as_str().to_owned());
+        let owner = InteractionStore::new_owner();
+        let when_unknown = match party {
+            Party::Number(_) => WhenUnknown::Create {
+                name: interaction.customer.as_deref(),
+            },
+            _ => WhenUnknown::Leave,
+        };
+        self.finder.find(number, when_unknown, &owner).await
     }
 
     async fn complete(
@@ -272,7 +288,7 @@ impl Pipeline {
         outcome: Outcome,
         received: Timestamp,
     ) -> Result<(), SettleError> {
-        self.tally.done();
+        self.outcomes.done();
         match outcome {
             Outcome::Duplicate => {
                 count("duplicate");
@@ -298,21 +314,22 @@ impl Pipeline {
     /// To a retry queue or to the dead letter queue.
     async fn divert(&self, message: Inbound, failed: Failed) -> Result<(), SettleError> {
         let Failed { at, failure } = failed;
-        if let Some(closure) = failure.closes() {
-            self.gate.close(closure);
+        let class = failure.classify();
+        if let Some(reason) = class.pause {
+            self.pause.begin(reason);
         }
         let now = clock::now();
-        let (reason, disposition) = (failure.reason(), failure.disposition());
+        let (reason, disposition) = (class.reason, class.disposition);
         let is_parked = matches!(disposition, Disposition::Park(_));
         if !is_parked {
-            self.tally.failed(reason);
+            self.outcomes.failed(reason);
         }
         if matches!(failure, Failure::LeaseLost) {
             metrics::counter!(names::LEASE_LOSSES).increment(1);
         }
         let attempts = message.envelope.attempts;
         let since = message.envelope.retry_since.unwrap_or(now);
-        let class = match self.schedule.next(disposition, attempts) {
+        let letter_class = match self.schedule.next(disposition, attempts) {
             Next::Retry { delay, attempts } => {
                 count(if is_parked { "parked" } else { "retried" });
                 metrics::counter!(names::RETRIES, "delay" => delay.name().to_owned(), "reason" => reason)
@@ -321,7 +338,7 @@ impl Pipeline {
                     reason,
                     delay = delay.name(),
                     step = at.as_str(),
-                    error = failure.detail(),
+                    error = chain(&failure),
                     "Tried again later"
                 );
                 let deferred = message.envelope.deferred || matches!(failure, Failure::Deferred);
@@ -336,25 +353,26 @@ impl Pipeline {
                 return message.retry(&self.publisher, delay, properties).await;
             }
             Next::Exhausted => "exhausted",
-            Next::Permanent if is_poison(&failure) => "poison",
+            Next::Permanent if class.is_poison => "poison",
             Next::Permanent => "permanent",
         };
         count("dead_lettered");
-        metrics::counter!(names::DEAD_LETTERS, "class" => class, "reason" => reason).increment(1);
-        let detail = failure.detail();
+        metrics::counter!(names::DEAD_LETTERS, "class" => letter_class, "reason" => reason)
+            .increment(1);
+        let detail = chain(&failure);
         tracing::error!(
-            class,
+            class = letter_class,
             reason,
             step = at.as_str(),
             error = detail,
             "Dead-lettered"
         );
         let letter = DeadLetter {
-            class,
+            class: letter_class,
             reason,
             detail,
             step: at.as_str(),
-            http_status: failure.http_status(),
+            http_status: class.http_status,
             attempts: attempts + 1,
             at: now,
             worker: &self.worker,
@@ -366,10 +384,14 @@ impl Pipeline {
 
 /// An event that only adds to others waits once, for the shortest delay, for one of those to create the record: they
 /// come together, in any order, and one create is cheaper than a create and an update. If none comes, it creates itself.
-fn wait_for_the_enriched(message: &Inbound, event: &Decoded, job: &Job) -> Result<(), Failure> {
+fn wait_for_the_enriched(
+    message: &Inbound,
+    event: &Decoded,
+    progress: &Progress,
+) -> Result<(), Failure> {
     let is_first_try = !message.was_seen_before();
-    let is_alone =
-        job.activity == Step::Open && job.facts.values().all(|facts| facts.kind.enriches());
+    let is_alone = progress.activity == Effect::NotTried
+        && progress.facts.values().all(|facts| facts.kind.enriches());
     if event.kind.enriches() && is_first_try && is_alone {
         Err(Failure::Deferred)
     } else {
@@ -389,13 +411,6 @@ fn ended(interaction: &Interaction) -> Timestamp {
     started
         .checked_add(SignedDuration::from_millis(lasted))
         .unwrap_or(started)
-}
-
-fn is_poison(failure: &Failure) -> bool {
-    matches!(
-        failure,
-        Failure::Poison { .. } | Failure::Panicked | Failure::Unrecognised(_)
-    )
 }
 
 fn count(outcome: &'static str) {

@@ -5,34 +5,42 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use pipedrive::{Client, OAuth, UserId};
 use shared::broker::Publisher;
 use shared::config::{self, Credential};
-use shared::domain::ids::UserId;
 use shared::domain::phone;
 use shared::telemetry;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::activity::Recorder;
-use crate::admin::{self, Health};
-use crate::alarm::{Alarm, Tally, Watch};
+use crate::activity::content::Style;
+use crate::activity::lookup::ActivityLookup;
+use crate::activity::recorder::Recorder;
+use crate::alarm::queues::QueueMonitor;
+use crate::alarm::{Alarm, OutcomeCounter, Rule, Watch};
 use crate::consumer::Consumer;
-use crate::gate::{Gate, Gatekeeper};
-use crate::installation::Installation;
-use crate::keeper::Keeper;
-use crate::marks::Marks;
-use crate::person::PersonFinder;
-use crate::pipedrive::{self, OAuth};
+use crate::credentials::refresher::TokenRefresher;
+use crate::credentials::rotation::Rotation;
+use crate::delivery::poison::PoisonGuard;
+use crate::delivery::retry::RetrySchedule;
+use crate::effect::timing::Timing;
+use crate::http::health::{self, Health};
+use crate::metrics::Labels;
+use crate::pause::reason::PauseReason;
+use crate::pause::recovery::PauseSupervisor;
+use crate::pause::state::Pause;
+use crate::person::finder::PersonFinder;
 use crate::pipeline::Pipeline;
-use crate::quarantine::Quarantine;
-use crate::record::Style;
-use crate::redis::{
-    Ledger, People, Store, StoreError, Suspects, TokenBucket, TokenBucketSettings, Vaults,
+use crate::store::first_start::FirstStart;
+use crate::store::{
+    DeliveryAttempts, EncryptedTokens, InteractionStore, People, Store, StoreError, TokenBucket,
+    TokenBucketSettings,
 };
-use crate::retry::RetrySchedule;
-use crate::rotation::Rotation;
-use crate::survey::Surveyor;
-use crate::timing::Timing;
+use shared::backoff;
+
+/// How often a read that failed is repeated at once, and the first pause.
+const READ_REPEATS: usize = 2;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// The worker, put together.
 #[derive(Debug)]
@@ -41,11 +49,11 @@ pub struct Application {
     listener: TcpListener,
     health: Health,
     metrics: metrics_exporter_prometheus::PrometheusHandle,
-    gatekeeper: Gatekeeper,
+    pause_supervisor: PauseSupervisor,
     rotation: Rotation,
-    client: pipedrive::Client,
-    keeper: Option<Keeper>,
-    surveyor: Surveyor,
+    client: Client,
+    refresher: Option<TokenRefresher>,
+    queue_monitor: QueueMonitor,
     alarm: Alarm,
     consumer: Consumer,
 }
@@ -70,7 +78,13 @@ impl Application {
         })?;
         let port = listener.local_addr()?.port();
         let metrics = telemetry::start_metrics()?;
-        crate::metrics::register(&metrics);
+        crate::metrics::register(
+            &metrics,
+            &Labels {
+                pauses: &PauseReason::LABELS,
+                alarms: &Rule::ALL.map(Rule::name),
+            },
+        );
         let worker = format!("worker@{}/{}", hostname(), std::process::id());
         let delays = settings.retry.delays.clone();
         let publisher = Publisher::start(
@@ -79,16 +93,16 @@ impl Application {
             format!("{worker} publish"),
         )
         .await?;
-        let gate = Gate::new();
-        let tally = Tally::default();
+        let pause = Pause::until_redis_answers();
+        let outcomes = OutcomeCounter::default();
         let (consuming, is_consuming) = watch::channel(false);
         let (head, head_of_queue) = watch::channel(None);
-        let (seen, survey) = watch::channel(None);
+        let (seen, queues) = watch::channel(None);
         let (trouble, alarm_trouble) = watch::channel(None);
         let watched = Watch {
-            gate: gate.clone(),
-            tally: tally.clone(),
-            survey,
+            pause: pause.clone(),
+            outcomes: outcomes.clone(),
+            queues,
             head,
             bucket: token_bucket(&settings.pipedrive, &store),
             trouble,
@@ -99,8 +113,8 @@ impl Application {
             &store,
             client.clone(),
             publisher.clone(),
-            gate.clone(),
-            tally,
+            pause.clone(),
+            outcomes,
             worker.clone(),
         );
         // Tens of milliseconds that the first call should not wait for.
@@ -109,34 +123,34 @@ impl Application {
             port,
             listener,
             health: Health {
-                gate: gate.clone(),
+                pause: pause.clone(),
                 consuming: is_consuming,
                 publisher,
                 alarm: alarm_trouble,
             },
             metrics,
-            gatekeeper: Gatekeeper {
-                installation: Installation {
+            pause_supervisor: PauseSupervisor {
+                first_start: FirstStart {
                     broker: settings.broker.clone(),
                     prefix: settings.redis.prefix.clone(),
                 },
-                gate: gate.clone(),
+                pause: pause.clone(),
                 store,
                 client: client.clone(),
                 probe_interval: settings.pipedrive.probe_interval,
             },
             client: client.clone(),
-            keeper: keeper(&client, &gate, settings.pipedrive.probe_interval),
+            refresher: refresher(&client, &pause, settings.pipedrive.probe_interval),
             rotation: Rotation {
                 files: settings.secret_files,
                 client,
                 broker: settings.broker.clone(),
                 redis: settings.redis,
             },
-            surveyor: Surveyor {
+            queue_monitor: QueueMonitor {
                 broker: settings.broker.clone(),
                 delays: delays.clone(),
-                name: format!("{worker} survey"),
+                name: format!("{worker} queues"),
                 head: head_of_queue,
                 seen,
             },
@@ -148,7 +162,7 @@ impl Application {
                 grace_period: settings.worker.grace_period,
                 name: format!("{worker} consume"),
                 pipeline: Arc::new(pipeline),
-                gate,
+                pause,
                 consuming,
             },
         })
@@ -166,16 +180,16 @@ impl Application {
     ///
     /// When the admin listener fails.
     pub async fn run_until_stopped(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let server = admin::serve(self.listener, self.health, self.metrics)?;
+        let server = health::serve(self.listener, self.health, self.metrics)?;
         let admin = server.handle();
         let serving = tokio::spawn(server);
         tracing::info!(port = self.port, "Worker is up");
-        let keeping = tokio::spawn(self.gatekeeper.run(shutdown.clone()));
+        let keeping = tokio::spawn(self.pause_supervisor.run(shutdown.clone()));
         let rotating = tokio::spawn(self.rotation.run(shutdown.clone()));
         let refreshing = self
-            .keeper
-            .map(|keeper| tokio::spawn(keeper.run(shutdown.clone())));
-        let surveying = tokio::spawn(self.surveyor.run(shutdown.clone()));
+            .refresher
+            .map(|refresher| tokio::spawn(refresher.run(shutdown.clone())));
+        let surveying = tokio::spawn(self.queue_monitor.run(shutdown.clone()));
         let watching = tokio::spawn(self.alarm.run(shutdown.clone()));
         self.consumer.run(shutdown).await;
         rotating.await?;
@@ -185,7 +199,7 @@ impl Application {
         if let Some(refreshing) = refreshing {
             refreshing.await?;
         }
-        self.client.credential().landed().await;
+        self.client.credential().settled().await;
         admin.stop(false).await;
         serving.await??;
         tracing::info!("Worker is down");
@@ -193,39 +207,53 @@ impl Application {
     }
 }
 
-/// The client of Pipedrive, with the token bucket in `store`, and an app's tokens.
+/// Makes Pipedrive's client, with the budget and an app's tokens in `store`.
 ///
 /// # Errors
 ///
 /// When there is no credential, or not exactly one.
-pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<pipedrive::Client> {
+pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<Client> {
     let credential = settings.credential()?;
     let pipedrive = &settings.pipedrive;
-    let http = pipedrive::http_client(pipedrive.request_timeout, pipedrive.connect_timeout)?;
+    let http = pipedrive::http_client(
+        concat!("genesys-pipedrive-bridge/", env!("CARGO_PKG_VERSION")),
+        pipedrive.request_timeout,
+        pipedrive.connect_timeout,
+    )?;
     let credential = match credential {
-        Credential::ApiToken(token) => pipedrive::Credential::ApiToken(token),
+        Credential::ApiToken(token) => pipedrive::Credential::api_token(token.current()),
         Credential::OAuth(app) => {
-            let vaults = Vaults::new(store.clone(), &app.encryption_key);
-            let oauth = OAuth::new(app, http.clone(), vaults, pipedrive.request_timeout);
+            let tokens = EncryptedTokens::new(store.clone(), &app.encryption_key);
+            let app = pipedrive::App {
+                client_id: app.client_id,
+                client_secret: app.client_secret.current(),
+                refresh_token: app.refresh_token.current(),
+                token_url: app.token_url,
+                takes_api_domain: app.takes_api_domain,
+            };
+            let timeout = pipedrive.request_timeout;
+            let oauth = OAuth::new(app, http.clone(), Arc::new(tokens), timeout);
             pipedrive::Credential::OAuth(oauth)
         }
     };
     let client = pipedrive::Settings {
         base_url: pipedrive.base_url.clone(),
         credential,
+        request_timeout: pipedrive.request_timeout,
+        repeat_pauses: || Box::new(backoff::pauses(FIRST_PAUSE, READ_REPEATS)),
     };
-    let bucket = token_bucket(pipedrive, store);
-    Ok(pipedrive::Client::new(http, client, bucket))
+    let budget = Arc::new(token_bucket(pipedrive, store));
+    Ok(Client::new(http, client, budget))
 }
 
-/// Who refreshes an app's tokens ahead of time.
-fn keeper(client: &pipedrive::Client, gate: &Gate, pause: Duration) -> Option<Keeper> {
+/// Refreshes an app's tokens ahead of their end.
+fn refresher(client: &Client, pause: &Pause, retry_after: Duration) -> Option<TokenRefresher> {
     match client.credential() {
         pipedrive::Credential::ApiToken(_) => None,
-        pipedrive::Credential::OAuth(oauth) => Some(Keeper {
+        pipedrive::Credential::OAuth(oauth) => Some(TokenRefresher {
             oauth: oauth.clone(),
-            gate: gate.clone(),
-            pause,
+            pause: pause.clone(),
+            retry_after,
         }),
     }
 }
@@ -243,17 +271,17 @@ fn token_bucket(settings: &config::Pipedrive, store: &Store) -> TokenBucket {
 fn pipeline(
     settings: &config::Settings,
     store: &Store,
-    client: pipedrive::Client,
+    client: Client,
     publisher: Publisher,
-    gate: Gate,
-    tally: Tally,
+    pause: Pause,
+    outcomes: OutcomeCounter,
     worker: String,
 ) -> Pipeline {
     let (pipedrive, region) = (&settings.pipedrive, settings.phone.default_region);
     let timing = Timing::new(pipedrive);
     Pipeline {
-        quarantine: Quarantine::new(Suspects::new(store.clone(), settings.worker.lease)),
-        ledger: Ledger::new(store.clone(), settings.worker.lease),
+        poison_guard: PoisonGuard::new(DeliveryAttempts::new(store.clone(), settings.worker.lease)),
+        interactions: InteractionStore::new(store.clone(), settings.worker.lease),
         finder: PersonFinder {
             client: client.clone(),
             people: People::new(store.clone(), settings.worker.lease),
@@ -265,7 +293,7 @@ fn pipeline(
         recorder: Recorder {
             client,
             // An intent is looked for as long as it is remembered.
-            marks: Marks::new(settings.redis.done_ttl.max(settings.redis.open_ttl)),
+            lookup: ActivityLookup::new(settings.redis.done_ttl.max(settings.redis.open_ttl)),
             style: Style {
                 call_type: pipedrive.call_type.clone(),
                 chat_type: pipedrive.chat_type.clone(),
@@ -275,11 +303,11 @@ fn pipeline(
             link_open_deal: pipedrive.link_open_deal,
             timing,
         },
-        region,
+        reader: settings.phone.reader(),
         schedule: RetrySchedule::new(settings.retry.delays.clone(), settings.retry.max_age),
         publisher,
-        tally,
-        gate,
+        outcomes,
+        pause,
         worker,
     }
 }

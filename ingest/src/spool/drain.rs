@@ -1,30 +1,31 @@
-//! From the spool to the broker, oldest first, once it takes messages again.
+//! Draining of the spool: publishes its messages, oldest first, once the broker accepts messages again.
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use metrics::Counter;
-use shared::broker::stored::StoredError;
-use shared::broker::{Backoff, Outgoing, PublishError, Publisher, stored, topology};
-use shared::kill_point::{self, KillPoint};
-use shared::telemetry::chain;
+use shared::backoff::Backoff;
+use shared::broker::properties_json::PropertiesJsonError;
+use shared::broker::{Outgoing, PublishError, Publisher, properties_json, topology};
+use shared::error::chain;
+use shared::fail_point::{self, FailPoint};
 use tokio_util::sync::CancellationToken;
 
 use super::{Spool, SpoolError, Stored};
 
-/// Messages published at once; as many as keep a broker busy, and few enough to leave room for new webhooks.
+/// Messages published at once: enough to keep a broker busy, few enough to leave room for new webhooks.
 const BATCH: usize = 64;
 /// How long a confirm may take. A message whose confirm is still on its way is published again: a duplicate.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Publishes what is in the spool.
+/// The task that publishes the messages of the spool.
 #[derive(Debug)]
 pub struct Drain {
-    /// From here.
+    /// The spool.
     pub spool: Spool,
-    /// To there; over a connection that no webhook uses.
+    /// A publisher whose connection no webhook uses.
     pub publisher: Publisher,
-    /// Counts what is drained.
+    /// Counter of drained messages.
     pub drained: Counter,
 }
 
@@ -39,14 +40,13 @@ enum DrainError {
     )]
     TimedOut,
     #[error(transparent)]
-    Unreadable(#[from] StoredError),
+    Unreadable(#[from] PropertiesJsonError),
 }
 
-/// Where the drain stands.
+/// The position of the drain in the spool.
 ///
-/// One message that the broker will never take, and that takes the channel with it, must not hold up the others: after a
-/// batch of which nothing was taken they are tried one by one, and one that fails by itself is passed over, until the
-/// end is reached.
+/// A message that the broker never accepts, and that closes the channel, must not block the others: after a batch without
+/// a confirm they are published one by one, and one that fails alone is skipped until the end is reached.
 struct Position {
     after: i64,
     count: usize,
@@ -74,7 +74,7 @@ impl Position {
 }
 
 impl Drain {
-    /// Drains until shutdown. What is left then is drained after the next start.
+    /// Drains until shutdown. The rest is drained after the next start.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut position = Position::START;
         let mut backoff = Backoff::default();
@@ -83,11 +83,15 @@ impl Drain {
             .await
             .is_some()
         {
-            // Not cut short: what is confirmed is to be deleted too.
+            // Not cancelled: confirmed messages have to be deleted as well.
             let passed = self.pass(&mut position).await;
             if let Some(why) = &passed.failure {
                 let left = self.spool.status().depth.messages;
-                tracing::warn!(error = why, left, "The spool is not drained yet");
+                tracing::warn!(
+                    error = why,
+                    left,
+                    "Spooled messages could not be published; {left} stay in the spool and are tried again"
+                );
             }
             if let Some(pause) = pause_after(&passed, &mut backoff) {
                 let pause = tokio::time::sleep(pause);
@@ -112,7 +116,7 @@ impl Drain {
         self.publisher.ready().await;
     }
 
-    /// Publishes some messages, and deletes those that the broker confirmed.
+    /// Publishes a batch, and deletes the messages that the broker confirmed.
     async fn pass(&self, position: &mut Position) -> Passed {
         let batch = match self.spool.oldest(position.after, position.count).await {
             Ok(batch) => batch,
@@ -135,7 +139,7 @@ impl Drain {
             self.drained.increment(count as u64);
         }
         if self.spool.status().depth.messages == 0 {
-            tracing::info!("The spool is drained");
+            tracing::info!("The spool is empty: RabbitMQ has confirmed all of its messages");
         }
         Passed {
             drained: count,
@@ -147,7 +151,7 @@ impl Drain {
         let publishing = self.publisher.publish(Outgoing {
             exchange: topology::EXCHANGE,
             routing_key: topology::WORK_KEY.into(),
-            properties: stored::from_json(&message.properties)?,
+            properties: properties_json::from_json(&message.properties)?,
             body: message.body.clone(),
         });
         let confirmed = tokio::time::timeout(CONFIRM_TIMEOUT, publishing).await;
@@ -155,19 +159,19 @@ impl Drain {
     }
 
     async fn delete(&self, ids: Vec<i64>) -> Result<(), SpoolError> {
-        kill_point::reach(KillPoint::SpoolConfirmed).await;
+        fail_point::reach(FailPoint::SpoolConfirmed).await;
         self.spool.delete(ids).await?;
-        kill_point::reach(KillPoint::SpoolDeleted).await;
+        fail_point::reach(FailPoint::SpoolDeleted).await;
         Ok(())
     }
 }
 
-/// What came of a pass.
+/// The result of a pass.
 #[derive(Debug, Default)]
 struct Passed {
     /// Messages that were confirmed and deleted.
     drained: usize,
-    /// Why others were not.
+    /// The reason why others were not.
     failure: Option<String>,
 }
 
@@ -180,8 +184,8 @@ impl Passed {
     }
 }
 
-/// The pause after a pass. They grow as long as nothing is drained. A pass that found nothing says nothing: it lies
-/// between two attempts at a message that is the last, and is never taken.
+/// The pause after a pass. Pauses grow as long as nothing is drained. A pass that found no message changes nothing: it
+/// lies between two attempts at a last message that is never accepted.
 fn pause_after(passed: &Passed, backoff: &mut Backoff) -> Option<Duration> {
     if passed.drained > 0 {
         backoff.reset();

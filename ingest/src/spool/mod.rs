@@ -1,11 +1,11 @@
-//! Where events wait while RabbitMQ is away, short of memory or full.
+//! The spool: messages on disk that wait while RabbitMQ is away, short of memory or full.
 //!
-//! A webhook whose message the broker does not confirm is appended here, and answered 200 once it is on disk. As soon as
-//! the broker takes messages again they are published, as they would have been, and deleted once confirmed. A crash in
-//! between, or a confirm that came too late for us, makes a second message, which the worker knows for a duplicate by
-//! its interaction and event; none is lost.
+//! A webhook whose message the broker does not confirm is appended to the spool, and answered 200 once it is on disk. As
+//! soon as the broker accepts messages again they are published unchanged, and deleted once confirmed. A crash in
+//! between, or a confirm after our timeout, leads to a second message, which the worker skips as a duplicate by its
+//! interaction and event; no message is lost.
 //!
-//! One thread has the file. It puts all that waits for it into one transaction, so that a sync of the disk serves many
+//! One thread owns the file. It groups all waiting commands into one transaction, so that a sync of the disk serves many
 //! requests.
 
 mod drain;
@@ -26,51 +26,51 @@ pub use store::{Depth, OpenError, Store, inspect};
 
 use thread::Command;
 
-/// Requests that wait for the thread. Beyond it callers wait, each for as long as it likes.
+/// Commands that wait for the thread. Beyond that callers wait, and each bounds its wait.
 const MAX_QUEUED: usize = 1024;
 
-/// A message to keep.
+/// A message to store.
 #[derive(Clone, Debug)]
 pub struct Record {
     /// When the webhook was received.
     pub received_at: Timestamp,
-    /// The message's properties, by `shared::broker::stored`.
+    /// The message's properties, by `shared::broker::properties_json`.
     pub properties: String,
-    /// The body, untouched.
+    /// The body, unchanged.
     pub body: Bytes,
 }
 
-/// A message that is kept.
+/// A stored message.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    /// Its place in the order of arrival.
+    /// Its position in the order of arrival.
     pub id: i64,
-    /// The message's properties, by `shared::broker::stored`.
+    /// The message's properties, by `shared::broker::properties_json`.
     pub properties: String,
-    /// The body, untouched.
+    /// The body, unchanged.
     pub body: Bytes,
 }
 
-/// The message is not kept, or it is not certain that it is.
+/// The message is not stored, or it is not certain that it is.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SpoolError {
-    /// There is no room.
+    /// The size limit is reached.
     #[error("the spool is full: it may hold {0} bytes")]
     Full(u64),
-    /// The disk does not take it.
+    /// The disk reported an error.
     #[error("the spool cannot be used: {0}")]
     Failed(String),
-    /// The disk did not answer in time; it may be kept.
+    /// The disk did not answer in time; the message may be stored.
     #[error("the disk did not answer within {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
 }
 
-/// What is in the spool, and whether it takes more.
+/// The content of the spool, and whether it accepts more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
-    /// How much.
+    /// Number and size of the messages.
     pub depth: Depth,
-    /// Why it took nothing of late.
+    /// The error of the last attempt to store a message.
     pub trouble: Option<SpoolError>,
 }
 
@@ -110,40 +110,46 @@ impl Spool {
         })
     }
 
-    /// Keeps a message. It is on disk when this returns. The caller bounds the wait.
+    /// Stores a message. It is on disk when this returns. The caller bounds the wait.
     ///
     /// # Errors
     ///
-    /// When there is no room, or the disk does not take it.
+    /// When the size limit is reached, or the disk reports an error.
     ///
     /// # Cancel safety
     ///
-    /// Dropped early, the message may or may not be kept.
+    /// Dropped early, the message may or may not be stored.
     pub async fn append(&self, record: Record) -> Result<(), SpoolError> {
         self.ask(|reply| Command::Append { record, reply }).await?
     }
 
-    /// What is in it.
+    /// The present content.
     #[must_use]
     pub fn status(&self) -> Status {
         let mut status = self.status.borrow().clone();
-        // Its thread ended: whatever it said last, it takes nothing more.
+        // The thread has ended: whatever its last status, it stores nothing more.
         if self.status.has_changed().is_err() {
             status.trouble = Some(closed());
         }
         status
     }
 
-    /// How much it may hold.
+    /// The size limit, in bytes.
     #[must_use]
     pub fn max_bytes(&self) -> u64 {
         self.max_bytes
     }
 
-    /// Closes the file, after all that was asked before. What is asked later fails.
+    /// Closes the file after all earlier commands. Later commands fail.
     pub async fn close(&self) {
-        // An error says that it is closed already.
+        // An error means that it is closed already.
         drop(self.ask(|reply| Command::Close { reply }).await);
+    }
+
+    /// Waits until the thread of the file is gone: before it is closed that is a panic.
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut status = self.status.clone();
+        async move { while status.changed().await.is_ok() {} }
     }
 
     async fn oldest(&self, after: i64, count: usize) -> Result<Vec<Stored>, SpoolError> {

@@ -12,11 +12,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 
 use super::{Record, Stored};
 
-/// "GPBs" in SQLite's header: the file is a spool of ours.
+/// "GPBs" in SQLite's header: the file is one of our spools.
 const APPLICATION_ID: i32 = 0x4750_4273;
 /// Version of the tables and of the form of the properties. A newer program reads older ones.
 const SCHEMA: i32 = 1;
-/// What a record takes beside body and properties, about.
+/// Approximate size of a record beside body and properties, in bytes.
 const OVERHEAD_BYTES: u64 = 64;
 
 /// The journal first: a write-ahead log needs one sync a transaction. `FULL` makes that sync before a transaction is
@@ -40,17 +40,17 @@ const TABLES: &str = "
     ) STRICT;
 ";
 
-/// The spool cannot be used. Nothing was changed in it.
+/// The spool cannot be used. It was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process has it.
+    /// Another process uses it.
     #[error(
         "setting `ingest.spool.path` (BRIDGE__INGEST__SPOOL__PATH): another process uses {}. Give every ingest a spool of \
          its own, or stop the other one",
         .0.display()
     )]
     InUse(PathBuf),
-    /// The file is damaged, or none of ours.
+    /// The file is damaged, or not one of our spools.
     #[error(
         "setting `ingest.spool.path` (BRIDGE__INGEST__SPOOL__PATH): {} is damaged, or no spool: {problem}. Nothing was \
          deleted. Move it aside together with {}-wal, and start again: a new spool is made. What can be saved from the \
@@ -89,12 +89,12 @@ pub enum OpenError {
     },
 }
 
-/// How much is in the spool.
+/// Number and size of the messages in the spool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
-    /// Messages.
+    /// Number of messages.
     pub messages: u64,
-    /// Their bodies and properties.
+    /// Size of their bodies and properties.
     pub bytes: u64,
     /// When the oldest of them was received.
     pub oldest: Option<Timestamp>,
@@ -107,7 +107,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the file; makes it, and its folder, if missing.
+    /// Opens the file; creates it and its folder if they are missing.
     ///
     /// # Errors
     ///
@@ -119,11 +119,11 @@ impl Store {
         })?;
         let opened = Connection::open_with_flags(
             path,
-            // No address, no mutex: the one thread that has it is ours.
+            // No URI, no mutex: one thread owns the connection.
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         );
         let connection = opened.map_err(|error| explain(path, &error))?;
-        // Whoever has the spool has it for as long as it runs: there is nothing to wait for.
+        // Another process holds the spool for as long as it runs: waiting is useless.
         connection
             .busy_timeout(Duration::ZERO)
             .and_then(|()| connection.execute_batch(SETTINGS))
@@ -131,13 +131,13 @@ impl Store {
         prepare(path, connection)
     }
 
-    /// How much is in it.
+    /// Number and size of its messages.
     #[must_use]
     pub fn depth(&self) -> Depth {
         self.depth
     }
 
-    /// What it would hold with `record` in it.
+    /// Its size with `waiting_bytes` and `record` added.
     #[must_use]
     pub fn bytes_with(&self, waiting_bytes: u64, record: &Record) -> u64 {
         self.depth.bytes + waiting_bytes + size(record.properties.len(), record.body.len())
@@ -147,7 +147,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When it is not certain that it is on disk. Then nothing was changed, or it is found out at the next start.
+    /// When it is not certain that it is on disk. Then nothing was changed, or the next start shows what was.
     pub fn apply(&mut self, append: &[Record], delete: &[i64]) -> rusqlite::Result<()> {
         let transaction = self
             .connection
@@ -212,7 +212,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Gives back the space of an empty spool, the write-ahead log's included.
+    /// Returns the disk space of an empty spool, that of the write-ahead log included.
     ///
     /// # Errors
     ///
@@ -223,8 +223,8 @@ impl Store {
     }
 }
 
-/// Whether the spool could be opened, and what is in it, without making anything: whoever asks may be another user than
-/// the one who will need it.
+/// Checks that the spool can be opened, and reads its depth, without creating anything: the check may run as another user
+/// than the service. `None`: there is no file yet.
 ///
 /// # Errors
 ///
@@ -243,7 +243,7 @@ pub fn inspect(path: &Path) -> Result<Option<Depth>, OpenError> {
     })
 }
 
-/// Makes the file and its folder, for this user alone.
+/// Creates the file and its folder, accessible for this user alone.
 fn make(path: &Path) -> io::Result<()> {
     let folder = path
         .parent()
@@ -270,14 +270,14 @@ fn make(path: &Path) -> io::Result<()> {
         .map(drop)
 }
 
-/// Checks what is there, and makes the tables if nothing is.
+/// Checks the content, and creates the tables in an empty file.
 fn prepare(path: &Path, mut connection: Connection) -> Result<Store, OpenError> {
     let explained = |error: rusqlite::Error| explain(path, &error);
     let damaged = |problem: String| OpenError::Damaged {
         path: path.to_owned(),
         problem,
     };
-    // Writing takes the lock, which is kept.
+    // A write transaction takes the lock, which is held from then on.
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(explained)?;

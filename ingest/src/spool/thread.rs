@@ -1,20 +1,22 @@
-//! The thread that has the file: what waits for it becomes one transaction.
+//! The thread that owns the file, and groups waiting commands into transactions.
 
 use std::io;
 
+use futures_util::FutureExt;
+use shared::fail_point::{self, FailPoint};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::store::Store;
 use super::{Record, SpoolError, Status, Stored};
 
-/// Commands that become one transaction at most: a sync serves many, and nobody waits for thousands of others.
+/// Largest number of commands in one transaction: a sync serves many, and none waits for thousands of others.
 const MAX_TOGETHER: usize = 256;
-/// Bodies that are read for draining at once.
+/// Largest size of the bodies that are read for draining at once.
 const READ_MAX_BYTES: usize = 8 * 1024 * 1024;
 
 type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
 
-/// What the thread is asked.
+/// A command for the thread.
 pub(super) enum Command {
     Append {
         record: Record,
@@ -34,7 +36,7 @@ pub(super) enum Command {
     },
 }
 
-/// Starts the thread, which ends when it is told to close or the last sender is gone.
+/// Starts the thread, which ends with a close command or when the last sender is dropped.
 pub(super) fn start(
     store: Store,
     mut commands: mpsc::Receiver<Command>,
@@ -45,7 +47,7 @@ pub(super) fn start(
         trouble: None,
     };
     let (status, watched) = watch::channel(status);
-    let mut keeper = Keeper {
+    let mut writer = SpoolWriter {
         store,
         status,
         max_bytes,
@@ -53,10 +55,13 @@ pub(super) fn start(
     std::thread::Builder::new()
         .name("spool".to_owned())
         .spawn(move || {
+            // No runtime is here to wait on: of the actions, abort and panic are at once.
+            let _reached =
+                fail_point::reach_with(FailPoint::TaskStarted, "spool writer").now_or_never();
             let mut taken = Vec::with_capacity(MAX_TOGETHER);
             while commands.blocking_recv_many(&mut taken, MAX_TOGETHER) > 0 {
-                if let Some(closed) = keeper.serve(&mut taken) {
-                    drop(keeper);
+                if let Some(closed) = writer.serve(&mut taken) {
+                    drop(writer);
                     closed.send(()).ok();
                     return;
                 }
@@ -65,13 +70,13 @@ pub(super) fn start(
     Ok(watched)
 }
 
-struct Keeper {
+struct SpoolWriter {
     store: Store,
     status: watch::Sender<Status>,
     max_bytes: u64,
 }
 
-/// What becomes one transaction.
+/// The changes of one transaction.
 #[derive(Default)]
 struct Changes {
     records: Vec<Record>,
@@ -80,8 +85,8 @@ struct Changes {
     replies: Vec<Reply<()>>,
 }
 
-impl Keeper {
-    /// Answers all of `taken`; gives whom to tell when the file is closed, if that was asked.
+impl SpoolWriter {
+    /// Executes and answers the commands in `taken`; returns the reply to a close command, due once the file is closed.
     fn serve(&mut self, taken: &mut Vec<Command>) -> Option<oneshot::Sender<()>> {
         let mut changes = Changes::default();
         let mut refused = None;
@@ -129,17 +134,17 @@ impl Keeper {
         let was_filled = self.store.depth().messages > 0;
         let applied = self.store.apply(&changes.records, &changes.ids);
         let outcome = applied.map_err(|error| failed(&error));
-        // Before the answers, so that whoever got one finds its message counted.
+        // Before the answers, so that a caller with an answer finds its message counted.
         self.report(outcome.as_ref().err().cloned().or(refused));
         for reply in changes.replies {
-            // Whoever asked may have given up waiting.
+            // The caller may have given up waiting.
             drop(reply.send(outcome.clone()));
         }
         if was_filled
             && self.store.depth().messages == 0
             && let Err(error) = self.store.shrink()
         {
-            tracing::warn!(error = %error, "The empty spool keeps its space");
+            tracing::warn!(error = %error, "The file of the empty spool could not be shrunk and keeps its size; the spool works on");
         }
     }
 

@@ -1,27 +1,27 @@
-//! What a certificate says of itself: for whom, by whom, and how long.
+//! Decoded certificates: subject, issuer, validity, names.
 
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// A certificate's own words. Nothing of it is verified.
+/// The fields of a certificate. None of them is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     /// The subject, such as `CN=calls.example.com`.
     pub subject: String,
-    /// Who signed it.
+    /// The subject of the certificate that signed it.
     pub issuer: String,
-    /// The first moment at which it is valid.
+    /// First moment of its validity.
     pub not_before: Timestamp,
-    /// The last one.
+    /// Last moment of its validity.
     pub not_after: Timestamp,
-    /// The host names and addresses it is for.
+    /// Host names and addresses that it is valid for.
     pub names: Vec<String>,
 }
 
 impl Certificate {
-    /// Reads one; `None` if it is no X.509 certificate.
+    /// Decodes a certificate; `None` if it is no X.509 certificate.
     #[must_use]
     pub fn read(der: &CertificateDer) -> Option<Self> {
         let (_, parsed) = X509Certificate::from_der(der).ok()?;
@@ -40,7 +40,7 @@ impl Certificate {
         })
     }
 
-    /// Whether it names itself as the one who signed it.
+    /// Whether subject and issuer are the same.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer

@@ -1,5 +1,5 @@
-//! Handshakes with whoever presents whatever certificate: to ask our own listener for its health, and to look at what a
-//! public address presents. Nothing that matters is told or believed over such a connection.
+//! Handshakes that accept any certificate: for the health check of our own listener, and to inspect the certificate of a
+//! public address. No secret is sent over such a connection, and nothing received over it is trusted.
 
 use std::io;
 use std::net::TcpStream;
@@ -12,36 +12,36 @@ use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, InvalidMessage, SignatureScheme,
     StreamOwned,
 };
-use shared::admin;
 use shared::config::Ingest;
+use shared::health;
 
 use super::provider;
 
 /// Asks the running service whether it is ready: at `ingest.admin_listen` if that is set, else at `ingest.listen`, by TLS
 /// if it has a certificate.
 ///
-/// The address is our own machine's, which no certificate names; whoever could stand in for us there could lie to a
-/// health check in simpler ways.
+/// The address is our own machine's, which no certificate names; a process that could pose as us there could
+/// deceive a health check in simpler ways.
 ///
 /// # Errors
 ///
 /// When it does not answer, or is not ready.
 pub fn check_health(settings: &Ingest) -> anyhow::Result<()> {
     match (settings.admin_listen, &settings.tls.certificate) {
-        (Some(plain), _) => admin::check_health(plain),
-        (None, None) => admin::check_health(settings.listen),
+        (Some(plain), _) => health::check_health(plain),
+        (None, None) => health::check_health(settings.listen),
         (None, Some(_)) => {
             let name = ServerName::try_from("localhost")?;
-            admin::ask_health(connect(admin::connect(settings.listen)?, name)?)
+            health::ask_health(connect(health::connect(settings.listen)?, name)?)
         }
     }
 }
 
-/// Makes a handshake over `stream`.
+/// Completes a TLS handshake over `stream`.
 ///
 /// # Errors
 ///
-/// When it does not come about.
+/// When the handshake fails.
 pub fn connect(
     mut stream: TcpStream,
     name: ServerName<'static>,
@@ -51,7 +51,7 @@ pub fn connect(
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+        .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider)))
         .with_no_client_auth();
     let connection = ClientConnection::new(Arc::new(config), name);
     let mut connection = connection.map_err(io::Error::other)?;
@@ -73,9 +73,9 @@ pub fn is_plain(error: &io::Error) -> bool {
 
 /// Takes any certificate, if only whoever presents it has its key.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

@@ -1,6 +1,6 @@
-//! Whether a client that trusts the public authorities would take a chain, and if not, why.
+//! Inspection of a chain as a client does it that trusts the public authorities.
 //!
-//! Genesys Cloud and AWS refuse what it would not, and tell nobody.
+//! Genesys Cloud and AWS reject every other chain without a message to its operator.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,36 +11,36 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, Error, RootCertStore};
 
-use super::{Certificate, Untimely, check_time, provider};
+use super::{Certificate, ValidityError, check_time, provider};
 
-/// What a client would hold against a chain.
+/// The reason why a client would reject a chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Objection {
-    /// Nobody vouches for it.
+    /// No authority signed it.
     #[error("the certificate is self-signed ({0})")]
     SelfSigned(String),
-    /// It is for no host.
+    /// It has no host name.
     #[error(
-        "the certificate has no subject alternative name, and no client looks at anything else"
+        "the certificate has no subject alternative name, and clients ignore every other field"
     )]
     Nameless,
-    /// It is for another host.
+    /// It is valid for other hosts only.
     #[error("the certificate is not for {wanted}, but for {found}")]
     Name {
         /// The public name.
         wanted: String,
-        /// Those it is for.
+        /// The names in the certificate.
         found: String,
     },
     /// It is not valid at this time.
     #[error("the certificate, or one of its chain, is not valid now: {0}")]
-    Time(#[from] Untimely),
+    Time(#[from] ValidityError),
     /// A certificate does not follow the one it signed.
-    #[error("the chain is out of order: certificate {} is not that of {issuer}, who signed the one before", .position + 1)]
+    #[error("the chain is out of order: certificate {} is not that of {issuer}, which signed the one before", .position + 1)]
     Order {
-        /// Of the one that does not belong there, counted from 0.
+        /// Position of the misplaced certificate, counted from 0.
         position: usize,
-        /// Whose should be there.
+        /// Subject of the certificate that belongs there.
         issuer: String,
     },
     /// The chain ends before a known authority.
@@ -51,30 +51,32 @@ pub enum Objection {
     /// The chain ends with an unknown authority.
     #[error("the chain leads to {0}, which is no authority that this machine trusts")]
     Private(String),
-    /// Something else.
-    #[error("a client refuses the chain: {0}")]
+    /// Another reason.
+    #[error("a client rejects the chain: {0}")]
     Other(String),
 }
 
 impl Objection {
-    /// What to do about it.
+    /// The remedy for an operator.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::SelfSigned(_) | Self::Private(_) => {
-                "get a certificate of a public authority, such as Let's Encrypt: Genesys Cloud and AWS refuse others \
-                 without telling"
+                "get a certificate of a public authority, such as Let's Encrypt: Genesys Cloud and AWS reject others \
+                 without a message"
             }
             Self::Nameless | Self::Name { .. } => {
                 "request a certificate with the public host name as a subject alternative name"
             }
-            Self::Time(Untimely::Early(_)) => "wait until it is valid, or set this machine's clock",
-            Self::Time(Untimely::Expired(_)) => "renew it",
+            Self::Time(ValidityError::NotYet(_)) => {
+                "wait until it is valid, or set this machine's clock"
+            }
+            Self::Time(ValidityError::Expired(_)) => "renew it",
             Self::Order { .. } => {
                 "write the leaf first, and after each certificate that of its issuer"
             }
             Self::Incomplete(_) => {
-                "append the intermediate certificates that the authority gave along, often as fullchain.pem"
+                "append the intermediate certificates that came with it, often as fullchain.pem"
             }
             Self::Other(_) => "get another certificate",
         }
@@ -97,11 +99,11 @@ pub fn trusted() -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// Looks at a chain as a client would that trusts `roots`, and asks for `host` if that is known.
+/// Inspects a chain as a client would that trusts `roots` and connects to `host`, if that is known.
 ///
 /// # Errors
 ///
-/// When the client would refuse it.
+/// When the client would reject it.
 pub fn inspect(
     ders: &[CertificateDer],
     roots: RootCertStore,
@@ -119,7 +121,7 @@ pub fn inspect(
     check_time(&chain, now)?;
     check_order(&chain)?;
     let host = host.unwrap_or(first_name);
-    // Any name that a wildcard covers will do to look at the rest.
+    // Any name that a wildcard covers will do to check the rest.
     let asked = host.replacen('*', "wildcard", 1);
     verify(ders, roots, &asked, now).map_err(|error| match error {
         Error::InvalidCertificate(

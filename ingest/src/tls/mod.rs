@@ -30,8 +30,10 @@ use shared::clock;
 use shared::config::{self, ConfigError, Ingest};
 
 pub use certificate::Certificate;
-pub use pair::{Pair, PairError, PairFiles, PairText, Untimely, check_time};
-pub use reload::{Reload, Serving};
+pub use pair::{
+    CertificateFiles, CertificateText, CertifiedKeyPair, PairError, ValidityError, check_time,
+};
+pub use reload::{CertResolver, Reload};
 
 /// How long a handshake may take: three round trips around the world and a slow client. Only so many may be in progress
 /// at once, so a longer time would let silent connections hold up the others.
@@ -44,32 +46,32 @@ pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// TLS as the settings want it.
+/// TLS according to the settings.
 pub struct Tls {
-    /// For the listener.
+    /// Configuration of the listener.
     pub server: ServerConfig,
-    /// Takes up another pair.
+    /// Task that replaces the certificate when its files change.
     pub reload: Reload,
 }
 
 impl Tls {
     /// Reads certificate, key and authorities; `None` for plain HTTP. An expired certificate is served, with a warning:
-    /// some clients do not mind, and none would be served by a service that does not start.
+    /// some clients accept it, and a service that does not start serves none.
     ///
     /// # Errors
     ///
-    /// When a file is not what it should be, or plain HTTP would be reachable from other machines and nobody said that
-    /// it may be.
+    /// When a file is not what it should be, or plain HTTP would be reachable from other machines without
+    /// `ingest.plain_http`.
     pub fn new(settings: &Ingest) -> Result<Option<Self>, ConfigError> {
         let tls = &settings.tls;
-        let Some(files) = PairFiles::new(tls)? else {
+        let Some(files) = CertificateFiles::new(tls)? else {
             check_plain(settings)?;
             return Ok(None);
         };
         let verifier = client_verifier(tls)?;
         let reload = Reload::start(files).map_err(PairError::into_config_error)?;
-        if let Err(untimely) = reload.served().check_time(clock::now()) {
-            tracing::warn!(%untimely, "The TLS certificate is not valid now: {untimely}. Clients will refuse it");
+        if let Err(invalid) = reload.served().check_time(clock::now()) {
+            tracing::warn!(%invalid, "The TLS certificate is served although it is not valid now: {invalid}. Clients will reject it. Remedy: renew it");
         }
         // ALPN is left to actix, which offers HTTP/1.1 alone: its HTTP/2 is not compiled in.
         let builder = ServerConfig::builder_with_provider(provider())
@@ -86,20 +88,19 @@ impl Tls {
     }
 }
 
-/// What to do where plain HTTP would be reached from other machines.
+/// The remedy where plain HTTP would be reached from other machines.
 pub const PLAIN_REMEDY: &str = "set ingest.tls.certificate and ingest.tls.key (BRIDGE__INGEST__TLS__CERTIFICATE, …__KEY) \
                                 to PEM files; or, behind a proxy that speaks TLS, set ingest.plain_http \
                                 (BRIDGE__INGEST__PLAIN_HTTP) to true";
 
-/// Whether the service may do without TLS.
+/// Checks that the service may run without TLS.
 ///
 /// # Errors
 ///
-/// When it would be reached from other machines and nobody said that it may be, or clients are to present certificates.
+/// When it would be reached from other machines without `ingest.plain_http`, or clients have to present certificates.
 pub fn check_plain(settings: &Ingest) -> Result<(), ConfigError> {
     if settings.tls.client_ca.is_some() || settings.tls.client_certificate_required {
-        let problem =
-            "is missing: without it nobody can present a certificate. Set it and ingest.tls.key";
+        let problem = "is missing: without TLS no client can present a certificate. Set it and ingest.tls.key";
         return Err(ConfigError::value("ingest.tls.certificate", problem));
     }
     if settings.listen.ip().is_loopback() || settings.plain_http {
@@ -112,7 +113,7 @@ pub fn check_plain(settings: &Ingest) -> Result<(), ConfigError> {
     Err(ConfigError::value("ingest.listen", problem))
 }
 
-/// Lets in who presents no certificate, and who presents one of the authorities'. `None` where none is asked for.
+/// Verifier that accepts clients without a certificate and those with one of the authorities. `None` without authorities.
 ///
 /// # Errors
 ///
@@ -152,11 +153,11 @@ fn authorities(path: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// The client of a connection presented a certificate, and it was verified.
+/// Mark of a connection whose client presented a certificate that was verified.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientCertificate;
 
-/// Notes a [`ClientCertificate`] beside a connection, for its requests.
+/// Marks a connection with [`ClientCertificate`] for its requests.
 pub fn note_client_certificate(connection: &dyn Any, notes: &mut Extensions) {
     let stream = connection.downcast_ref::<TlsStream<TcpStream>>();
     let presented = stream.and_then(|stream| stream.get_ref().1.peer_certificates());

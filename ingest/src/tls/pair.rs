@@ -14,34 +14,34 @@ use shared::config::{ConfigError, Tls};
 use super::certificate::Certificate;
 use super::provider;
 
-/// Where certificate and key are.
+/// The files of a certificate chain and its key.
 #[derive(Clone, Debug)]
-pub struct PairFiles {
+pub struct CertificateFiles {
     /// The chain, leaf first.
     pub certificate: PathBuf,
     /// The leaf's key.
     pub key: PathBuf,
 }
 
-/// Why two files are no pair.
+/// Two files do not hold a certificate chain and its key.
 #[derive(Debug, thiserror::Error)]
 pub enum PairError {
     /// One of the two cannot be read.
     #[error("cannot read {}", path.display())]
     Unreadable {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
     /// The first holds no certificate.
     #[error("{} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)", .0.display())]
     NoCertificate(PathBuf),
-    /// The first holds what is no certificate.
+    /// The first holds a malformed certificate.
     #[error("certificate {} in {} cannot be read", .position + 1, path.display())]
     Malformed {
-        /// Where.
+        /// The file.
         path: PathBuf,
         /// Counted from 0.
         position: usize,
@@ -53,21 +53,21 @@ pub enum PairError {
     #[error("the key in {} is not that of the certificate in {}", files.key.display(), files.certificate.display())]
     Mismatch {
         /// The two.
-        files: PairFiles,
+        files: CertificateFiles,
     },
     /// The two cannot be used together.
     #[error("the pair {} and {} cannot be used", files.certificate.display(), files.key.display())]
     Unusable {
         /// The two.
-        files: PairFiles,
-        /// Why.
+        files: CertificateFiles,
+        /// The cause.
         #[source]
         source: rustls::Error,
     },
 }
 
 impl PairError {
-    /// What to do about it.
+    /// The remedy for an operator.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self {
@@ -90,20 +90,20 @@ impl PairError {
         }
     }
 
-    /// The same, as an error about the setting.
+    /// The error with its remedy, as one about the setting.
     #[must_use]
     pub fn into_config_error(self) -> ConfigError {
         let key = match self {
             Self::NoKey(_) | Self::Mismatch { .. } => "ingest.tls.key",
             _ => "ingest.tls.certificate",
         };
-        let problem = format!("{}; {}", shared::telemetry::chain(&self), self.remedy());
+        let problem = format!("{}; {}", shared::error::chain(&self), self.remedy());
         ConfigError::value(key, problem)
     }
 }
 
-impl PairFiles {
-    /// Those of the settings, if TLS is on.
+impl CertificateFiles {
+    /// The files that the settings name; `None` if TLS is off.
     ///
     /// # Errors
     ///
@@ -127,8 +127,8 @@ impl PairFiles {
     /// # Errors
     ///
     /// When one cannot be read.
-    pub fn read(&self) -> Result<PairText<'_>, PairError> {
-        Ok(PairText {
+    pub fn read(&self) -> Result<CertificateText<'_>, PairError> {
+        Ok(CertificateText {
             files: self,
             certificate: read(&self.certificate)?,
             key: read(&self.key)?,
@@ -143,31 +143,31 @@ fn read(path: &Path) -> Result<Vec<u8>, PairError> {
     })
 }
 
-/// What the two files hold.
-pub struct PairText<'f> {
-    files: &'f PairFiles,
+/// The contents of the two files.
+pub struct CertificateText<'f> {
+    files: &'f CertificateFiles,
     certificate: Vec<u8>,
     key: Vec<u8>,
 }
 
-impl PairText<'_> {
-    /// Differs when the files do.
+impl CertificateText<'_> {
+    /// A digest of both contents: it differs when the files do.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
-        // The length keeps what moves from one file to the other apart.
+        // With the length, bytes that move from one file to the other change the digest.
         digest.update(self.certificate.len().to_be_bytes());
         digest.update(&self.certificate);
         digest.update(&self.key);
         digest.finalize().into()
     }
 
-    /// Makes a pair of it.
+    /// Parses the chain and its key.
     ///
     /// # Errors
     ///
     /// When the files do not hold a chain and its key.
-    pub fn parse(&self) -> Result<Pair, PairError> {
+    pub fn parse(&self) -> Result<CertifiedKeyPair, PairError> {
         let (certificate, key) = (&self.files.certificate, &self.files.key);
         let ders: Result<Vec<_>, pem::Error> =
             CertificateDer::pem_slice_iter(&self.certificate).collect();
@@ -192,7 +192,7 @@ impl PairText<'_> {
                 source,
             },
         })?;
-        Ok(Pair {
+        Ok(CertifiedKeyPair {
             certified: Arc::new(certified),
             chain,
             expiry,
@@ -203,51 +203,51 @@ impl PairText<'_> {
 
 /// A chain and its key, which belong together.
 #[derive(Clone, Debug)]
-pub struct Pair {
+pub struct CertifiedKeyPair {
     /// For handshakes.
     pub certified: Arc<CertifiedKey>,
-    /// What its certificates say, leaf first. Never empty.
+    /// The decoded certificates, leaf first. Never empty.
     pub chain: Vec<Certificate>,
-    /// When the first of them expires.
+    /// The earliest end of validity among them.
     pub expiry: Timestamp,
-    /// That of the [`PairText`] it was made of.
+    /// The digest of the [`CertificateText`] it was parsed from.
     pub digest: [u8; 32],
 }
 
-/// Whether a pair is valid at a moment.
+/// A certificate is not valid at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Untimely {
-    /// Not yet.
+pub enum ValidityError {
+    /// Before the start of its validity.
     #[error("it is not valid before {0}")]
-    Early(Timestamp),
-    /// No more.
+    NotYet(Timestamp),
+    /// After its end.
     #[error("it expired at {0}")]
     Expired(Timestamp),
 }
 
-impl Pair {
-    /// Whether every certificate is valid.
+impl CertifiedKeyPair {
+    /// Checks that every certificate is valid at `now`.
     ///
     /// # Errors
     ///
     /// When one is not.
-    pub fn check_time(&self, now: Timestamp) -> Result<(), Untimely> {
+    pub fn check_time(&self, now: Timestamp) -> Result<(), ValidityError> {
         check_time(&self.chain, now)
     }
 }
 
-/// As [`Pair::check_time`].
+/// As [`CertifiedKeyPair::check_time`].
 ///
 /// # Errors
 ///
-/// As [`Pair::check_time`].
-pub fn check_time(chain: &[Certificate], now: Timestamp) -> Result<(), Untimely> {
+/// As [`CertifiedKeyPair::check_time`].
+pub fn check_time(chain: &[Certificate], now: Timestamp) -> Result<(), ValidityError> {
     for certificate in chain {
         if now < certificate.not_before {
-            return Err(Untimely::Early(certificate.not_before));
+            return Err(ValidityError::NotYet(certificate.not_before));
         }
         if now > certificate.not_after {
-            return Err(Untimely::Expired(certificate.not_after));
+            return Err(ValidityError::Expired(certificate.not_after));
         }
     }
     Ok(())
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_pair_that_cannot_be_used_and_one_that_does_not_match_have_different_remedies() {
-        let files = || PairFiles {
+        let files = || CertificateFiles {
             certificate: "certificate.pem".into(),
             key: "key.pem".into(),
         };

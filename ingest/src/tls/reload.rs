@@ -1,7 +1,7 @@
-//! Takes up another certificate while connections go on.
+//! Replacement of the certificate while connections go on.
 //!
-//! Connections keep the keys that their handshake agreed on; only new handshakes see the new certificate. A pair that is
-//! not sound is never served in the place of one that is.
+//! Connections keep the keys that their handshake agreed on; only new handshakes use the new certificate. A pair that is
+//! not sound never replaces one that is.
 
 use std::mem;
 use std::sync::Arc;
@@ -11,42 +11,42 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use shared::{clock, telemetry};
+use shared::{clock, error};
 
-use super::{Pair, PairError, PairFiles, PairText, Untimely};
+use super::{CertificateFiles, CertificateText, CertifiedKeyPair, PairError, ValidityError};
 use crate::metrics;
 
-/// Between two looks at the files, as with secrets.
+/// Interval at which the files are read, as for secrets.
 const POLL: Duration = Duration::from_secs(2);
 
-/// The pair of the next handshake.
+/// Resolver of the certificate for the next handshake.
 #[derive(Debug)]
-pub struct Serving(ArcSwap<Pair>);
+pub struct CertResolver(ArcSwap<CertifiedKeyPair>);
 
-impl ResolvesServerCert for Serving {
+impl ResolvesServerCert for CertResolver {
     fn resolve(&self, _client: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0.load().certified))
     }
 }
 
-/// Watches the two files.
+/// Watches the two files, and serves the pair that they hold.
 pub struct Reload {
-    files: PairFiles,
-    serving: Arc<Serving>,
-    /// What the last look saw; `None`: a file could not be read.
+    files: CertificateFiles,
+    serving: Arc<CertResolver>,
+    /// Digest of the files at the last check; `None`: a file could not be read.
     seen: Option<[u8; 32]>,
-    /// What the log was told of last; `None`: what the files hold is served.
+    /// The reason that was logged last; `None`: the pair in the files is served.
     complaint: Option<Complaint>,
 }
 
-/// Why what the files hold is not served.
+/// The reason why the pair in the files is not served.
 #[derive(PartialEq, Eq)]
 struct Complaint {
     about: Option<[u8; 32]>,
     why: String,
 }
 
-/// Why a pair is not taken up, and what to do about it.
+/// The reason why a pair is rejected, and the remedy.
 #[derive(Debug, PartialEq, Eq)]
 struct Refusal {
     why: String,
@@ -54,65 +54,65 @@ struct Refusal {
 }
 
 impl Reload {
-    /// Reads the pair to begin with.
+    /// Reads the first pair.
     ///
     /// # Errors
     ///
-    /// When it is none.
-    pub fn start(files: PairFiles) -> Result<Self, PairError> {
+    /// When the files do not hold a sound pair.
+    pub fn start(files: CertificateFiles) -> Result<Self, PairError> {
         let pair = files.read()?.parse()?;
         Ok(Self {
             seen: Some(pair.digest),
-            serving: Arc::new(Serving(ArcSwap::from_pointee(pair))),
+            serving: Arc::new(CertResolver(ArcSwap::from_pointee(pair))),
             complaint: None,
             files,
         })
     }
 
-    /// Where handshakes find the pair.
+    /// The resolver that handshakes use.
     #[must_use]
-    pub fn serving(&self) -> Arc<Serving> {
+    pub fn serving(&self) -> Arc<CertResolver> {
         Arc::clone(&self.serving)
     }
 
     /// The pair that is served.
     #[must_use]
-    pub fn served(&self) -> Arc<Pair> {
+    pub fn served(&self) -> Arc<CertifiedKeyPair> {
         self.serving.0.load_full()
     }
 
-    /// Whether the files hold another pair, which is refused.
+    /// Whether the files hold another pair that is rejected.
     #[must_use]
     pub fn is_failing(&self) -> bool {
         self.complaint.is_some()
     }
 
-    /// Watches for ever.
+    /// Checks the files again and again, for ever.
     ///
     /// # Panics
     ///
-    /// Panics when looking does.
+    /// When a check of the files panics.
     pub async fn run(mut self) {
         loop {
-            metrics::set_certificate(&self.served(), self.is_failing());
+            metrics::set_certificate(self.served().expiry, self.is_failing());
             tokio::time::sleep(POLL).await;
-            let looking = tokio::task::spawn_blocking(move || {
-                self.look(clock::now());
+            let checking = tokio::task::spawn_blocking(move || {
+                self.check(clock::now());
                 self
             });
-            self = looking.await.expect("looking at files does not panic");
+            self = checking.await.expect("checking files does not panic");
         }
     }
 
-    /// Looks once.
+    /// Checks the files once.
     ///
-    /// The files are replaced one after the other, and perhaps written bit by bit: what they hold is judged once it has
-    /// been the same for two looks, and judged again at each look as long as it is refused, for a certificate that is
-    /// not valid yet becomes so without a change.
-    pub fn look(&mut self, now: Timestamp) {
+    /// The files are replaced one after the other, and perhaps written piece by piece: a pair is judged once two checks
+    /// in a row have read the same. While it is rejected it is judged at each check, since a certificate that is not
+    /// valid yet becomes valid without a change.
+    pub fn check(&mut self, now: Timestamp) {
         let files = self.files.clone();
         let text = files.read();
-        let digest = text.as_ref().ok().map(PairText::digest);
+        let digest = text.as_ref().ok().map(CertificateText::digest);
         let has_changed = mem::replace(&mut self.seen, digest) != digest;
         if digest == Some(self.served().digest) {
             self.complaint = None;
@@ -124,7 +124,7 @@ impl Reload {
         match judge(text, now) {
             Ok(pair) => {
                 let expiry = pair.expiry;
-                tracing::info!(%expiry, "Took up a new TLS certificate, valid until {expiry}");
+                tracing::info!(%expiry, "The new TLS certificate is served from now on; it is valid until {expiry}");
                 self.serving.0.store(Arc::new(pair));
                 self.complaint = None;
             }
@@ -132,7 +132,7 @@ impl Reload {
         }
     }
 
-    /// Logs why, once for each change.
+    /// Logs the reason, once for each change.
     fn complain(&mut self, Refusal { why, remedy }: Refusal) {
         let complaint = Complaint {
             about: self.seen,
@@ -141,7 +141,7 @@ impl Reload {
         if self.complaint.as_ref() != Some(&complaint) {
             tracing::warn!(
                 error = complaint.why,
-                "The new TLS certificate is not taken up, and the old one serves on, until {}. Remedy: {remedy}",
+                "The new TLS certificate is rejected; the old one stays in use and expires at {}. Remedy: {remedy}",
                 self.served().expiry
             );
             self.complaint = Some(complaint);
@@ -149,19 +149,22 @@ impl Reload {
     }
 }
 
-fn judge(text: Result<PairText, PairError>, now: Timestamp) -> Result<Pair, Refusal> {
+fn judge(
+    text: Result<CertificateText, PairError>,
+    now: Timestamp,
+) -> Result<CertifiedKeyPair, Refusal> {
     let pair = text.and_then(|text| text.parse());
     let pair = pair.map_err(|error| Refusal {
-        why: telemetry::chain(&error),
+        why: error::chain(&error),
         remedy: error.remedy(),
     })?;
-    pair.check_time(now).map_err(|untimely| Refusal {
-        why: untimely.to_string(),
-        remedy: match untimely {
-            Untimely::Early(_) => {
-                "none is needed, unless this machine's clock is wrong: it is taken up when it is valid"
+    pair.check_time(now).map_err(|invalid| Refusal {
+        why: invalid.to_string(),
+        remedy: match invalid {
+            ValidityError::NotYet(_) => {
+                "none is needed, unless this machine's clock is wrong: it is served once it is valid"
             }
-            Untimely::Expired(_) => "renew it",
+            ValidityError::Expired(_) => "renew it",
         },
     })?;
     Ok(pair)

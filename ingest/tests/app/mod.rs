@@ -3,8 +3,8 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use ingest::routes::WEBHOOK_PATH;
 use ingest::startup::Application;
+use ingest::webhook::WEBHOOK_PATH;
 use serde_json::Value;
 use shared::config;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

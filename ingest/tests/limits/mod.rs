@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ingest::routes::WEBHOOK_PATH;
+use ingest::webhook::WEBHOOK_PATH;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -299,7 +299,7 @@ async fn a_flood_of_failures_is_refused_at_once_with_the_time_to_come_back() {
 
     let refused = answers.iter().filter(|answer| answer.status == 429);
     for answer in refused.clone() {
-        answer.assert_tells("too many failures");
+        answer.assert_tells("too many failed authentications");
         assert!(answer.head.contains("retry-after: 5"), "{}", answer.head);
         assert!(answer.head.contains("connection: close"), "{}", answer.head);
     }

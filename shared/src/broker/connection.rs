@@ -5,13 +5,10 @@ use std::time::Duration;
 
 use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties};
-use rand::Rng;
 use secrecy::ExposeSecret;
 
-use crate::config::{Broker, ConfigError};
+use crate::config::{self, Broker, ConfigError};
 
-/// The first and the longest pause between attempts to connect.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 /// The largest frame. lapin sets aside 32 of them for each direction: 8 MiB a connection at RabbitMQ's default of 128 KiB.
 /// Larger bodies are split. RabbitMQ 4.1 refuses less than 8 KiB.
 const FRAME_MAX_BYTES: u32 = 32 * 1024;
@@ -46,34 +43,14 @@ pub async fn connect(settings: &Broker, name: &str) -> Result<Connection, Connec
 }
 
 fn address(settings: &Broker) -> Result<AMQPUri, ConfigError> {
-    let parsed = settings.url.current().expose_secret().parse::<AMQPUri>();
-    let mut uri = parsed.map_err(|problem| ConfigError::value("broker.url", problem))?;
+    let address = settings.url.current();
+    config::check_broker_address(&address)?;
+    let parsed = address.expose_secret().parse::<AMQPUri>();
+    // What the parser says repeats the address.
+    let mut uri = parsed.map_err(|_| config::unreadable_broker_address())?;
     uri.query.heartbeat = Some(u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX));
     uri.query.frame_max = Some(FRAME_MAX_BYTES);
     uri.query.connection_timeout =
         Some(u64::try_from(settings.connect_timeout.as_millis()).unwrap_or(u64::MAX));
     Ok(uri)
-}
-
-/// The pauses between attempts to connect: doubling, with jitter, so that a fleet does not return in step.
-#[derive(Debug, Default)]
-pub struct Backoff {
-    attempts: u32,
-}
-
-impl Backoff {
-    /// The next pause.
-    pub fn next_pause(&mut self) -> Duration {
-        let (first, longest) = PAUSES;
-        let full = first
-            .saturating_mul(1 << self.attempts.min(16))
-            .min(longest);
-        self.attempts = self.attempts.saturating_add(1);
-        full.mul_f64(rand::rng().random_range(0.5..=1.0))
-    }
-
-    /// Begins anew, after a success.
-    pub fn reset(&mut self) {
-        self.attempts = 0;
-    }
 }

@@ -4,10 +4,10 @@
 
 mod connection;
 pub mod message;
+pub mod properties_json;
 mod publisher;
-pub mod stored;
 pub mod topology;
 
-pub use connection::{Backoff, ConnectError, connect};
+pub use connection::{ConnectError, connect};
 pub use publisher::{Outgoing, PublishError, Publisher, PublisherState};
 pub use topology::{TopologyError, declare, is_marked, mark};

@@ -19,9 +19,11 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, Event};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Backoff, ConnectError, TopologyError, connect, declare};
+use super::{ConnectError, TopologyError, connect, declare};
+use crate::backoff::Backoff;
 use crate::config::{Broker, RetryDelay};
-use crate::telemetry::chain;
+use crate::error::chain;
+use crate::fail_point::{self, FailPoint};
 
 /// Messages that wait for their confirm at once. 64 keep a broker busy; more only bridge its pauses.
 const MAX_IN_FLIGHT: usize = 512;
@@ -214,7 +216,7 @@ impl Connector {
     async fn prepare(&self, connection: &Connection) -> Result<Channel, OpenError> {
         let channel = connection.create_channel().await;
         let channel = channel.map_err(OpenError::Channel)?;
-        declare(connection, &self.delays).await?;
+        declare(connection, &self.delays, self.settings.new_queue_pause).await?;
         let confirming = channel.confirm_select(ConfirmSelectOptions::default());
         confirming.await.map_err(OpenError::Channel)?;
         Ok(channel)
@@ -228,6 +230,7 @@ async fn supervise(
     mut jobs: mpsc::Receiver<Job>,
     state: watch::Sender<PublisherState>,
 ) {
+    fail_point::reach_with(FailPoint::TaskStarted, &connector.name).await;
     let mut backoff = Backoff::default();
     loop {
         let why = match opened {

@@ -83,19 +83,23 @@ pub fn retry_queue(delay: &RetryDelay) -> String {
     format!("{RETRY_EXCHANGE}.{}", delay.name())
 }
 
-/// Declares everything; what exists already is verified to be the same. Queues that may be new are given time to be
-/// remembered before anybody relies on them.
+/// Declares everything; what exists already is verified to be the same. Queues that may be new are left alone
+/// before the caller relies on them, all of them together: for a second, unless `new_queue_pause` says otherwise.
 ///
 /// # Errors
 ///
 /// When an existing object differs, or the broker fails.
-pub async fn declare(connection: &Connection, delays: &[RetryDelay]) -> Result<(), TopologyError> {
+pub async fn declare(
+    connection: &Connection,
+    delays: &[RetryDelay],
+    new_queue_pause: Option<Duration>,
+) -> Result<(), TopologyError> {
     let channel = connection.create_channel().await;
     let channel = channel.map_err(|source| failure("a channel".to_owned(), source))?;
     let work = declare_all(&channel, delays).await?;
     // The broker does not say whether it made a queue. One with messages or consumers was there before.
     if work.message_count() == 0 && work.consumer_count() == 0 {
-        tokio::time::sleep(NEW_QUEUE_PAUSE).await;
+        tokio::time::sleep(new_queue_pause.unwrap_or(NEW_QUEUE_PAUSE)).await;
     }
     Ok(())
 }

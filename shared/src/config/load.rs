@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::secret::{SecretFile, SecretFiles, is_blank};
-use super::{Alarm, Settings, ingest};
+use super::{Alarm, Pipedrive, Settings, ingest, values};
 
 /// `config/default.toml`: every setting, explained.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
@@ -34,7 +34,7 @@ const SECRETS: [&str; 10] = [
 pub enum ConfigError {
     /// A file or the environment does not read as settings.
     #[error("cannot read the settings: {0}")]
-    Unreadable(#[from] config::ConfigError),
+    Unreadable(String),
     /// A key is unknown, or its value is not of its kind.
     #[error("setting `{key}` ({variable}): {problem}")]
     Value {
@@ -58,6 +58,12 @@ pub enum ConfigError {
     },
 }
 
+impl From<config::ConfigError> for ConfigError {
+    fn from(error: config::ConfigError) -> Self {
+        Self::Unreadable(without_excerpt(&error.to_string()))
+    }
+}
+
 impl ConfigError {
     /// An error about one key.
     #[must_use]
@@ -69,20 +75,6 @@ impl ConfigError {
             problem: problem.into(),
         }
     }
-}
-
-/// An address without its password, for a person to read.
-#[must_use]
-pub fn redacted(address: &SecretString) -> String {
-    let parsed = address.expose_secret().parse::<Url>().ok();
-    // Without a host, whatever stands before it may be the password: `user:password@host` has the scheme `user`.
-    let Some(mut url) = parsed.filter(Url::has_host) else {
-        return "an unreadable address".to_owned();
-    };
-    if url.password().is_some() && url.set_password(Some("***")).is_err() {
-        return "an unreadable address".to_owned();
-    }
-    url.to_string()
 }
 
 /// Reads the settings: defaults, `file`, the process's environment.
@@ -115,19 +107,53 @@ pub fn load_from(
     for (key, value) in values {
         builder = builder.set_override(key, value)?;
     }
-    let mut settings: Settings =
-        serde_path_to_error::deserialize(builder.build()?).map_err(|error| {
-            let path = error.path().to_string();
-            let problem = error.into_inner().to_string();
-            // The key is told already.
-            ConfigError::value(&path, problem.replace(&format!(" for key `{path}`"), ""))
-        })?;
+    let config = builder.build()?;
+    let quoted_secrets = quoted_secrets(&config);
+    let mut settings: Settings = serde_path_to_error::deserialize(config).map_err(|error| {
+        let path = error.path().to_string();
+        let problem = error.into_inner().to_string();
+        // The error names the key already.
+        let problem = problem.replace(&format!(" for key `{path}`"), "");
+        ConfigError::value(&path, without_secret(&path, problem))
+    })?;
     settings.secret_files = secret_files;
+    settings.quoted_secrets = quoted_secrets;
     check(&settings)?;
     Ok(settings)
 }
 
-/// The settings in the environment, by dotted key, and where secrets came from. Empty variables count as unset: a compose file passes them so.
+/// An error about a file without the lines that it quotes: one of them may hold a secret.
+fn without_excerpt(error: &str) -> String {
+    let is_quoted = |line: &str| {
+        let line = line.trim_start();
+        let after_number = line.trim_start_matches(|c: char| c.is_ascii_digit());
+        after_number.trim_start().starts_with('|')
+    };
+    let lines = error.lines().filter(|line| !is_quoted(line));
+    lines.map(str::trim).collect::<Vec<_>>().join(", ")
+}
+
+/// What is wrong at `path` without the value that stands there, if that is a secret or may hold one.
+fn without_secret(path: &str, problem: String) -> String {
+    let is_near = |secret: &&str| {
+        path == "."
+            || secret
+                .strip_prefix(path)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            || path.starts_with(&format!("{secret}["))
+    };
+    let has_value = problem.contains("invalid type") || problem.contains("invalid value");
+    if !has_value || !SECRETS.iter().any(is_near) {
+        return problem;
+    }
+    let expected = problem
+        .rsplit_once(", expected ")
+        .map_or("another kind", |(_, expected)| expected);
+    format!("its value, which is not shown, is not of its kind: expected {expected}")
+}
+
+/// The settings in the environment, by dotted key, and where secrets came from. Empty variables count as unset, and so do
+/// secrets of blanks alone: a compose file passes them so.
 fn overrides(
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<(BTreeMap<String, String>, SecretFiles), ConfigError> {
@@ -138,6 +164,14 @@ fn overrides(
             continue;
         };
         let key = key.to_lowercase().replace("__", ".");
+        let value = if SECRETS.contains(&key.as_str()) {
+            match bare_secret(&value) {
+                "" => continue,
+                secret => secret.to_owned(),
+            }
+        } else {
+            value
+        };
         match key
             .strip_suffix("_file")
             .filter(|secret| SECRETS.contains(secret))
@@ -181,7 +215,35 @@ pub(super) fn read_secret(key: &str, path: PathBuf) -> Result<String, ConfigErro
         path,
         source,
     })?;
-    Ok(text.trim().to_owned())
+    Ok(bare_secret(&text).to_owned())
+}
+
+/// A secret without what editors, shells and orchestrators put around it: blanks, ends of lines, and the byte order mark
+/// with which `PowerShell` begins a file.
+fn bare_secret(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+}
+
+/// The keys of secrets that begin and end with a quote: `docker run --env-file` keeps those.
+fn quoted_secrets(config: &Config) -> Vec<String> {
+    let is_quoted = |text: &str| {
+        let text = text.trim();
+        let is_within = |quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
+        is_within('"') || is_within('\'')
+    };
+    let texts = |key: &str| {
+        let list = config.get_array(key).unwrap_or_default().into_iter();
+        let members = list.filter_map(|member| member.into_string().ok());
+        members.chain(config.get_string(key)).collect::<Vec<_>>()
+    };
+    let holds_quoted = |key: &&str| {
+        let texts = texts(key);
+        texts
+            .iter()
+            .any(|text| text.split([',', '\n']).any(is_quoted))
+    };
+    let keys = SECRETS.iter().copied().filter(holds_quoted);
+    keys.map(str::to_owned).collect()
 }
 
 /// What no type can express.
@@ -211,9 +273,21 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
         let problem = "must be below redis.done_ttl: an event that is sent again must be too old, or known for a duplicate";
         return Err(ConfigError::value("ingest.auth.signature_max_age", problem));
     }
-    let base = &settings.pipedrive.base_url;
-    if !matches!(base.scheme(), "http" | "https") || base.host().is_none() || base.path() != "/" {
+    check_base_url(&settings.pipedrive)
+}
+
+fn check_base_url(pipedrive: &Pipedrive) -> Result<(), ConfigError> {
+    let base = &pipedrive.base_url;
+    let is_bare = base.username().is_empty() && base.password().is_none() && base.query().is_none();
+    let is_web = matches!(base.scheme(), "http" | "https") && base.host().is_some();
+    if !is_web || !is_bare || base.path() != "/" {
         let problem = "must be an origin such as https://company.pipedrive.com; paths are appended";
+        return Err(ConfigError::value("pipedrive.base_url", problem));
+    }
+    if base.scheme() == "http" && !pipedrive.plain_http && !values::is_loopback(base) {
+        let problem = "begins with http://, and the token would cross the network readable: write https://, or set \
+                       pipedrive.plain_http (BRIDGE__PIPEDRIVE__PLAIN_HTTP=true) if the network is your own, as that of a \
+                       sandbox; loopback addresses need neither";
         return Err(ConfigError::value("pipedrive.base_url", problem));
     }
     Ok(())
@@ -295,6 +369,26 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_read_by_the_phone_settings() {
+        use crate::domain::phone::Party;
+
+        let settings = with(&[
+            ("BRIDGE__PHONE__OUTSIDE_LINE", "9"),
+            (
+                "BRIDGE__PHONE__OWN_NUMBERS",
+                "+442079460000, +12025550100-+12025550119",
+            ),
+        ])
+        .unwrap();
+
+        let reader = settings.phone.reader();
+        let class = |text| reader.read(Some(text)).party.class();
+        assert_eq!(class("912025550171"), "customer");
+        assert_eq!(class("(202) 555-0119"), "own");
+        assert_eq!(reader.read(Some("tel:+442079460000")).party, Party::Own);
+    }
+
+    #[test]
     fn an_error_names_the_key_and_its_variable() {
         for (variable, value, part) in [
             ("BRIDGE__WORKER__CONCURENCY", "4", "concurency"),
@@ -305,6 +399,12 @@ mod tests {
                 "XX",
                 "phone.default_region",
             ),
+            (
+                "BRIDGE__PHONE__OWN_NUMBERS",
+                "+12025550100,reception",
+                "phone.own_numbers",
+            ),
+            ("BRIDGE__PHONE__OUTSIDE_LINE", "nine", "phone.outside_line"),
             (
                 "BRIDGE__PIPEDRIVE__BASE_URL",
                 "https://x.example/api/v2",
@@ -349,6 +449,132 @@ mod tests {
     }
 
     #[test]
+    fn plain_http_to_pipedrive_is_taken_on_loopback_or_when_it_is_asked_for() {
+        let base = |url| with(&[("BRIDGE__PIPEDRIVE__BASE_URL", url)]);
+
+        for url in [
+            "http://127.0.0.1:8090",
+            "http://[::1]:8090",
+            "http://localhost:8090",
+        ] {
+            assert!(base(url).is_ok(), "{url}");
+        }
+        for url in [
+            "http://company.pipedrive.com",
+            "http://sandbox:8090",
+            "http://192.0.2.1",
+        ] {
+            let error = base(url).unwrap_err().to_string();
+            for part in [
+                "pipedrive.base_url",
+                "https://",
+                "BRIDGE__PIPEDRIVE__PLAIN_HTTP=true",
+            ] {
+                assert!(error.contains(part), "{error}");
+            }
+        }
+        let asked = with(&[
+            ("BRIDGE__PIPEDRIVE__BASE_URL", "http://sandbox:8090"),
+            ("BRIDGE__PIPEDRIVE__PLAIN_HTTP", "true"),
+        ]);
+        assert!(asked.is_ok());
+    }
+
+    #[test]
+    fn an_error_never_shows_a_value_that_may_be_a_secret() {
+        for (variable, part) in [
+            ("BRIDGE__ALARM__WEBHOOK_URL", "alarm.webhook_url"),
+            ("BRIDGE__BROKER", "broker"),
+            ("BRIDGE__PIPEDRIVE", "pipedrive"),
+            ("BRIDGE__PIPEDRIVE__BASE_URL", "pipedrive.base_url"),
+            (
+                "BRIDGE__PIPEDRIVE__OAUTH__TOKEN_URL",
+                "pipedrive.oauth.token_url",
+            ),
+        ] {
+            let value = "//bridge:s3cretPW@host:port";
+            let text = with(&[(variable, value)]).unwrap_err().to_string();
+
+            assert!(text.contains(part), "{text}");
+            assert!(!text.contains("s3cret"), "{text}");
+        }
+        for base in [
+            "https://s3cretPW@company.pipedrive.com",
+            "https://company.pipedrive.com/?api_token=s3cretPW",
+        ] {
+            let text = with(&[("BRIDGE__PIPEDRIVE__BASE_URL", base)]).unwrap_err();
+            assert!(!text.to_string().contains("s3cret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_about_a_file_of_settings_shows_no_line_of_it() {
+        let path = std::env::temp_dir().join(format!("bridge-settings-{}", std::process::id()));
+        for text in [
+            "[broker]\nurl = \"amqp://bridge:s3cretPW@host",
+            "[broker]\nurl = amqp://bridge:s3cretPW@host",
+            "broker = \"amqp://bridge:s3cretPW@host\"",
+            "[pipedrive]\napi_token = [\"s3cretPW\"]",
+            "[ingest.auth]\ntokens = 7353728379",
+        ] {
+            std::fs::write(&path, text).unwrap();
+
+            let error = load_from(Some(&path), []).unwrap_err().to_string();
+
+            assert!(
+                !error.contains("s3cret") && !error.contains("73537"),
+                "{error}"
+            );
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_secret_in_the_environment_is_taken_without_the_blanks_around_it() {
+        let token = |value| {
+            let settings = with(&[("BRIDGE__PIPEDRIVE__API_TOKEN", value)]).unwrap();
+            let token = settings.pipedrive.api_token?.current();
+            Some(token.expose_secret().to_owned())
+        };
+
+        for value in ["token-a\n", "token-a\r\n", " token-a ", "\u{feff}token-a\r"] {
+            assert_eq!(token(value).as_deref(), Some("token-a"), "{value:?}");
+        }
+        assert_eq!(token(" \r\n"), None);
+    }
+
+    #[test]
+    fn a_byte_order_mark_in_a_secrets_file_is_no_part_of_the_secret() {
+        let path = std::env::temp_dir().join(format!("bridge-mark-{}", std::process::id()));
+        std::fs::write(&path, b"\xef\xbb\xbftoken-a\r\n").unwrap();
+        let file = path.to_str().unwrap();
+
+        let settings = with(&[("BRIDGE__PIPEDRIVE__API_TOKEN_FILE", file)]).unwrap();
+        std::fs::write(&path, b"\xef\xbb\xbf\r\n").unwrap();
+        let empty = with(&[("BRIDGE__PIPEDRIVE__API_TOKEN_FILE", file)]).unwrap_err();
+
+        std::fs::remove_file(&path).unwrap();
+        let token = settings.pipedrive.api_token.unwrap().current();
+        assert_eq!(token.expose_secret(), "token-a");
+        assert!(empty.to_string().contains("is empty"), "{empty}");
+    }
+
+    #[test]
+    fn secrets_in_quotes_are_known_by_their_keys() {
+        let quoted = |variables: &[(&str, &str)]| with(variables).unwrap().quoted_secrets;
+
+        let found = quoted(&[
+            ("BRIDGE__PIPEDRIVE__API_TOKEN", "\"token-a\""),
+            ("BRIDGE__INGEST__AUTH__TOKENS", "one,'two'"),
+            ("BRIDGE__INGEST__AUTH__BASIC", "user:pass\"word"),
+            ("BRIDGE__REDIS__PREFIX", "\"bridge\""),
+        ]);
+
+        assert_eq!(found, ["ingest.auth.tokens", "pipedrive.api_token"]);
+        assert!(quoted(&[]).is_empty());
+    }
+
+    #[test]
     fn a_secret_is_given_in_one_way_and_its_file_holds_something() {
         let path = std::env::temp_dir().join(format!("bridge-empty-{}", std::process::id()));
         std::fs::write(&path, "\n").unwrap();
@@ -368,18 +594,6 @@ mod tests {
         );
         assert!(both.contains("leave one out"), "{both}");
         assert_eq!(lines.ingest.auth.tokens.len(), 2, "one token a line");
-    }
-
-    #[test]
-    fn a_redacted_address_keeps_everything_but_the_password() {
-        let shown = |address: &str| redacted(&SecretString::from(address));
-
-        assert_eq!(
-            shown("amqp://bridge:secret@rabbitmq:5672/%2f"),
-            "amqp://bridge:***@rabbitmq:5672/%2f"
-        );
-        assert_eq!(shown("redis://redis:6379/0"), "redis://redis:6379/0");
-        assert_eq!(shown("bridge:secret@rabbitmq"), "an unreadable address");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Everything is read and checked at start; an error names the key. This is the only reader of the environment.
 
+mod address;
 mod ingest;
 mod load;
 mod oauth;
@@ -18,9 +19,13 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::domain::event::Filter;
-use crate::domain::phone::Region;
+use crate::domain::phone::{OutsideLine, OwnNumbers, Reader, Region};
 
-pub use load::{ConfigError, DEFAULTS, load, load_from, redacted};
+pub use address::{
+    check_broker_address, check_redis_address, redacted, unreadable_broker_address,
+    unreadable_redis_address,
+};
+pub use load::{ConfigError, DEFAULTS, load, load_from};
 pub use oauth::{Credential, OAuth, OAuthApp};
 pub use secret::{Rotated, Secret, SecretFiles};
 pub use values::{ClockTime, RetryDelay};
@@ -42,7 +47,23 @@ pub struct Settings {
     /// Which secrets were given as files; no key.
     #[serde(skip)]
     pub secret_files: SecretFiles,
+    /// Which secrets begin and end with a quote, by dotted key; no key.
+    #[serde(skip)]
+    pub quoted_secrets: Vec<String>,
     pub alarm: Alarm,
+}
+
+impl Settings {
+    /// Warns of each secret in quotes: nothing takes them off, and the other side refuses the secret with them.
+    pub fn warn_of_quoted_secrets(&self) {
+        for key in &self.quoted_secrets {
+            tracing::warn!(
+                setting = key,
+                "The secret of {key} begins and ends with a quote, which counts as part of it. Take the quotes off if they \
+                 are none: docker's --env-file keeps them"
+            );
+        }
+    }
 }
 
 /// `[log]`
@@ -194,6 +215,10 @@ pub struct Broker {
     pub heartbeat: Duration,
     #[serde(deserialize_with = "values::duration")]
     pub connect_timeout: Duration,
+    /// How long new queues are left alone, where that is not as long as the broker needs. Not a setting: no file and no
+    /// variable can change it. Tests do so in code, where nothing ever kills their broker.
+    #[serde(skip)]
+    pub new_queue_pause: Option<Duration>,
 }
 
 /// `[retry]`
@@ -213,6 +238,8 @@ pub struct Retry {
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
 pub struct Redis {
     pub url: Secret,
+    #[serde(deserialize_with = "values::path")]
+    pub ca_file: Option<PathBuf>,
     pub prefix: String,
     #[serde(deserialize_with = "values::duration")]
     pub timeout: Duration,
@@ -229,7 +256,9 @@ pub struct Redis {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
 pub struct Pipedrive {
+    #[serde(deserialize_with = "values::url")]
     pub base_url: Url,
+    pub plain_http: bool,
     pub api_token: Option<Secret>,
     pub oauth: OAuth,
     pub requests_per_2s: u32,
@@ -273,6 +302,22 @@ pub struct Worker {
 pub struct Phone {
     #[serde(deserialize_with = "values::region")]
     pub default_region: Option<Region>,
+    #[serde(deserialize_with = "values::outside_line")]
+    pub outside_line: Option<OutsideLine>,
+    #[serde(deserialize_with = "values::own_numbers")]
+    pub own_numbers: OwnNumbers,
+}
+
+impl Phone {
+    /// How numbers of events are read.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader {
+            region: self.default_region,
+            outside_line: self.outside_line.clone(),
+            own: self.own_numbers.clone(),
+        }
+    }
 }
 
 /// `[genesys]`

@@ -6,9 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
-use super::{ConfigError, Pipedrive, Secret, Settings};
+use super::{ConfigError, Pipedrive, Secret, Settings, values};
 
 /// Bytes of the encryption key.
 const KEY_BYTES: usize = 32;
@@ -24,6 +24,7 @@ pub struct OAuth {
     pub client_secret: Option<Secret>,
     pub refresh_token: Option<Secret>,
     pub encryption_key: Option<SecretString>,
+    #[serde(deserialize_with = "values::url")]
     pub token_url: Url,
 }
 
@@ -72,7 +73,6 @@ impl Settings {
         let Pipedrive {
             api_token,
             oauth,
-            base_url,
             request_timeout,
             ..
         } = &self.pipedrive;
@@ -88,7 +88,7 @@ impl Settings {
             )),
             None => {
                 check_lease(self.worker.lease, *request_timeout)?;
-                Ok(Credential::OAuth(app(oauth, base_url)?))
+                Ok(Credential::OAuth(app(&self.pipedrive)?))
             }
         }
     }
@@ -104,7 +104,7 @@ fn check_lease(lease: Duration, request_timeout: Duration) -> Result<(), ConfigE
     Err(ConfigError::value("worker.lease", problem))
 }
 
-fn app(oauth: &OAuth, base_url: &Url) -> Result<OAuthApp, ConfigError> {
+fn app(settings: &Pipedrive) -> Result<OAuthApp, ConfigError> {
     fn required<T: Clone>(name: &str, value: Option<&T>, whence: &str) -> Result<T, ConfigError> {
         value.cloned().ok_or_else(|| {
             let key = format!("pipedrive.oauth.{name}");
@@ -117,8 +117,9 @@ fn app(oauth: &OAuth, base_url: &Url) -> Result<OAuthApp, ConfigError> {
         })
     }
     let in_hub = "Pipedrive > Developer Hub > the app > OAuth & access scopes";
+    let oauth = &settings.oauth;
     let url = &oauth.token_url;
-    check_token_url(url)?;
+    check_token_url(url, settings.plain_http)?;
     let installed = "install the app (docs/SETUP.md)";
     let drawn = "openssl rand -hex 32";
     let encryption_key = required("encryption_key", oauth.encryption_key.as_ref(), drawn)?;
@@ -128,24 +129,19 @@ fn app(oauth: &OAuth, base_url: &Url) -> Result<OAuthApp, ConfigError> {
         refresh_token: required("refresh_token", oauth.refresh_token.as_ref(), installed)?,
         encryption_key: parse_key(&encryption_key)?,
         token_url: url.clone(),
-        takes_api_domain: base_url.as_str() == ANY_COMPANY,
+        takes_api_domain: settings.base_url.as_str() == ANY_COMPANY,
     })
 }
 
-/// The app's secret and the refresh token go there: in plain text no farther than this machine.
-fn check_token_url(url: &Url) -> Result<(), ConfigError> {
-    let is_loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
+/// The app's secret and the refresh token go there: in plain text no farther than this machine, unless that is wanted.
+fn check_token_url(url: &Url, plain_http: bool) -> Result<(), ConfigError> {
     match url.scheme() {
         "https" if url.has_host() => Ok(()),
-        "http" if is_loopback => Ok(()),
+        "http" if plain_http || values::is_loopback(url) => Ok(()),
         _ => {
             let problem = "must be an address that begins with https://, for the app's secret and the refresh token go \
-                           there; http:// is taken with a loopback address alone (127.0.0.1, ::1, localhost)";
+                           there; http:// is taken with a loopback address (127.0.0.1, ::1, localhost), or with \
+                           pipedrive.plain_http (BRIDGE__PIPEDRIVE__PLAIN_HTTP=true)";
             Err(ConfigError::value("pipedrive.oauth.token_url", problem))
         }
     }
@@ -289,6 +285,14 @@ mod tests {
                 "{error}"
             );
         }
+        let wanted = [
+            app_with(HEX),
+            vec![
+                ("PIPEDRIVE__OAUTH__TOKEN_URL", "http://sandbox:8090/oauth"),
+                ("PIPEDRIVE__PLAIN_HTTP", "true"),
+            ],
+        ];
+        assert!(credential(&wanted.concat()).is_ok());
     }
 
     #[test]

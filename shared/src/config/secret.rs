@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::ConfigError;
 use super::load::read_secret;
-use crate::telemetry::chain;
+use crate::error::chain;
 
 /// Between two looks at the files. Orchestrators take longer to bring a new secret.
 const POLL: Duration = Duration::from_secs(2);

@@ -8,8 +8,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use url::{Host, Url};
 
-use crate::domain::phone::Region;
+use crate::domain::phone::{OutsideLine, OwnNumbers, Region};
 
 /// One rung of the retry ladder. Its written form, such as `30s`, is part of its queue's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +112,26 @@ pub(super) fn region<'de, D: Deserializer<'de>>(
     Region::parse(&text).map(Some).map_err(D::Error::custom)
 }
 
+/// The prefix of an outside line; an empty text is none.
+pub(super) fn outside_line<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<OutsideLine>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    OutsideLine::parse(&text)
+        .map(Some)
+        .map_err(D::Error::custom)
+}
+
+/// Numbers and ranges of the company's own.
+pub(super) fn own_numbers<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<OwnNumbers, D::Error> {
+    OwnNumbers::parse(&list(deserializer)?).map_err(D::Error::custom)
+}
+
 /// A path; an empty text is none.
 pub(super) fn path<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -131,6 +152,26 @@ pub(super) fn address<'de, D: Deserializer<'de>>(
     text.parse()
         .map(Some)
         .map_err(|_| D::Error::custom(format!("`{text}` is no address with a port")))
+}
+
+/// An address of the web. The error does not repeat it: it may hold a password.
+pub(super) fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.trim().parse().map_err(|error: url::ParseError| {
+        D::Error::custom(format!(
+            "cannot be read as an address ({error}): write https://host"
+        ))
+    })
+}
+
+/// Whether an address is of this machine: `localhost`, 127.0.0.0/8 or `::1`.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// Addresses, and networks in CIDR notation.

@@ -132,38 +132,6 @@ pub fn sha256_hex_of(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-macro_rules! pipedrive_id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(pub u64);
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    };
-}
-
-pipedrive_id! {
-    /// A person in Pipedrive.
-    PersonId
-}
-pipedrive_id! {
-    /// An activity in Pipedrive.
-    ActivityId
-}
-pipedrive_id! {
-    /// A deal in Pipedrive.
-    DealId
-}
-pipedrive_id! {
-    /// A user of Pipedrive, the owner of records.
-    UserId
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,11 +1,11 @@
-//! Runs a chaos campaign; see `bridge_tests::chaos`.
+//! Runs a chaos campaign; see `bridge_tests::campaign`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bridge_tests::chaos::plan::Size;
-use bridge_tests::chaos::{self, Options};
+use bridge_tests::campaign::plan::Size;
+use bridge_tests::campaign::{self, Options};
 use clap::Parser;
 
 /// Proves that the bridge loses nothing and writes nothing twice, by breaking everything around it.
@@ -83,7 +83,7 @@ async fn main() -> ExitCode {
         report: arguments.report,
         command: format!("make chaos {PROFILE}CHAOS='{}'", given.join(" ")),
     };
-    match chaos::run(&options).await {
+    match campaign::run(&options).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {

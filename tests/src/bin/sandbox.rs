@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use bridge_tests::pipedrive::{Behaviour, Limits, OAuthConfig, Plan, Sandbox, SandboxConfig};
+use bridge_tests::sandbox::pipedrive::{
+    Behaviour, Limits, OAuthConfig, Plan, Sandbox, SandboxConfig,
+};
 use clap::Parser;
 
 /// A Pipedrive to try things on, with a page that shows what landed.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use bridge_tests::services::{Environment, Guardian};
+use bridge_tests::servers::{Environment, Guardian};
 use clap::Parser;
 use nix::{
     sys::signal::{Signal, kill, killpg},

@@ -1,6 +1,6 @@
 //! What should come of a scene, what was seen of it, and whether the two agree.
 
-use crate::app::Answer;
+use crate::bridge::Answer;
 
 /// What should come of a scene.
 #[derive(Clone, Debug, PartialEq)]

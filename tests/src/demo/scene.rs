@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::outcome::{Expected, Whom};
-use crate::app::sample;
-use crate::pipedrive::{Fault, FaultRule};
+use crate::bridge::sample;
+use crate::sandbox::pipedrive::{Fault, FaultRule};
 
 /// One thing that happens to a bridge.
 #[derive(Clone, Debug)]

@@ -14,9 +14,9 @@ use uuid::Uuid;
 use super::child::{Service, beside_us};
 use super::outcome::{Attached, Landed, Letter, Seen};
 use super::scene::Scene;
-use crate::app::Answer;
-use crate::pipedrive::{Limits, Plan, Sandbox, SandboxConfig};
-use crate::services::{
+use crate::bridge::Answer;
+use crate::sandbox::pipedrive::{Limits, Plan, Sandbox, SandboxConfig};
+use crate::servers::{
     Environment, Management, QueuedMessage, Scratch, Vhost, free_ports, wait_until,
 };
 

@@ -4,9 +4,9 @@
 
 mod browser;
 
-use bridge_tests::app::{TestApp, call};
-use bridge_tests::pipedrive::{Fault, FaultRule};
-use bridge_tests::services::{Tool, has_tools};
+use bridge_tests::bridge::{TestApp, call};
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule};
+use bridge_tests::servers::{Tool, has_tools};
 use fantoccini::Locator;
 
 use browser::Browser;

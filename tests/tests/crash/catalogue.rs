@@ -20,7 +20,7 @@ fn crash_points() -> String {
 
 #[test]
 fn every_kill_point_is_armed_by_a_test_and_told_of_in_the_table() {
-    let source = read(&root().join("shared/src/kill_point.rs"));
+    let source = read(&root().join("shared/src/fail_point.rs"));
     let names: Vec<&str> = source
         .lines()
         .filter_map(|line| {

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bridge_tests::app::TestApp;
-use bridge_tests::services::{Scratch, wait_until};
+use bridge_tests::bridge::TestApp;
+use bridge_tests::servers::{Scratch, wait_until};
 
 /// Longer than a worker needs to start and to reach any point.
 const PATIENCE: Duration = Duration::from_secs(60);

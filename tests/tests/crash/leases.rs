@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use bridge_tests::app::{PATIENCE, TestApp, call};
-use bridge_tests::services::wait_until;
+use bridge_tests::bridge::{PATIENCE, TestApp, call};
+use bridge_tests::servers::wait_until;
 
 use crate::hold::{Hold, end_leases};
+use crate::invariants::{assert_recorded_once, assert_settled, created};
 use crate::process::Worker;
-use crate::settled::{assert_recorded_once, assert_settled, created};
 
 const UNKNOWN_CALLER: &str = "+15550123456";
 const LEASE_LOSSES: &str = "bridge_worker_lease_losses_total";

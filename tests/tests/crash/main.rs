@@ -2,21 +2,23 @@
 //!
 //! The service under test runs as a process of its own, built with kill points; it dies there, and another takes over.
 
+mod activity_update;
 mod catalogue;
-mod changes;
-mod deploy;
-mod forgotten;
+mod emptied_redis;
+mod failing_redis;
 mod hold;
 mod interleaving;
-mod late;
+mod invariants;
+mod late_updates;
 mod leases;
-mod lost_tail;
+mod lost_redis_writes;
 mod oauth;
-mod people;
+mod persons;
 mod points;
 mod poison;
 mod process;
-mod redis;
-mod settled;
+mod refused_creates;
+mod restarts;
 mod spool;
-mod unanswered;
+mod supervision;
+mod unanswered_broker;

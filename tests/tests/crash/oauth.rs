@@ -1,10 +1,10 @@
 //! A worker that dies between new OAuth tokens and Redis: O1 of `docs/RELIABILITY.md`.
 
-use bridge_tests::app::{TestApp, call};
-use bridge_tests::pipedrive::{OAuthConfig, RefreshTokens};
+use bridge_tests::bridge::{TestApp, call};
+use bridge_tests::sandbox::pipedrive::{OAuthConfig, RefreshTokens};
 
+use crate::invariants::assert_recorded_once;
 use crate::process::Worker;
-use crate::settled::assert_recorded_once;
 
 const CALLER: &str = "+15550123456";
 

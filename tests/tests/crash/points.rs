@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use bridge_tests::app::{PATIENCE, TestApp, call};
-use bridge_tests::pipedrive::{Fault, FaultRule};
-use bridge_tests::services::wait_until;
+use bridge_tests::bridge::{PATIENCE, TestApp, call};
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule};
+use bridge_tests::servers::wait_until;
 use futures_util::future::join_all;
 
+use crate::invariants::{assert_recorded_once, assert_recorded_once_beside, created};
 use crate::process::Worker;
-use crate::settled::{assert_recorded_once, assert_recorded_once_beside, created};
 
 const UNKNOWN_CALLER: &str = "+15550123456";
 const PERSONS: &str = "/api/v2/persons";
@@ -76,7 +76,7 @@ async fn die_creating(path: &str, latency: Fault) {
         Ok(())
     });
     under_way.await.expect("a create is sent");
-    doomed.kill().await;
+    doomed.kill();
 
     let _heir = Worker::start(&app, "");
     app.wait_for_at_least(1).await;
@@ -217,7 +217,7 @@ async fn c11_between_the_dead_letter_and_the_acknowledgement() {
     let letters = app.wait_for_dead_letters(1).await;
     assert_eq!(letters[0].property("message_id").unwrap(), "call-1");
     let asked = app.pipedrive.request_count();
-    worker::replay::replay(&app.settings, &worker::replay::Filter::default())
+    worker::commands::replay::replay(&app.settings, &worker::commands::replay::Filter::default())
         .await
         .unwrap();
     let duplicate = r#"outcome="duplicate""#;

@@ -1,14 +1,10 @@
 //! The services as processes that can die.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use bridge_tests::app::{TestApp, WEBHOOK_TOKEN};
-use bridge_tests::services::{free_ports, wait_until};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use tokio::process::{Child, Command};
+use bridge_tests::bridge::{TestApp, WEBHOOK_TOKEN};
+use bridge_tests::servers::{Process, free_ports, wait_until};
 
 /// Longer than a service needs to reach any point.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,13 +19,13 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts a worker that dies at `kill_point`, such as `claimed=abort`; an empty one never does.
-    pub fn start(app: &TestApp, kill_point: &str) -> Self {
+    /// Starts a worker that dies at `fail_point`, such as `claimed=abort`; an empty one never does.
+    pub fn start(app: &TestApp, fail_point: &str) -> Self {
         let port = free_port();
         let settings = [("BRIDGE__WORKER__LISTEN", format!("127.0.0.1:{port}"))];
         let program = env!("CARGO_BIN_EXE_worker-with-kill-points");
         Self {
-            running: Running::start(program, app, &settings, kill_point),
+            running: Running::start(program, app, &settings, fail_point),
             client: Client::new(port),
         }
     }
@@ -67,8 +63,8 @@ impl Worker {
     }
 
     /// Ends it with SIGKILL.
-    pub async fn kill(self) {
-        self.running.kill().await;
+    pub fn kill(self) {
+        self.running.kill();
     }
 
     /// Ends it with SIGTERM, and waits until it has drained.
@@ -90,13 +86,13 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// Starts an ingest, with settings that go before the bridge's, and waits until it is ready. It dies at `kill_point`.
+    /// Starts an ingest, with settings that go before the bridge's, and waits until it is ready. It dies at `fail_point`.
     pub async fn start(
         app: &TestApp,
         settings: &[(&'static str, String)],
-        kill_point: &str,
+        fail_point: &str,
     ) -> Self {
-        Self::start_on(free_port(), app, settings, kill_point).await
+        Self::start_on(free_port(), app, settings, fail_point).await
     }
 
     /// [`Self::start`] on a port of the caller's choice.
@@ -104,13 +100,13 @@ impl Ingest {
         port: u16,
         app: &TestApp,
         settings: &[(&'static str, String)],
-        kill_point: &str,
+        fail_point: &str,
     ) -> Self {
         let mut settings = settings.to_vec();
         settings.push(("BRIDGE__INGEST__LISTEN", format!("127.0.0.1:{port}")));
         let program = env!("CARGO_BIN_EXE_ingest-with-kill-points");
         let ingest = Self {
-            running: Running::start(program, app, &settings, kill_point),
+            running: Running::start(program, app, &settings, fail_point),
             client: Client::new(port),
             port,
         };
@@ -165,8 +161,8 @@ impl Ingest {
     }
 
     /// Ends it with SIGKILL.
-    pub async fn kill(self) {
-        self.running.kill().await;
+    pub fn kill(self) {
+        self.running.kill();
     }
 
     /// Ends it with SIGTERM, and waits until it has drained.
@@ -223,52 +219,40 @@ impl Client {
     }
 }
 
-struct Running {
-    child: Child,
-}
+struct Running(Process);
 
 impl Running {
     fn start(
         program: &str,
         app: &TestApp,
         settings: &[(&'static str, String)],
-        kill_point: &str,
+        fail_point: &str,
     ) -> Self {
-        let child = Command::new(program)
-            .envs(app.variables.clone())
-            .envs(settings.iter().cloned())
-            .env("BRIDGE__LOG__FILTER", "warn")
-            .env("BRIDGE_KILL_POINT", kill_point)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn();
-        Self {
-            child: child.expect("the service starts"),
-        }
+        let mut process = Process::silent(program)
+            .variables(app.variables.clone())
+            .variables(settings.iter().cloned())
+            .variables([
+                ("BRIDGE__LOG__FILTER", "warn"),
+                ("BRIDGE_KILL_POINT", fail_point),
+            ]);
+        process.start().expect("the service starts");
+        Self(process)
     }
 
     async fn wait_for_death(mut self) {
-        let died = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        let status = died
-            .expect("the service reaches its kill point")
-            .expect("the service can be waited for");
+        let died = self.0.wait_for_end(PATIENCE).await;
+        let status = died.expect("the service reaches its kill point");
         assert!(!status.success(), "the service was to die, but ended well");
     }
 
     async fn terminate(mut self) {
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
-        let id = Pid::from_raw(id.expect("the service runs"));
-        kill(id, Signal::SIGTERM).expect("the service can be told to stop");
-        let ended = tokio::time::timeout(GRACE_PERIOD, self.child.wait()).await;
-        let status = ended
-            .expect("the service drains within its grace period")
-            .expect("the service can be waited for");
+        self.0.terminate().expect("the service takes SIGTERM");
+        let ended = self.0.wait_for_end(GRACE_PERIOD).await;
+        let status = ended.expect("the service drains within its grace period");
         assert!(status.success(), "the service ended with {status}");
     }
 
-    async fn kill(mut self) {
-        self.child.kill().await.expect("the service can be killed");
+    fn kill(mut self) {
+        self.0.kill().expect("the service can be killed");
     }
 }

@@ -1,10 +1,10 @@
 //! Ingest dies around its spool: what it answered 200 is recorded once, and what the sender repeats is no second record.
 
-use bridge_tests::app::{PATIENCE, TestApp, call};
-use bridge_tests::services::{CutProxy, Scratch, wait_until};
+use bridge_tests::bridge::{PATIENCE, TestApp, call};
+use bridge_tests::servers::{CutProxy, Scratch, wait_until};
 
+use crate::invariants::assert_settled;
 use crate::process::Ingest;
-use crate::settled::assert_settled;
 
 const CALLER: &str = "+12025550143";
 
@@ -40,8 +40,8 @@ impl Rig {
         }
     }
 
-    async fn ingest(&self, kill_point: &str) -> Ingest {
-        Ingest::start(&self.app, &self.variables, kill_point).await
+    async fn ingest(&self, fail_point: &str) -> Ingest {
+        Ingest::start(&self.app, &self.variables, fail_point).await
     }
 
     fn cut(&self) {
@@ -157,7 +157,7 @@ async fn killed_again_and_again_while_it_spools_and_drains() {
         })
         .await
         .unwrap();
-        ingest.kill().await;
+        ingest.kill();
         while let Some(ids) = senders.join_next().await {
             let mut ids = ids.unwrap();
             // Of the last one its sender knows nothing: it sends it again.

@@ -1,6 +1,6 @@
 //! Who is let in, and where requests lead.
 
-use bridge_tests::pipedrive::{OAuthConfig, RefreshTokens, Sandbox, SandboxConfig};
+use bridge_tests::sandbox::pipedrive::{OAuthConfig, RefreshTokens, Sandbox, SandboxConfig};
 use reqwest::Method;
 use serde_json::json;
 

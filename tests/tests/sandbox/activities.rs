@@ -1,6 +1,6 @@
 //! Activities and deals.
 
-use bridge_tests::pipedrive::{Behaviour, Sandbox, SandboxConfig};
+use bridge_tests::sandbox::pipedrive::{Behaviour, Sandbox, SandboxConfig};
 use serde_json::{Value, json};
 
 use crate::api::Api;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bridge_tests::pipedrive::Sandbox;
+use bridge_tests::sandbox::pipedrive::Sandbox;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;

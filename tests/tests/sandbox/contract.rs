@@ -6,9 +6,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use bridge_tests::pipedrive::contract::{Body, Field, Kind, Operation, Version, operations};
-use bridge_tests::pipedrive::{Sandbox, SandboxConfig};
-use bridge_tests::services::skipped;
+use bridge_tests::sandbox::pipedrive::contract::{
+    Body, Field, Kind, Operation, Version, operations,
+};
+use bridge_tests::sandbox::pipedrive::{Sandbox, SandboxConfig};
+use bridge_tests::servers::skipped;
 use serde_json::{Map, Value, json};
 
 use crate::api::Api;
@@ -59,6 +61,7 @@ async fn every_answer_has_the_fields_of_its_documented_example() {
     let api = Api::of(&sandbox);
     let person = sandbox.add_person("Example Customer", &["+12025550123"]);
     let deal = sandbox.add_deal("Deal", person);
+    let organization = sandbox.add_organization("Example Works");
     let call_log = json!({
         "to_phone_number": "+12025550123",
         "outcome": "connected",
@@ -80,6 +83,13 @@ async fn every_answer_has_the_fields_of_its_documented_example() {
             "?include_fields=attendees",
         ),
         (&v2, "/api/v2", "/deals/{id}", deal.to_string(), ""),
+        (
+            &v2,
+            "/api/v2",
+            "/organizations/{id}",
+            organization.to_string(),
+            "",
+        ),
         (
             &v2,
             "/api/v2",

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use bridge_tests::pipedrive::{Answer, Change, Fault, FaultRule, Item, Sandbox, SandboxConfig};
+use bridge_tests::sandbox::pipedrive::{
+    Answer, Change, Fault, FaultRule, Item, Sandbox, SandboxConfig,
+};
 use reqwest::Method;
 use serde_json::json;
 
@@ -188,7 +190,7 @@ async fn any_answer_can_stand_in_for_the_true_one() {
             Fault::forbidden(),
             403,
             "application/json",
-            "Scope and URL mismatch",
+            "You don't have permission to change this resource.",
             0,
         ),
         (Fault::cloudflare_block(), 403, "text/html", "Cloudflare", 0),

@@ -1,6 +1,6 @@
 //! The sandbox from another process, its page, and its end.
 
-use bridge_tests::pipedrive::{Sandbox, SandboxConfig};
+use bridge_tests::sandbox::pipedrive::{Sandbox, SandboxConfig};
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bridge_tests::pipedrive::{Behaviour, Limits, Plan, Sandbox, SandboxConfig};
+use bridge_tests::sandbox::pipedrive::{Behaviour, Limits, Plan, Sandbox, SandboxConfig};
 use serde_json::json;
 
 use crate::api::{Api, wait_until};

@@ -4,11 +4,15 @@ mod api;
 
 mod access;
 mod activities;
+mod conditions;
 mod contract;
 mod faults;
 mod instrument;
 mod limits;
+mod listing;
 mod node;
 mod persons;
+mod searching;
 mod strictness;
+mod timelines;
 mod v1;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use bridge_tests::pipedrive::{Sandbox, SandboxConfig};
-use bridge_tests::services::skipped;
+use bridge_tests::sandbox::pipedrive::{Sandbox, SandboxConfig};
+use bridge_tests::servers::skipped;
 
 #[test]
 fn the_official_node_client_is_content_with_the_sandbox() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bridge_tests::pipedrive::{Behaviour, Sandbox, SandboxConfig};
+use bridge_tests::sandbox::pipedrive::{Behaviour, Sandbox, SandboxConfig};
 use serde_json::json;
 
 use crate::api::Api;

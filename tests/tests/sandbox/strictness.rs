@@ -1,6 +1,6 @@
 //! What the form rules of v2 refuse, one rule a test.
 
-use bridge_tests::pipedrive::{Sandbox, SandboxConfig};
+use bridge_tests::sandbox::pipedrive::{Sandbox, SandboxConfig};
 use reqwest::Method;
 use serde_json::{Value, json};
 

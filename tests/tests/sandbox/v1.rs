@@ -1,6 +1,6 @@
 //! Notes, call logs, users and activity types.
 
-use bridge_tests::pipedrive::{Sandbox, SandboxConfig};
+use bridge_tests::sandbox::pipedrive::{Sandbox, SandboxConfig};
 use reqwest::Method;
 use serde_json::{Value, json};
 

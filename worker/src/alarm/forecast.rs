@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::redis::Spent;
+use crate::store::Spent;
 
 /// The pace is that of the last hour: a day's calls come in waves that are longer than that.
 const HORIZON: SignedDuration = SignedDuration::from_hours(1);

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use shared::telemetry::chain;
+use shared::error::chain;
 
-use super::incident::Incident;
-use super::rule::Rule;
-use crate::redis::Incidents;
+use super::incidents::Incident;
+use super::rules::Rule;
+use crate::store::Incidents;
 
 /// Remembers incidents.
 #[derive(Debug)]
@@ -61,8 +61,11 @@ impl Memory {
     }
 
     /// Whether this worker is to tell. Without Redis each is.
-    pub(super) async fn take_word(&self, rule: Rule) -> bool {
-        self.shared.take_word(rule.name()).await.unwrap_or(true)
+    pub(super) async fn acquire_notifier(&self, rule: Rule) -> bool {
+        self.shared
+            .acquire_notifier(rule.name())
+            .await
+            .unwrap_or(true)
     }
 
     pub(super) async fn give_word(&self, rule: Rule) {

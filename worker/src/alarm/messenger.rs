@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::incident::{Incident, Notice};
-use super::rule::Rule;
+use super::incidents::{Incident, Notice};
+use super::rules::Rule;
 use crate::metrics as names;
 
 /// For one delivery; well below the time for which a worker has the word.

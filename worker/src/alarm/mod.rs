@@ -1,50 +1,52 @@
 //! The alarm: tells a Slack-compatible webhook of incidents, once each, again while they last, and when they are over.
 //!
-//! [`Rule`] says what an incident is and [`Rhythm`] when to tell; neither knows of I/O. Workers share counts and
+//! [`Rule`] says what an incident is and [`NotificationPolicy`] when to tell; neither knows of I/O. Workers share counts and
 //! incidents in Redis, so that however many there are, one message is sent. A message that cannot be delivered stays
 //! due, is tried again, and is seen in metrics, log and readiness.
 
 mod forecast;
-mod incident;
+mod incidents;
 mod memory;
 mod messenger;
-mod rule;
-mod tally;
+mod outcomes;
+pub(crate) mod queues;
+mod rules;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use shared::telemetry::chain;
+use shared::error::chain;
 use shared::{clock, config};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::gate::{Closure, Gate};
+use crate::alarm::queues::QueueSnapshot;
 use crate::metrics as names;
-use crate::redis::{Incidents, Store, TokenBucket};
-use crate::survey::Survey;
+use crate::pause::reason::PauseReason;
+use crate::pause::state::Pause;
+use crate::store::{Incidents, Store, TokenBucket};
 
-pub use forecast::{Budget, Forecast};
-pub use incident::{Incident, Notice, Rhythm, Step, Verdict};
-pub use rule::{Findings, Rule, Window};
-pub use tally::Tally;
+pub(crate) use forecast::{Budget, Forecast};
+pub(crate) use incidents::{Incident, Notice, NotificationPolicy, Step, Verdict};
+pub(crate) use outcomes::OutcomeCounter;
+pub(crate) use rules::{Findings, Rule, Window};
 
 use memory::Memory;
 use messenger::{Delay, Messenger};
 
-/// Between two looks. The gate's closing is looked at when it happens.
+/// Between two looks. The pause's closing is looked at when it happens.
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// What the alarm looks at, and whom it tells.
 #[derive(Debug)]
 pub struct Watch {
     /// Closed: something is wrong.
-    pub gate: Gate,
+    pub pause: Pause,
     /// What became of this worker's messages.
-    pub tally: Tally,
+    pub outcomes: OutcomeCounter,
     /// The queues.
-    pub survey: watch::Receiver<Option<Survey>>,
+    pub queues: watch::Receiver<Option<QueueSnapshot>>,
     /// Takes the mark of the work queue's head that all workers share.
     pub head: watch::Sender<Option<Timestamp>>,
     /// The day's tokens.
@@ -58,7 +60,7 @@ pub struct Watch {
 pub struct Alarm {
     watch: Watch,
     settings: config::Alarm,
-    rhythm: Rhythm,
+    rhythm: NotificationPolicy,
     shared: Incidents,
     memory: Memory,
     /// Without: watched for the metrics, and nobody is told.
@@ -81,7 +83,7 @@ impl Alarm {
         let shared = Incidents::new(store, settings.failed_window);
         Ok(Self {
             watch,
-            rhythm: Rhythm {
+            rhythm: NotificationPolicy {
                 reminder: signed(settings.reminder),
                 recovery: signed(settings.recovery),
             },
@@ -97,14 +99,14 @@ impl Alarm {
 
     /// Watches until shutdown.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        let mut gate = self.watch.gate.watch();
+        let mut pause = self.watch.pause.watch();
         loop {
             // Not given up half-way: a delivery takes seconds at most.
             self.look().await;
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(INTERVAL) => {}
-                changed = gate.changed() => drop(changed),
+                changed = pause.changed() => drop(changed),
             }
         }
     }
@@ -129,34 +131,34 @@ impl Alarm {
 
     /// Looks at everything there is.
     async fn find(&mut self, now: Timestamp) -> Findings {
-        let survey = self.watch.survey.borrow().clone();
+        let queues = self.watch.queues.borrow().clone();
         Findings {
             paused: self.paused(now),
             window: self.exchange(now).await,
-            survey,
+            queues,
             budget: self.budget(now).await,
         }
     }
 
-    fn paused(&mut self, now: Timestamp) -> Option<(Closure, SignedDuration)> {
-        let closure = self.watch.gate.closure();
-        if closure.is_none() {
+    fn paused(&mut self, now: Timestamp) -> Option<(PauseReason, SignedDuration)> {
+        let reason = self.watch.pause.reason();
+        if reason.is_none() {
             self.paused_since = None;
         }
-        let closure = closure?;
+        let reason = reason?;
         let since = *self.paused_since.get_or_insert(now);
-        Some((closure, now.duration_since(since)))
+        Some((reason, now.duration_since(since)))
     }
 
     /// Tells the other workers what this one counted, and learns what they did.
     async fn exchange(&mut self, now: Timestamp) -> Option<Window> {
-        let counted = self.watch.tally.take();
-        let own_head = self.watch.tally.head();
+        let counted = self.watch.outcomes.take();
+        let own_head = self.watch.outcomes.head();
         if let Ok((window, head)) = self.shared.exchange(&counted, own_head, now).await {
             self.watch.head.send_replace(head);
             return Some(window);
         }
-        self.watch.tally.give_back(counted);
+        self.watch.outcomes.give_back(counted);
         self.watch.head.send_replace(own_head);
         None
     }
@@ -203,7 +205,7 @@ impl Alarm {
                 Err("an alarm could not be delivered; it is tried again".to_owned())
             }
             Step::Tell(..) => {
-                if !self.memory.take_word(rule).await {
+                if !self.memory.acquire_notifier(rule).await {
                     return Ok(());
                 }
                 // Another worker may have told meanwhile.

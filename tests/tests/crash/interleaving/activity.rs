@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use pipedrive::ActivityId;
 use proptest::prelude::*;
 use shared::domain::event::{Filter, Recognised, recognise};
 use shared::domain::facts::Facts;
-use shared::domain::ids::{ActivityId, EventKey, InteractionId};
-use worker::redis::{Claim, ClaimRequest, Job, Lease, Ledger, Step};
+use shared::domain::ids::{EventKey, InteractionId};
+use worker::store::{Claim, ClaimRequest, Effect, InteractionStore, Lease, Progress};
 
 use super::{Redis, World};
 
@@ -15,10 +16,10 @@ use super::{Redis, World};
 enum At {
     #[default]
     Idle,
-    Claimed(Lease, Box<Job>),
+    Claimed(Lease, Box<Progress>),
     /// About to create the activity, or to change this one.
-    Intended(Lease, Box<Job>, Option<ActivityId>),
-    Written(Lease, Box<Job>, ActivityId),
+    Intended(Lease, Box<Progress>, Option<ActivityId>),
+    Written(Lease, Box<Progress>, ActivityId),
     Finished,
 }
 
@@ -38,7 +39,7 @@ struct Event {
 
 pub(super) struct Recording {
     redis: Redis,
-    ledger: Ledger,
+    ledger: InteractionStore,
     interaction: InteractionId,
     events: [Event; 2],
     /// What each activity tells that Pipedrive holds: the digests of events.
@@ -53,7 +54,7 @@ impl World for Recording {
         let interaction = events[0].interaction.clone();
         assert_eq!(interaction, events[1].interaction, "two events of one call");
         Self {
-            ledger: Ledger::new(redis.store.clone(), redis.settings.worker.lease),
+            ledger: InteractionStore::new(redis.store.clone(), redis.settings.worker.lease),
             redis,
             interaction,
             events,
@@ -123,7 +124,7 @@ impl Recording {
             facts: &event.facts,
             epoch: &epoch,
             is_surely_new: self.redis.is_first_epoch,
-            owner: &Ledger::new_owner(),
+            owner: &InteractionStore::new_owner(),
         };
         match self.ledger.claim(&request).await.expect("Redis answers") {
             Claim::Granted(lease, job) => At::Claimed(lease, job),
@@ -133,15 +134,15 @@ impl Recording {
     }
 
     /// Finds out what is there, and writes down what is about to be sent.
-    async fn intend(&self, lease: Lease, mut job: Box<Job>) -> At {
+    async fn intend(&self, lease: Lease, mut job: Box<Progress>) -> At {
         let found = (!self.activities.is_empty()).then_some(ActivityId(1));
         let known = match job.activity {
-            Step::Done(id) => Some(id),
-            Step::Intent(_) => found,
-            Step::Open if job.is_clean => None,
-            Step::Open if self.is_sending() => return give_back(&lease).await,
-            Step::Open => {
-                job.is_inherited = found.is_some();
+            Effect::Done(id) => Some(id),
+            Effect::Intended(_) => found,
+            Effect::NotTried if job.known_unrecorded => None,
+            Effect::NotTried if self.is_sending() => return give_back(&lease).await,
+            Effect::NotTried => {
+                job.adopted = found.is_some();
                 found
             }
         };
@@ -163,13 +164,13 @@ impl Recording {
     async fn write(
         &mut self,
         lease: Lease,
-        job: Box<Job>,
+        job: Box<Progress>,
         known: Option<ActivityId>,
         is_answered: bool,
     ) -> At {
         let id = known.unwrap_or_else(|| self.create());
         let mut told = told(&job);
-        if job.is_inherited {
+        if job.adopted {
             told.append(&mut self.activities[0]);
         }
         self.activities[0] = told;
@@ -188,7 +189,7 @@ impl Recording {
 
 impl Event {
     fn sample(name: &str) -> Self {
-        let body = bridge_tests::app::sample(&format!("eventbridge-{name}"));
+        let body = bridge_tests::bridge::sample(&format!("eventbridge-{name}"));
         let Ok(Recognised::Event(event)) = recognise(&body, None, &Filter::everything()) else {
             unreachable!("{name} is an event")
         };
@@ -201,7 +202,7 @@ impl Event {
 }
 
 /// The events that an activity is to tell.
-fn told(job: &Job) -> BTreeSet<String> {
+fn told(job: &Progress) -> BTreeSet<String> {
     job.facts.keys().cloned().collect()
 }
 

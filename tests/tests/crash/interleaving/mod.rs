@@ -8,10 +8,10 @@
 mod activity;
 mod person;
 
-use bridge_tests::services::Environment;
+use bridge_tests::servers::{Environment, connect_to_redis};
 use proptest::prelude::*;
 use shared::config::{self, Settings};
-use worker::redis::Store;
+use worker::store::Store;
 
 /// What happens next.
 #[derive(Clone, Copy, Debug)]
@@ -92,8 +92,7 @@ impl Redis {
         let store = Store::new(settings.redis.clone()).expect("an address");
         let connected = store.connect(async || Ok(true)).await;
         connected.expect("Redis answers");
-        let client = redis::Client::open(url.as_str()).expect("an address");
-        let connection = client.get_multiplexed_async_connection().await;
+        let connection = connect_to_redis(url).await;
         Self {
             settings,
             store,

@@ -1,10 +1,10 @@
 //! One number that calls twice: claim, look and intend, create, remember. The search knows nobody yet.
 
+use pipedrive::PersonId;
 use proptest::prelude::*;
 use shared::clock;
-use shared::domain::ids::PersonId;
 use shared::domain::phone::{E164, Party, read_party};
-use worker::redis::{Ledger, People, PersonClaim, PersonLease};
+use worker::store::{InteractionStore, People, PersonClaim, PersonLease};
 
 use super::{Redis, World};
 
@@ -94,7 +94,10 @@ impl World for Lookup {
 
 impl Lookup {
     async fn claim(&self) -> At {
-        let claim = self.people.claim(&self.number, &Ledger::new_owner()).await;
+        let claim = self
+            .people
+            .claim(&self.number, &InteractionStore::new_owner())
+            .await;
         match claim.expect("Redis answers") {
             PersonClaim::Known(person) => At::Finished(person),
             PersonClaim::Granted(lease) => At::Claimed(lease),

@@ -1,0 +1,222 @@
+//! Pipedrive's records, as far as they are read or written. Names are Pipedrive's.
+//!
+//! Only a record's `id` must be right. Every other member may be absent, `null` or odd without making the record
+//! unreadable.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::ids::{ActivityId, DealId, OrganizationId, PersonId, UserId};
+use crate::lenient::{items, or_default};
+
+/// The envelope of every answer.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Envelope<'a> {
+    #[serde(default)]
+    pub success: Option<bool>,
+    #[serde(default, borrow)]
+    pub data: Option<&'a RawValue>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub additional_data: AdditionalData,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct AdditionalData {
+    #[serde(default)]
+    pub next_cursor: Option<String>,
+}
+
+/// The reason of a refusal.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Refusal {
+    error: Option<Value>,
+    message: Option<Value>,
+    error_info: Option<Value>,
+}
+
+impl Refusal {
+    /// The reason, from whichever member holds it.
+    pub fn reason(self) -> String {
+        let members = [self.error, self.message, self.error_info];
+        match members
+            .into_iter()
+            .flatten()
+            .find(|member| !member.is_null())
+        {
+            Some(Value::String(text)) => text,
+            Some(other) => other.to_string(),
+            None => String::new(),
+        }
+    }
+}
+
+/// Any record, as far as it has an id.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Identified {
+    pub id: u64,
+}
+
+/// An activity, from `/api/v2/activities` and `/api/v2/activities/{id}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ActivityRecord {
+    /// Its id.
+    pub id: ActivityId,
+    /// Whether it was deleted; it is readable for 30 days more.
+    #[serde(deserialize_with = "or_default")]
+    pub is_deleted: bool,
+    /// The headline.
+    #[serde(deserialize_with = "or_default")]
+    pub subject: Option<String>,
+    /// `YYYY-MM-DD`, UTC.
+    #[serde(deserialize_with = "or_default")]
+    pub due_date: Option<String>,
+    /// `HH:MM` or `HH:MM:SS`, UTC.
+    #[serde(deserialize_with = "or_default")]
+    pub due_time: Option<String>,
+    /// `HH:MM` or `HH:MM:SS`.
+    #[serde(deserialize_with = "or_default")]
+    pub duration: Option<String>,
+    /// Whether it is done.
+    #[serde(deserialize_with = "or_default")]
+    pub done: Option<bool>,
+    /// The user to whom it belongs.
+    #[serde(deserialize_with = "or_default")]
+    pub owner_id: Option<UserId>,
+    /// Its note, in HTML.
+    #[serde(deserialize_with = "or_default")]
+    pub note: Option<String>,
+    /// The primary participant.
+    #[serde(deserialize_with = "or_default")]
+    pub person_id: Option<PersonId>,
+    /// Every participant.
+    #[serde(deserialize_with = "items")]
+    pub participants: Vec<Participant>,
+    /// The organisation.
+    #[serde(deserialize_with = "or_default")]
+    pub org_id: Option<OrganizationId>,
+    /// The deal.
+    #[serde(deserialize_with = "or_default")]
+    pub deal_id: Option<DealId>,
+}
+
+/// A person who takes part in an activity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Participant {
+    /// The person.
+    pub person_id: PersonId,
+    /// Whether the activity stands on this person's timeline first. Written as `primary`; some answers say
+    /// `primary_flag`.
+    #[serde(default, alias = "primary_flag", deserialize_with = "or_default")]
+    pub primary: bool,
+}
+
+/// A person, from `/api/v2/persons` and `/api/v2/persons/{id}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Person {
+    /// Its id.
+    pub id: PersonId,
+    /// The full name.
+    #[serde(deserialize_with = "or_default")]
+    pub name: Option<String>,
+    /// Whether it was deleted, or merged into another.
+    #[serde(deserialize_with = "or_default")]
+    pub is_deleted: bool,
+    /// The organisation it belongs to.
+    #[serde(deserialize_with = "or_default")]
+    pub org_id: Option<OrganizationId>,
+    /// The user to whom it belongs.
+    #[serde(deserialize_with = "or_default")]
+    pub owner_id: Option<UserId>,
+    /// Telephone numbers.
+    #[serde(deserialize_with = "items")]
+    pub phones: Vec<Phone>,
+    /// E-mail addresses.
+    #[serde(deserialize_with = "items")]
+    pub emails: Vec<Email>,
+    /// When it changed last, RFC 3339.
+    #[serde(deserialize_with = "or_default")]
+    pub update_time: Option<String>,
+}
+
+/// A person as a search shows it: numbers and addresses are bare texts there.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct PersonHit {
+    /// Its id.
+    pub id: PersonId,
+    /// The full name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: Option<String>,
+    /// Telephone numbers, as they were typed in.
+    #[serde(default, deserialize_with = "items")]
+    pub phones: Vec<String>,
+    /// E-mail addresses.
+    #[serde(default, deserialize_with = "items")]
+    pub emails: Vec<String>,
+}
+
+/// A telephone number of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phone {
+    /// The number, as it was typed in.
+    pub value: String,
+    /// Whether it is the first to call.
+    #[serde(default, deserialize_with = "or_default")]
+    pub primary: bool,
+    /// Such as `work`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub label: Option<String>,
+}
+
+/// An e-mail address of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Email {
+    /// The address, as it was typed in.
+    pub value: String,
+    /// Whether it is the first to write to.
+    #[serde(default, deserialize_with = "or_default")]
+    pub primary: bool,
+    /// Such as `work`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub label: Option<String>,
+}
+
+/// Body of `POST /api/v2/persons`.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewPerson {
+    /// The full name; required.
+    pub name: String,
+    /// Telephone numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub phones: Vec<Phone>,
+    /// E-mail addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub emails: Vec<Email>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Deal {
+    pub id: DealId,
+}
+
+/// A user of the company.
+#[derive(Clone, Debug, Deserialize)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// Of the company's host, such as `company` in `company.pipedrive.com`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub company_domain: Option<String>,
+}
+
+/// A type of activities, from `GET /v1/activityTypes`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ActivityType {
+    /// The value of an activity's `type`.
+    pub key_string: String,
+    /// Whether activities of this type can be created.
+    #[serde(default, deserialize_with = "or_default")]
+    pub active_flag: bool,
+}

@@ -1,0 +1,370 @@
+//! The webhook, in this order: client certificate, where one is required → size and time → authentication of the raw
+//! bytes → JSON → recognition → origin → publish → confirm → 200.
+//! Where the broker does not confirm: → spool → sync of the disk → 200.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::http::header::HeaderMap;
+use actix_web::{HttpRequest, HttpResponse, web};
+use arc_swap::ArcSwap;
+use ipnet::IpNet;
+use jiff::Timestamp;
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
+use shared::broker::{Outgoing, Publisher, properties_json, topology};
+use shared::config::{ConfigError, Ingest};
+use shared::domain::event::{Filter, Ignored, Reading, Unrecognised, read_body};
+use shared::domain::ids::InteractionId;
+use shared::domain::origin::Origin;
+use shared::fail_point::{self, FailPoint};
+use shared::{clock, telemetry};
+
+use super::WebhookError;
+use super::origins::Origins;
+use crate::auth::{self, Admission, Answered, Authenticator, Failures};
+use crate::metrics::Metrics;
+use crate::spool::{Record, Spool, SpoolError};
+use crate::tls::ClientCertificate;
+
+use super::accepted::{Accepted, Receipt};
+use super::body::{self, BodyEnd, BodyLimit, BodyReader, ReceivedBody};
+
+/// Header for the topic, for sources whose body lacks it; the query parameter `topic` does the same.
+const TOPIC_HEADER: &str = "x-genesys-topic";
+const TRACEPARENT_HEADER: &str = "traceparent";
+
+/// The webhook with its settings.
+pub struct Webhook {
+    authenticator: Arc<ArcSwap<Authenticator>>,
+    requires_client_certificate: bool,
+    filter: Filter,
+    origins: Origins,
+    body_limit: BodyLimit,
+    failures: Failures,
+    trusted_proxies: Vec<IpNet>,
+    publish_timeout: Duration,
+    retry_after: Duration,
+    spool: Option<Spool>,
+    metrics: Metrics,
+}
+
+impl Webhook {
+    /// Reads the settings, and registers the metrics with `recorder`. Messages that the broker does not confirm go to
+    /// `spool`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Authenticator::new`].
+    pub fn new(
+        settings: &Ingest,
+        spool: Option<Spool>,
+        recorder: &PrometheusHandle,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            authenticator: Arc::new(ArcSwap::from_pointee(Authenticator::new(settings)?)),
+            requires_client_certificate: settings.tls.client_certificate_required,
+            filter: settings.filter(),
+            origins: Origins::new(settings),
+            failures: Failures::default(),
+            trusted_proxies: settings.trusted_proxies.clone(),
+            body_limit: BodyLimit {
+                bytes: settings.body_limit_bytes,
+                time: settings.body_timeout,
+                keeps_head: settings.salvage_oversized,
+            },
+            publish_timeout: settings.publish_timeout,
+            retry_after: settings.retry_after,
+            spool,
+            metrics: Metrics::new(recorder),
+        })
+    }
+}
+
+impl Webhook {
+    /// The authenticator, to be replaced when a secret is rotated.
+    pub(crate) fn authenticator(&self) -> Arc<ArcSwap<Authenticator>> {
+        Arc::clone(&self.authenticator)
+    }
+
+    /// The answer to a request on any path whose head is too large.
+    pub(crate) fn refuse_head(&self) -> HttpResponse {
+        self.answer(&WebhookError::HeadTooLarge)
+    }
+}
+
+/// The outcome of an authentic, well-formed event.
+enum Outcome {
+    Accepted(Receipt),
+    Ignored(Ignored),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+enum Answer<'a> {
+    #[serde(rename_all = "camelCase")]
+    Accepted {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        interaction_id: Option<&'a str>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        partial: bool,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        dead_lettered: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    Ignored {
+        reason: String,
+    },
+}
+
+/// `POST /api/v1/genesys/webhook`
+///
+/// Answers 200 only after the publisher confirm, or the spool's sync: until then the sender holds the only copy, and an
+/// error makes it send the event again.
+pub async fn receive(
+    request: HttpRequest,
+    payload: web::Payload,
+    webhook: web::Data<Webhook>,
+    publisher: web::Data<Publisher>,
+) -> HttpResponse {
+    webhook.metrics.received.increment(1);
+    let mut reader = BodyReader::new(payload, webhook.body_limit);
+    let (response, is_authenticated) = match webhook.take(&request, &mut reader, &publisher).await {
+        Ok(Outcome::Accepted(accepted)) => {
+            webhook.metrics.accepted.increment(1);
+            let response = HttpResponse::Ok().json(Answer::Accepted {
+                interaction_id: accepted.interaction.as_ref().map(InteractionId::as_str),
+                partial: accepted.is_partial,
+                dead_lettered: accepted.unrecognised.is_some(),
+                reason: accepted.unrecognised.map(|why| why.to_string()),
+            });
+            (response, true)
+        }
+        Ok(Outcome::Ignored(ignored)) => {
+            webhook.metrics.ignored(ignored.label());
+            let response = HttpResponse::Ok().json(Answer::Ignored {
+                reason: ignored.to_string(),
+            });
+            (response, true)
+        }
+        Err(error) if error.is_unauthenticated() => {
+            let error = webhook.slow_down(&request, error).await;
+            (webhook.answer(&error), false)
+        }
+        Err(error) => (webhook.answer(&error), true),
+    };
+    reader.answer(response, is_authenticated)
+}
+
+impl Webhook {
+    async fn take(
+        &self,
+        request: &HttpRequest,
+        reader: &mut BodyReader,
+        publisher: &Publisher,
+    ) -> Result<Outcome, WebhookError> {
+        self.check_client_certificate(request)?;
+        let headers = request.headers();
+        let (received, admission) = self.read(headers, reader).await?;
+        if body::is_compressed(headers) {
+            return Err(WebhookError::Compressed);
+        }
+        let topic = topic(request);
+        let may_be_truncated = received.may_be_truncated();
+        let read = read_body(
+            &received.body,
+            topic.as_deref(),
+            &self.filter,
+            may_be_truncated,
+        )
+        .map_err(|error| self.unreadable(&received, error))?;
+        if self.origins.matter(admission) {
+            let origin = Origin::of(&read.json);
+            self.origins.check(admission, &origin, clock::now())?;
+        }
+        let accepted = match read.reading {
+            Reading::Event(event) => Accepted::Event(event),
+            Reading::Ignored(ignored) => return Ok(Outcome::Ignored(ignored)),
+            Reading::Fragment { interaction, why } => Accepted::Fragment(interaction, why),
+        };
+        let traceparent = telemetry::traceparent(text(headers, TRACEPARENT_HEADER));
+        self.queue(
+            publisher,
+            &accepted,
+            &received,
+            topic.as_deref(),
+            &traceparent,
+        )
+        .await?;
+        accepted.report(received.body.len(), &traceparent, &self.metrics);
+        Ok(Outcome::Accepted(accepted.into_receipt()))
+    }
+
+    fn check_client_certificate(&self, request: &HttpRequest) -> Result<(), WebhookError> {
+        if self.requires_client_certificate && request.conn_data::<ClientCertificate>().is_none() {
+            return Err(WebhookError::NoClientCertificate);
+        }
+        Ok(())
+    }
+
+    /// Stores the message in the broker, else in the spool.
+    async fn queue(
+        &self,
+        publisher: &Publisher,
+        accepted: &Accepted,
+        received: &ReceivedBody,
+        topic: Option<&str>,
+        traceparent: &str,
+    ) -> Result<(), WebhookError> {
+        let received_at = clock::now();
+        // Built a second time only for the spool: publishing consumes it, and the usual case has to stay cheap.
+        let message = || Outgoing {
+            exchange: topology::EXCHANGE,
+            routing_key: topology::WORK_KEY.into(),
+            properties: accepted.properties(topic, received_at, traceparent),
+            body: received.body.clone(),
+        };
+        self.hand_over(publisher, message, received_at).await
+    }
+
+    /// Publishes, or else spools. When this returns, the sender may delete its copy.
+    async fn hand_over(
+        &self,
+        publisher: &Publisher,
+        message: impl Fn() -> Outgoing,
+        received_at: Timestamp,
+    ) -> Result<(), WebhookError> {
+        match self.publish(publisher, message()).await {
+            Ok(()) => fail_point::reach(FailPoint::WebhookConfirmed).await,
+            Err(error) => self.spool_message(message(), received_at, error).await?,
+        }
+        Ok(())
+    }
+
+    /// Reads the body, and checks the credential on it.
+    ///
+    /// The beginning of a body over the limit is accepted if that is configured, and the part that arrived in time of a
+    /// slow one; both only from a sender whose credential does not need the rest.
+    async fn read(
+        &self,
+        headers: &HeaderMap,
+        reader: &mut BodyReader,
+    ) -> Result<(ReceivedBody, Admission), WebhookError> {
+        let claim = self.authenticator.load().claim(headers);
+        let received = reader.read(headers, claim.is_ok()).await?;
+        let admission =
+            claim.and_then(|claim| self.authenticator.load().prove(claim, &received.body));
+        let admission = admission.map_err(|error| match received.ending {
+            BodyEnd::Announced | BodyEnd::Disconnected => error.into(),
+            BodyEnd::TimedOut => WebhookError::TimedOut(self.body_limit.time),
+            BodyEnd::OverLimit => WebhookError::TooLarge {
+                limit_bytes: self.body_limit.bytes,
+            },
+        })?;
+        if received.ending == BodyEnd::OverLimit {
+            reader.drain().await;
+        }
+        Ok((received, admission))
+    }
+
+    /// Why a body cannot be read. One that is no JSON, and whose sender was too slow, did not arrive in time.
+    fn unreadable(&self, received: &ReceivedBody, error: Unrecognised) -> WebhookError {
+        match error {
+            Unrecognised::Syntax(_) if received.ending == BodyEnd::TimedOut => {
+                WebhookError::TimedOut(self.body_limit.time)
+            }
+            error => error.into(),
+        }
+    }
+
+    /// Delays the answer to a failed authentication; too many that wait are answered 429.
+    async fn slow_down(&self, request: &HttpRequest, error: WebhookError) -> WebhookError {
+        let Some(source) = auth::client_address(request, &self.trusted_proxies) else {
+            return error;
+        };
+        match self.failures.slow_down(source).await {
+            Answered::AtOnce => error,
+            Answered::AfterAWait => {
+                tracing::debug!(%source, "The answer to a failed authentication from {source} was delayed: the address has had many failures");
+                self.metrics.slowed("waited");
+                error
+            }
+            Answered::Never => {
+                self.metrics.slowed("refused");
+                WebhookError::TooManyFailures
+            }
+        }
+    }
+
+    /// Counts a rejected webhook and builds its answer.
+    fn answer(&self, error: &WebhookError) -> HttpResponse {
+        let is_our_fault = error.status().is_server_error();
+        self.metrics.failed(is_our_fault, error.label());
+        tracing::debug!(
+            reason = error.label(),
+            error = error as &dyn std::error::Error,
+            "Webhook answered {}: {error}",
+            error.status().as_u16()
+        );
+        error.to_response(self.authenticator.load().challenges(), self.retry_after)
+    }
+
+    /// Stores a message in the spool that was not published because of `error`; without a spool, `error` is the outcome.
+    ///
+    /// A broker that did not answer in time may have the message too. The worker skips the second one as a duplicate, as
+    /// it does when the sender repeats an event.
+    async fn spool_message(
+        &self,
+        message: Outgoing,
+        received_at: Timestamp,
+        error: WebhookError,
+    ) -> Result<(), WebhookError> {
+        let Some(spool) = &self.spool else {
+            return Err(error);
+        };
+        fail_point::reach(FailPoint::SpoolNeeded).await;
+        let properties = properties_json::to_json(&message.properties);
+        let record = Record {
+            received_at,
+            properties: properties.map_err(|error| SpoolError::Failed(error.to_string()))?,
+            body: message.body,
+        };
+        let stored = tokio::time::timeout(self.publish_timeout, spool.append(record)).await;
+        stored.map_err(|_| SpoolError::TimedOut(self.publish_timeout))??;
+        self.metrics.spooled.increment(1);
+        tracing::debug!(
+            reason = error.label(),
+            "The message was not published ({error}) and is stored in the spool until RabbitMQ confirms it"
+        );
+        fail_point::reach(FailPoint::Spooled).await;
+        Ok(())
+    }
+
+    /// Publishes within `ingest.publish_timeout`, the confirm included.
+    async fn publish(&self, publisher: &Publisher, message: Outgoing) -> Result<(), WebhookError> {
+        let start = Instant::now();
+        let confirmed =
+            tokio::time::timeout(self.publish_timeout, publisher.publish(message)).await;
+        confirmed.map_err(|_| WebhookError::NotConfirmed(self.publish_timeout))??;
+        self.metrics.publish_seconds.record(start.elapsed());
+        Ok(())
+    }
+}
+
+/// The topic from the query or the header.
+fn topic(request: &HttpRequest) -> Option<Cow<'_, str>> {
+    let query = request.query_string();
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let in_query = pairs
+        .find(|(name, _)| name == "topic")
+        .map(|(_, topic)| topic);
+    in_query
+        .or_else(|| text(request.headers(), TOPIC_HEADER).map(Cow::Borrowed))
+        .filter(|topic| !topic.trim().is_empty())
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}

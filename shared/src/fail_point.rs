@@ -1,0 +1,195 @@
+//! Places at which a test lets the process die or hang, to prove what a crash there does not do.
+//!
+//! Compiled to nothing without the cargo feature `kill-points`, which only the project's own tests turn on. Armed by
+//! the environment: `BRIDGE_KILL_POINT=<name>=abort`, `<name>=panic` or `<name>=hold:<path>`, and `@<subject>` behind it
+//! to strike over that one only, an interaction or an operation; it strikes once. Who is held creates the file, to tell
+//! that it is there, and goes on when somebody deletes it.
+
+/// A place between two steps whose order matters. `docs/RELIABILITY.md` lists what each proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailPoint {
+    /// A message was delivered, nothing is done yet.
+    Delivered,
+    /// It is decided whether nobody can have worked on it before; it is not claimed yet.
+    ClaimWeighed,
+    /// The lease is granted, nothing is intended yet.
+    Claimed,
+    /// Redis told whose the number is; nobody asked Pipedrive yet whether that is still so.
+    PersonRecalled,
+    /// The search knows nobody who has the number; nothing is intended yet.
+    PersonSearched,
+    /// It is written down that a person is about to be created.
+    PersonIntended,
+    /// Pipedrive said that the person is created; nobody wrote that down.
+    PersonAnswered,
+    /// The person who was created is remembered for the number.
+    PersonRemembered,
+    /// The person is known, the activity is not intended yet.
+    Matched,
+    /// It is written down that the activity is about to be created.
+    ActivityIntended,
+    /// It is written down that the activity is about to be changed.
+    ActivityChangeIntended,
+    /// Pipedrive said that the activity is changed; nobody wrote that down.
+    ActivityChangeAnswered,
+    /// The activity is created or up to date; nobody wrote that down.
+    ActivityAnswered,
+    /// Pipedrive answered a request; the token bucket was not corrected by what the answer tells. The subject is what
+    /// was asked for.
+    PipedriveAnswered,
+    /// The interaction is marked as recorded, the message is not acknowledged.
+    Completed,
+    /// The copy in a retry queue is confirmed, the original is not acknowledged.
+    RetryPublished,
+    /// The copy in the dead letter queue is confirmed, the original is not acknowledged.
+    DeadLetterPublished,
+    /// Pipedrive gave new OAuth tokens; Redis does not have them yet.
+    TokenAnswered,
+    /// The broker confirmed a webhook's message, the sender has no answer.
+    WebhookConfirmed,
+    /// The broker did not take a webhook's message, and it is not in the spool yet.
+    SpoolNeeded,
+    /// A webhook's message is in the spool for good, the sender has no answer.
+    Spooled,
+    /// The broker confirmed messages of the spool, they are still in it.
+    SpoolConfirmed,
+    /// Confirmed messages are out of the spool.
+    SpoolDeleted,
+    /// A background task of a service begins. The subject is its name.
+    TaskStarted,
+}
+
+impl FailPoint {
+    /// The name in `BRIDGE_KILL_POINT`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::ClaimWeighed => "claim-weighed",
+            Self::Claimed => "claimed",
+            Self::PersonRecalled => "person-recalled",
+            Self::PersonSearched => "person-searched",
+            Self::PersonIntended => "person-intended",
+            Self::PersonAnswered => "person-answered",
+            Self::PersonRemembered => "person-remembered",
+            Self::Matched => "matched",
+            Self::ActivityIntended => "activity-intended",
+            Self::ActivityChangeIntended => "activity-change-intended",
+            Self::ActivityChangeAnswered => "activity-change-answered",
+            Self::ActivityAnswered => "activity-answered",
+            Self::PipedriveAnswered => "pipedrive-answered",
+            Self::Completed => "completed",
+            Self::RetryPublished => "retry-published",
+            Self::DeadLetterPublished => "dead-letter-published",
+            Self::TokenAnswered => "token-answered",
+            Self::WebhookConfirmed => "webhook-confirmed",
+            Self::SpoolNeeded => "spool-needed",
+            Self::Spooled => "spooled",
+            Self::SpoolConfirmed => "spool-confirmed",
+            Self::SpoolDeleted => "spool-deleted",
+            Self::TaskStarted => "task-started",
+        }
+    }
+}
+
+/// Passes a kill point; where it is armed, the process dies or is held here.
+#[cfg(not(feature = "kill-points"))]
+#[inline]
+pub fn reach(_: FailPoint) -> std::future::Ready<()> {
+    std::future::ready(())
+}
+
+/// [`reach`], over one subject.
+#[cfg(not(feature = "kill-points"))]
+#[inline]
+pub fn reach_with(_: FailPoint, _: &str) -> std::future::Ready<()> {
+    std::future::ready(())
+}
+
+#[cfg(feature = "kill-points")]
+pub use armed::{reach, reach_with};
+
+#[cfg(feature = "kill-points")]
+mod armed {
+    use std::path::{Path, PathBuf};
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use super::FailPoint;
+
+    /// Between two looks at whether a held process may go on.
+    const POLL: Duration = Duration::from_millis(20);
+
+    struct Armed {
+        name: String,
+        action: Action,
+        /// Only over this one.
+        subject: Option<String>,
+        struck: AtomicBool,
+    }
+
+    enum Action {
+        Abort,
+        Panic,
+        Hold(PathBuf),
+    }
+
+    static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
+
+    /// Passes a kill point; where it is armed, the process dies or is held here.
+    pub async fn reach(point: FailPoint) {
+        strike(point, None).await;
+    }
+
+    /// [`reach`], over one subject.
+    pub async fn reach_with(point: FailPoint, subject: &str) {
+        strike(point, Some(subject)).await;
+    }
+
+    async fn strike(point: FailPoint, subject: Option<&str>) {
+        let Some(armed) = ARMED.get_or_init(read) else {
+            return;
+        };
+        let is_meant = armed.subject.is_none() || armed.subject.as_deref() == subject;
+        if armed.name != point.name() || !is_meant || armed.struck.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        match &armed.action {
+            Action::Abort => std::process::abort(),
+            Action::Panic => panic!("kill point {}", armed.name),
+            Action::Hold(path) => hold(path).await,
+        }
+    }
+
+    async fn hold(path: &Path) {
+        std::fs::write(path, "held").expect("a kill point can tell that it is reached");
+        while path.exists() {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "no setting: only tests arm a kill point"
+    )]
+    fn read() -> Option<Armed> {
+        let text = std::env::var("BRIDGE_KILL_POINT").ok()?;
+        let (name, rest) = text.split_once('=')?;
+        let (action, subject) = rest
+            .split_once('@')
+            .map_or((rest, None), |(action, subject)| (action, Some(subject)));
+        let action = match (action, action.strip_prefix("hold:")) {
+            ("abort", _) => Action::Abort,
+            ("panic", _) => Action::Panic,
+            (_, Some(path)) => Action::Hold(path.into()),
+            _ => panic!("BRIDGE_KILL_POINT: {action} is none of abort, panic, hold:<path>"),
+        };
+        Some(Armed {
+            name: name.to_owned(),
+            action,
+            subject: subject.map(str::to_owned),
+            struck: AtomicBool::new(false),
+        })
+    }
+}

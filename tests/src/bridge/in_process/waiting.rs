@@ -1,0 +1,169 @@
+//! What a test waits for: bounded, and telling what was missing when the time is over.
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use shared::broker::topology;
+
+use super::{PATIENCE, TestApp};
+use crate::sandbox::pipedrive::Activity;
+use crate::servers::{Depth, QueuedMessage, wait_until};
+
+impl TestApp {
+    /// Waits until Pipedrive holds `count` activities or more.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it never does.
+    pub async fn wait_for_at_least(&self, count: usize) {
+        let awaited = format!("at least {count} activities");
+        let reached = wait_until(&awaited, PATIENCE, async || {
+            let recorded = self.pipedrive.activities().len();
+            ensure!(recorded >= count, "there are {recorded}");
+            Ok(())
+        });
+        reached.await.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    /// Waits until Pipedrive holds `count` activities, and gives them.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it never does.
+    pub async fn wait_for_activities(&self, count: usize) -> Vec<Activity> {
+        let awaited = format!("{count} activities");
+        let activities = wait_until(&awaited, PATIENCE, async || {
+            let activities = self.pipedrive.activities();
+            ensure!(activities.len() == count, "there are {}", activities.len());
+            Ok(activities)
+        });
+        activities.await.unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// Waits until Pipedrive holds `count` activities and nothing is left that could make another, and gives them.
+    ///
+    /// # Panics
+    ///
+    /// Panics if that never comes, or there is another.
+    pub async fn wait_for_exactly(&self, count: usize) -> Vec<Activity> {
+        self.wait_for_at_least(count).await;
+        self.wait_until_idle().await;
+        let activities = self.pipedrive.activities();
+        assert_eq!(activities.len(), count, "{activities:#?}");
+        activities
+    }
+
+    /// Waits until so many workers consume.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there never are.
+    pub async fn wait_for_consumers(&self, count: u32) {
+        let awaited = format!("{count} consumers");
+        let reached = wait_until(&awaited, PATIENCE, async || {
+            let consumers = self.vhost.consumer_count(topology::WORK_QUEUE).await?;
+            ensure!(consumers == count, "there are {consumers}");
+            Ok(())
+        });
+        reached.await.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    /// Waits until the first worker is not ready, and tells `why`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it never does.
+    pub async fn wait_until_not_ready(&self, why: &str) {
+        let ready = format!("{}/health/ready", self.worker_url());
+        let paused = wait_until("a worker that is not ready", PATIENCE, async || {
+            let (status, body) = self.get(&ready).await;
+            ensure!(status == 503 && body.contains(why), "{status} {body}");
+            Ok(())
+        });
+        paused.await.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    /// Waits until no message waits or is worked on, dead letters apart.
+    ///
+    /// What is worked on is known from the queues' totals only, which have an age: they must hold for longer than that.
+    /// What waits is then counted exactly.
+    ///
+    /// # Panics
+    ///
+    /// Panics if that never comes.
+    pub async fn wait_until_idle(&self) {
+        let mut idle_since = None;
+        let idle = wait_until("an idle bridge", PATIENCE, async || {
+            if let Err(busy) = self.check_totals().await {
+                idle_since = None;
+                return Err(busy);
+            }
+            let since = *idle_since.get_or_insert_with(Instant::now);
+            ensure!(
+                since.elapsed() > self.totals_age,
+                "idle for {:?} only",
+                since.elapsed()
+            );
+            let counted = self.check_waiting().await;
+            counted.inspect_err(|_| idle_since = None)
+        });
+        idle.await.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    /// Waits until so many messages wait in the work queue: those that were parked came back to it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there never are.
+    pub async fn wait_until_queued(&self, messages: u32) {
+        let queued = wait_until("messages in the work queue", PATIENCE, async || {
+            let waiting = self.vhost.message_count(topology::WORK_QUEUE).await?;
+            ensure!(waiting == messages, "{waiting} wait");
+            Ok(())
+        });
+        queued.await.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    /// The queues that messages pass on their way to Pipedrive.
+    fn queues(&self) -> Vec<String> {
+        let delays = &self.settings.retry.delays;
+        let mut queues = vec![topology::WORK_QUEUE.to_owned()];
+        queues.extend(delays.iter().map(topology::retry_queue));
+        queues
+    }
+
+    async fn check_totals(&self) -> Result<()> {
+        let totals = self.management.totals(self.vhost.name()).await?;
+        for queue in self.queues() {
+            let depth = totals.get(&queue).copied().unwrap_or_default();
+            ensure!(depth == Depth::default(), "{queue} holds {depth:?}");
+        }
+        Ok(())
+    }
+
+    async fn check_waiting(&self) -> Result<()> {
+        for queue in self.queues() {
+            let waiting = self.vhost.message_count(&queue).await?;
+            ensure!(waiting == 0, "{waiting} messages wait in {queue}");
+        }
+        Ok(())
+    }
+
+    /// Waits until there are `count` dead letters, and gives them; they stay where they are.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there never are.
+    pub async fn wait_for_dead_letters(&self, count: usize) -> Vec<QueuedMessage> {
+        let awaited = format!("{count} dead letters");
+        let letters = wait_until(&awaited, PATIENCE, async || {
+            let letters = self
+                .management
+                .get_messages(self.vhost.name(), topology::DEAD_LETTER_QUEUE, 1000)
+                .await?;
+            ensure!(letters.len() == count, "there are {}", letters.len());
+            Ok(letters)
+        });
+        letters.await.unwrap_or_else(|error| panic!("{error:#}"))
+    }
+}

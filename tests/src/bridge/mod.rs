@@ -1,0 +1,13 @@
+//! The bridge under test: in the test's own process, as processes, or as several instances behind a load balancer.
+
+pub mod fleet;
+mod in_process;
+mod oauth;
+mod process;
+mod settings;
+mod webhook;
+
+pub use in_process::{Builder, PATIENCE, TestApp, WEBHOOK_TOKEN};
+pub use oauth::ENCRYPTION_KEY;
+pub use process::listening;
+pub use webhook::{Answer, call, sample};

@@ -1,0 +1,4 @@
+//! Sandboxes of the outside systems: programs that answer as the real one does, and can be
+//! made to fail.
+
+pub mod pipedrive;

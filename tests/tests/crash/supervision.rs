@@ -1,0 +1,65 @@
+//! A background task of `ingest` that panics ends the process at once, with its name in the log and a failing exit code.
+
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use bridge_tests::servers::Scratch;
+use bridge_tests::servers::authority::Authority;
+use tokio::process::Command;
+
+/// Far above what a start and the grace for requests in flight take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs an `ingest` with every task, without a broker, until it ends by itself.
+async fn run(scratch: &Scratch, panicking: &str) -> Output {
+    let path = |name: &str| scratch.path().join(name);
+    let authority = Authority::root("root");
+    authority
+        .server(&["localhost"])
+        .write(&path("tls.crt"), &path("tls.key"));
+    let child = Command::new(env!("CARGO_BIN_EXE_ingest-with-kill-points"))
+        .env("BRIDGE__INGEST__LISTEN", "127.0.0.1:0")
+        .env("BRIDGE__INGEST__ADMIN_LISTEN", "127.0.0.1:0")
+        .env("BRIDGE__INGEST__AUTH__TOKENS", "0123456789abcdef")
+        .env("BRIDGE__INGEST__SPOOL__PATH", path("spool.sqlite"))
+        .env("BRIDGE__INGEST__TLS__CERTIFICATE", path("tls.crt"))
+        .env("BRIDGE__INGEST__TLS__KEY", path("tls.key"))
+        .env("BRIDGE__BROKER__URL", "amqp://127.0.0.1:1")
+        .env(
+            "BRIDGE_KILL_POINT",
+            format!("task-started=panic@{panicking}"),
+        )
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    tokio::time::timeout(PATIENCE, child)
+        .await
+        .unwrap_or_else(|_| panic!("ingest goes on without `{panicking}`"))
+        .expect("ingest starts")
+}
+
+#[tokio::test]
+async fn a_task_of_ingest_that_panics_ends_the_process_and_is_named() {
+    for (panicking, named) in [
+        ("server", "server"),
+        ("admin server", "admin server"),
+        ("secret rotation", "secret rotation"),
+        ("certificate reload", "certificate reload"),
+        ("spool drain", "spool drain"),
+        ("spool writer", "spool writer"),
+        // The tasks of connections, by the name of the connection.
+        ("ingest publisher", "publishers"),
+        ("ingest spool", "publishers"),
+    ] {
+        let scratch = Scratch::create().expect("a folder");
+
+        let output = run(&scratch, panicking).await;
+
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(output.status.code(), Some(1), "{panicking}: {said}");
+        let line = said.lines().find(|line| line.contains("Background task"));
+        let line = line.unwrap_or_else(|| panic!("{panicking}: {said}"));
+        assert!(line.contains(&format!("`{named}`")), "{panicking}: {line}");
+    }
+}

@@ -1,0 +1,7 @@
+//! What an operator can see, and what nobody may see: metrics, logs, rules and dashboards.
+#![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+mod alert_rules;
+mod exposition;
+mod metrics;
+mod personal_data;

@@ -1,7 +1,0 @@
-//! What an operator can see, and what nobody may see: metrics, logs, rules and dashboards.
-#![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
-
-mod exposition;
-mod leaking;
-mod measuring;
-mod ruling;

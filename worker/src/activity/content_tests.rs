@@ -1,0 +1,274 @@
+//! The written activity, by example.
+
+use std::collections::BTreeMap;
+
+use shared::domain::event::{Filter, Reading, Recognised, read_body, recognise};
+use shared::domain::facts::Facts;
+use shared::domain::interaction::no_own_numbers;
+use shared::domain::phone::{Region, read_party};
+
+use super::*;
+
+/// Whether a note is marked as the record of an interaction.
+fn carries_mark(note: &str, interaction: &InteractionId) -> bool {
+    let wanted = marker(interaction);
+    marks(note).any(|mark| mark == wanted || mark == escape(&wanted))
+}
+
+fn interaction(bodies: &[&[u8]]) -> Interaction {
+    let mut known = BTreeMap::new();
+    let mut id = None;
+    for body in bodies {
+        let Ok(Recognised::Event(event)) = recognise(body, None, &Filter::everything()) else {
+            panic!("no event");
+        };
+        let received = "2026-03-10T14:20:00Z".parse().unwrap();
+        known.insert(event.key.digest(), Facts::of(&event, received));
+        id = Some(event.interaction.clone());
+    }
+    Interaction::merge(&id.unwrap(), &known, &no_own_numbers).unwrap()
+}
+
+fn style() -> Style {
+    Style {
+        call_type: "call".to_owned(),
+        chat_type: "chat".to_owned(),
+        fallback_owner: Some(UserId(9)),
+        interaction_url: "https://genesys.example/{id}/admin".to_owned(),
+    }
+}
+
+fn written(interaction: &Interaction, attachment: &Attachment) -> Activity {
+    let party = read_party(
+        interaction.number.as_deref(),
+        Some(Region::parse("US").unwrap()),
+    );
+    activity(interaction, &party, attachment, None, &style())
+}
+
+#[test]
+fn the_activity_tells_the_whole_call() {
+    let call = interaction(&[
+        include_bytes!(
+            "../../../shared/fixtures/events/eventbridge-customer-end-voice-inbound.json"
+        ),
+        include_bytes!("../../../shared/fixtures/events/eventbridge-user-end-voice-inbound.json"),
+        include_bytes!("../../../shared/fixtures/events/eventbridge-acw-voice-inbound.json"),
+    ]);
+
+    let activity = written(&call, &Attachment::Person(PersonId(5)));
+
+    assert_eq!(
+        activity.subject,
+        "Inbound call from +12025550143 (7 min 22 s)"
+    );
+    assert_eq!(
+        (activity.due_date.as_str(), activity.due_time.as_str()),
+        ("2026-03-10", "14:05")
+    );
+    assert_eq!(
+        (
+            activity.duration.as_str(),
+            activity.kind.as_str(),
+            activity.done
+        ),
+        ("00:08", "call", true)
+    );
+    assert_eq!(
+        activity.participants,
+        [Participant {
+            person_id: PersonId(5),
+            primary: true
+        }]
+    );
+    assert_eq!(activity.owner_id, None);
+    let expected = "<b>Channel:</b> voice<br><b>Direction:</b> inbound<br><b>When:</b> 2026-03-10 14:05:25 UTC<br>\
+        <b>Duration:</b> 7 min 22 s (442 seconds)<br>\
+        <b>Talk:</b> 5 min 52 s<br><b>Hold:</b> 30 s<br><b>After-call work:</b> 44 s<br><b>Number:</b> +12025550143<br><b>Agent:</b> 7d2c4e6f-8a1b-4c3d-9e5f-0a1b2c3d4e5f<br>\
+        <b>Queue:</b> 3c5e7a90-1b2d-4f68-a7c4-90d1e2f3a4b5<br>\
+        <b>Wrap-up code:</b> 5a6b7c8d-9e0f-4a1b-8c2d-3e4f5a6b7c8d<br>\
+        <b>Wrap-up notes:</b> Asked for a quote for 20 seats; call back on Friday.<br>\
+        <b>Interaction:</b> <a href=\"https://genesys.example/e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c/admin\">Open in Genesys Cloud</a><br>\
+        Genesys interaction e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c";
+    assert_eq!(activity.note, expected);
+}
+
+#[test]
+fn an_id_of_any_characters_is_one_segment_of_the_links_path() {
+    let body = r#"{"data":{"id":"a b+c/d?e#f%g~h","channelType":"voice","duration":1}}"#;
+    let call = interaction(&[body.as_bytes()]);
+
+    let note = written(&call, &Attachment::Nobody).note;
+
+    let link = "https://genesys.example/a%20b%2Bc%2Fd%3Fe%23f%25g~h/admin";
+    assert!(note.contains(&format!("href=\"{link}\"")), "{note}");
+}
+
+#[test]
+fn a_chat_without_a_number_goes_to_the_fallback_owner() {
+    let chat = interaction(&[include_bytes!(
+        "../../../shared/fixtures/events/guide-interaction-completed-minimal.json"
+    )]);
+
+    let activity = written(&chat, &Attachment::Nobody);
+
+    assert_eq!(
+        activity.subject,
+        "Chat with an unknown customer (1 min 0 s)"
+    );
+    assert_eq!(
+        (activity.kind.as_str(), activity.owner_id),
+        ("chat", Some(UserId(9)))
+    );
+    assert!(activity.participants.is_empty());
+}
+
+#[test]
+fn who_shares_a_number_is_named_in_the_note() {
+    let call = interaction(&[include_bytes!(
+        "../../../shared/fixtures/events/guide-interaction-completed.json"
+    )]);
+
+    let activity = written(&call, &Attachment::Shared(vec![PersonId(3), PersonId(9)]));
+
+    assert!(
+        activity
+            .note
+            .contains("several people share this number: 3, 9"),
+        "{}",
+        activity.note
+    );
+    assert!(
+        activity
+            .note
+            .contains("https://recordings.example.invalid/9c8b7a65"),
+        "{}",
+        activity.note
+    );
+    assert_eq!(activity.subject, "Call with Casey Customer (7 min 21 s)");
+}
+
+#[test]
+fn who_may_have_a_number_is_named_in_the_note_and_not_attached() {
+    let call = interaction(&[include_bytes!(
+        "../../../shared/fixtures/events/guide-interaction-completed.json"
+    )]);
+
+    let activity = written(&call, &Attachment::Undecided(vec![PersonId(3)]));
+
+    assert!(activity.participants.is_empty());
+    let named = "<b>Not attached:</b> stored without country code, these digits may be a number of another country: 3<br>";
+    assert!(activity.note.contains(named), "{}", activity.note);
+}
+
+#[test]
+fn a_note_says_what_stands_in_place_of_a_customers_number() {
+    for (given, line) in [
+        ("4915791234567", "+4915791234567 (given as 4915791234567)"),
+        ("911", "short code (911)"),
+        ("555-0143", "no possible number (555-0143)"),
+        ("anonymous", "withheld"),
+    ] {
+        let body = format!(
+            r#"{{"data":{{"id":"call-1","channelType":"voice","phoneNumber":"{given}"}}}}"#
+        );
+        let note = written(&interaction(&[body.as_bytes()]), &Attachment::Nobody).note;
+        assert!(
+            note.contains(&format!("<b>Number:</b> {line}<br>")),
+            "{note}"
+        );
+    }
+}
+
+#[test]
+fn the_note_of_an_interaction_of_which_a_part_came_says_so() {
+    let body = br#"{"data":{"id":"call-1","channelType":"voice","duration":61,"summary":"Asked fo"#;
+    let read = read_body(body, None, &Filter::everything(), true).unwrap();
+    let Reading::Event(event) = read.reading else {
+        panic!("no event");
+    };
+    let facts = Facts::of(&event, "2026-03-10T14:20:00Z".parse().unwrap());
+    let known = BTreeMap::from([(event.key.digest(), facts)]);
+    let call = Interaction::merge(&event.interaction, &known, &no_own_numbers).unwrap();
+
+    let note = written(&call, &Attachment::Nobody).note;
+
+    assert!(
+        note.starts_with("<b>Incomplete:</b> an event of this interaction was cut off"),
+        "{note}"
+    );
+    assert!(note.contains("<b>Summary:</b> Asked fo […]<br>"), "{note}");
+    assert!(note.contains("Open in Genesys Cloud"), "{note}");
+}
+
+#[test]
+fn texts_cannot_break_out_of_the_note_and_long_ones_are_cut() {
+    let summary = format!("<script>alert(1)</script>{}", "x ".repeat(10_000));
+    let body = serde_json::json!({"data": {
+        "id": "call-1", "channelType": "voice", "summary": summary, "participantName": "A & B\n<Ltd>",
+        "recordingUrl": "javascript:alert(1)",
+    }});
+    let call = interaction(&[body.to_string().as_bytes()]);
+
+    let activity = written(&call, &Attachment::Nobody);
+
+    assert!(
+        !activity.note.contains("<script>") && !activity.note.contains("javascript:"),
+        "{}",
+        activity.note
+    );
+    assert!(activity.note.contains("[…]") && activity.note.len() < 20_000);
+    assert_eq!(activity.subject, "Call with A & B <Ltd>");
+}
+
+#[test]
+fn the_longest_texts_make_a_note_that_pipedrive_takes() {
+    let long = "\"".repeat(200_000);
+    let body = serde_json::json!({"data": {
+        "id": "call-1", "channelType": "voice", "summary": long, "participantName": long, "agentName": long,
+        "queueName": long, "wrapupNotes": long, "wrapupCode": long, "phoneNumber": long,
+        "recordingUrl": format!("https://x.example/{long}"),
+    }});
+
+    let activity = written(
+        &interaction(&[body.to_string().as_bytes()]),
+        &Attachment::Nobody,
+    );
+
+    assert!(activity.note.len() < 100_000, "{}", activity.note.len());
+    assert!(carries_mark(
+        &activity.note,
+        &InteractionId::parse("call-1").unwrap()
+    ));
+}
+
+#[test]
+fn the_marker_is_found_again_and_never_taken_for_a_longer_id() {
+    let id = InteractionId::parse("call<1>").unwrap();
+    let other = InteractionId::parse("call-1").unwrap();
+    for note in [
+        "<p>x<br>Genesys interaction call-1</p>",
+        "x\nGenesys interaction call-1\n",
+        "Genesys interaction call-1",
+    ] {
+        assert!(carries_mark(note, &other), "{note}");
+    }
+    assert!(carries_mark(&format!("<br>{}", escape(&marker(&id))), &id));
+    for note in [
+        "Genesys interaction call-10",
+        "call-1",
+        "https://x/call-1",
+        "",
+    ] {
+        assert!(!carries_mark(note, &other), "{note}");
+    }
+}
+
+#[test]
+fn durations_are_rounded_for_people() {
+    assert_eq!(hours_and_minutes(0), "00:00");
+    assert_eq!(hours_and_minutes(20_000), "00:01");
+    assert_eq!(hours_and_minutes(3_599_000), "01:00");
+    assert_eq!(hours_and_minutes(u64::MAX / 2), "23:59");
+    assert_eq!(minutes_and_seconds(3_725_400), "1 h 2 min 5 s");
+}

@@ -1,0 +1,245 @@
+//! Looks at the queues every few seconds: how long they are, and how old the oldest message is.
+//!
+//! Lengths come from a passive declare, which every broker answers exactly and at once. An age no broker tells of a
+//! quorum queue, and taking a message out to look at it would count as a failed delivery. So it is estimated. The work
+//! queue is first in, first out: whatever waits was published after the youngest first attempt that was delivered, by any
+//! worker, and cannot be older. Of a queue that nothing was seen to leave, the age is how long it has not been empty.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection};
+use shared::backoff::Backoff;
+use shared::broker::{self, ConnectError, topology};
+use shared::config;
+use shared::error::chain;
+use shared::{clock, config::RetryDelay};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics as names;
+
+/// Between two looks. Seven questions that cost the broker next to nothing.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// How long a look may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSnapshot {
+    /// When.
+    pub at: Timestamp,
+    /// Every queue of ours.
+    pub queues: Vec<QueueState>,
+}
+
+/// One queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueState {
+    /// Its name.
+    pub name: String,
+    /// Messages that wait; those that a worker holds are left out.
+    pub messages: u32,
+    /// Estimated age of the oldest.
+    pub oldest: Duration,
+}
+
+/// When the youngest message was received that was delivered for a first attempt: the head of the work queue is younger.
+#[derive(Debug, Default)]
+pub struct Watermark(AtomicI64);
+
+impl Watermark {
+    /// Notes a first attempt.
+    pub fn advance(&self, received: Timestamp) {
+        self.0
+            .fetch_max(received.as_millisecond(), Ordering::Relaxed);
+    }
+
+    /// The youngest noted.
+    #[must_use]
+    pub fn get(&self) -> Option<Timestamp> {
+        let ms = self.0.load(Ordering::Relaxed);
+        Timestamp::from_millisecond(ms).ok().filter(|_| ms > 0)
+    }
+}
+
+/// Since when queues have not been empty.
+#[derive(Debug, Default)]
+struct Ages {
+    filled: BTreeMap<String, Timestamp>,
+}
+
+impl Ages {
+    /// Takes in a length, and estimates the age of the oldest message. `left` is when a message was published that is
+    /// known to have left the queue.
+    fn observe(
+        &mut self,
+        queue: &str,
+        messages: u32,
+        left: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Duration {
+        if messages == 0 {
+            self.filled.remove(queue);
+            return Duration::ZERO;
+        }
+        let filled = *self.filled.entry(queue.to_owned()).or_insert(now);
+        let oldest = left.map_or(filled, |left| left.max(filled));
+        now.duration_since(oldest.min(now)).unsigned_abs()
+    }
+}
+
+/// Looks at the queues until shutdown.
+#[derive(Debug)]
+pub struct QueueMonitor {
+    /// Where the broker is.
+    pub broker: config::Broker,
+    /// The retry queues.
+    pub delays: Vec<RetryDelay>,
+    /// The connection's name in the management UI.
+    pub name: String,
+    /// What the workers took from the work queue.
+    pub head: watch::Receiver<Option<Timestamp>>,
+    /// Takes what was seen; `None` while nothing can be.
+    pub seen: watch::Sender<Option<QueueSnapshot>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum SurveyError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("cannot look at the queues")]
+    Look(#[from] lapin::Error),
+    #[error("the broker did not answer in time")]
+    TimedOut,
+}
+
+impl QueueMonitor {
+    /// Looks until shutdown, over as many connections as it takes.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut ages = Ages::default();
+        let mut backoff = Backoff::default();
+        loop {
+            let failed = tokio::select! {
+                () = shutdown.cancelled() => return,
+                Err(error) = self.session(&mut ages, &mut backoff) => error,
+            };
+            self.seen.send_replace(None);
+            tracing::debug!(error = chain(&failed), "The queues cannot be looked at");
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(backoff.next_pause()) => {}
+            }
+        }
+    }
+
+    /// Looks over one connection until that fails.
+    async fn session(
+        &self,
+        ages: &mut Ages,
+        backoff: &mut Backoff,
+    ) -> Result<std::convert::Infallible, SurveyError> {
+        let connection: Connection = broker::connect(&self.broker, &self.name).await?;
+        let channel = connection.create_channel().await?;
+        loop {
+            let looked = tokio::time::timeout(TIMEOUT, self.look(&channel, ages)).await;
+            let survey = looked.map_err(|_| SurveyError::TimedOut)??;
+            backoff.reset();
+            publish(&survey);
+            self.seen.send_replace(Some(survey));
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    async fn look(
+        &self,
+        channel: &Channel,
+        ages: &mut Ages,
+    ) -> Result<QueueSnapshot, lapin::Error> {
+        let retries = self.delays.iter().map(topology::retry_queue);
+        let names = [topology::WORK_QUEUE, topology::DEAD_LETTER_QUEUE].map(str::to_owned);
+        let mut queues = Vec::with_capacity(names.len() + self.delays.len());
+        for name in names.into_iter().chain(retries) {
+            let options = QueueDeclareOptions {
+                passive: true,
+                ..QueueDeclareOptions::default()
+            };
+            let found = channel
+                .queue_declare(name.as_str().into(), options, FieldTable::default())
+                .await?;
+            let left = if name == topology::WORK_QUEUE {
+                *self.head.borrow()
+            } else {
+                None
+            };
+            let messages = found.message_count();
+            let oldest = ages.observe(&name, messages, left, clock::now());
+            queues.push(QueueState {
+                name,
+                messages,
+                oldest,
+            });
+        }
+        Ok(QueueSnapshot {
+            at: clock::now(),
+            queues,
+        })
+    }
+}
+
+fn publish(survey: &QueueSnapshot) {
+    for queue in &survey.queues {
+        let labels = [("queue", queue.name.clone())];
+        metrics::gauge!(names::QUEUE_MESSAGES, &labels).set(queue.messages);
+        metrics::gauge!(names::QUEUE_OLDEST, &labels).set(queue.oldest.as_secs_f64());
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a time in seconds")]
+    metrics::gauge!(names::QUEUES_SEEN).set(survey.at.as_second() as f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + second).unwrap()
+    }
+
+    #[test]
+    fn a_queue_that_nothing_leaves_ages_from_when_it_was_first_seen_filled() {
+        let mut ages = Ages::default();
+        let mut age = |messages, second| ages.observe("q", messages, None, at(second)).as_secs();
+
+        assert_eq!(age(0, 0), 0);
+        assert_eq!(age(3, 10), 0);
+        assert_eq!(age(2, 70), 60);
+        assert_eq!(age(0, 80), 0);
+        assert_eq!(age(1, 90), 0);
+    }
+
+    #[test]
+    fn a_queue_that_moves_is_as_old_as_what_was_delivered_last() {
+        let mut ages = Ages::default();
+        let mut age = |second, left| ages.observe("q", 9, Some(at(left)), at(second)).as_secs();
+
+        // Filled since 0; what left last had waited for 30 s.
+        assert_eq!(age(0, -500), 0);
+        assert_eq!(age(100, 70), 30);
+        assert_eq!(age(200, 70), 130);
+        assert_eq!(age(200, 999), 0);
+    }
+
+    #[test]
+    fn the_mark_of_the_head_only_advances() {
+        let mark = Watermark::default();
+        assert_eq!(mark.get(), None);
+        mark.advance(at(5));
+        mark.advance(at(3));
+
+        assert_eq!(mark.get(), Some(at(5)));
+    }
+}

@@ -1,0 +1,283 @@
+//! What is an incident. Plain functions of what was counted and seen.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use shared::broker::topology;
+use shared::config;
+
+use super::forecast::Budget;
+use super::incidents::Verdict;
+use crate::alarm::queues::QueueSnapshot;
+use crate::pause::reason::PauseReason;
+
+/// Part of the day's tokens that must be spent before a forecast rings: a busy hour in the morning is no incident yet.
+const BUDGET_FLOOR: f64 = 0.5;
+/// How long Redis may be away, or Cloudflare block, before it is told: a restart is over by then.
+const PAUSE_MAX: SignedDuration = SignedDuration::from_mins(1);
+/// Reasons that a message names.
+const REASONS_TOLD: usize = 3;
+
+/// What is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// Too many messages fail.
+    FailedShare,
+    /// Pipedrive does not let us in.
+    Unauthorized,
+    /// Consumption is paused for another reason.
+    Paused,
+    /// The work queue does not move.
+    StuckQueue,
+    /// There is a dead letter.
+    DeadLetters,
+    /// The day's tokens will not suffice.
+    Budget,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::FailedShare,
+        Self::Unauthorized,
+        Self::Paused,
+        Self::StuckQueue,
+        Self::DeadLetters,
+        Self::Budget,
+    ];
+
+    /// The label in metrics and the name in Redis.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FailedShare => "failed_share",
+            Self::Unauthorized => "unauthorized",
+            Self::Paused => "paused",
+            Self::StuckQueue => "stuck_queue",
+            Self::DeadLetters => "dead_letters",
+            Self::Budget => "budget",
+        }
+    }
+
+    /// The headline of a message.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::FailedShare => "Too many interactions fail",
+            Self::Unauthorized => "Pipedrive does not let the bridge in",
+            Self::Paused => "Consumption is paused",
+            Self::StuckQueue => "The work queue is stuck",
+            Self::DeadLetters => "There are dead letters",
+            Self::Budget => "Pipedrive's daily budget will not suffice",
+        }
+    }
+
+    /// What to do; the section of `docs/OPERATIONS.md` of the same title tells more.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::FailedShare => {
+                "Look up the reason in docs/RELIABILITY.md; what heals by itself is retried, the rest becomes a dead letter."
+            }
+            Self::Unauthorized => {
+                "401: set a valid API token (pipedrive.api_token), or install the app again (pipedrive.oauth.refresh_token). \
+                 402: have the account opened. Nothing is lost meanwhile, and work resumes by itself."
+            }
+            Self::Paused => {
+                "Redis: bring it back. Token endpoint: look at Pipedrive's status page. Cloudflare: wait, and look for what \
+                 else sends from this address. Nothing is lost meanwhile."
+            }
+            Self::StuckQueue => {
+                "Ask the workers at /health/ready what keeps them; if they are well, they are too few, or Pipedrive too slow."
+            }
+            Self::DeadLetters => {
+                "Read x-failure-reason in interactions.dead, mend its cause, then `worker replay`."
+            }
+            Self::Budget => {
+                "Raise pipedrive.daily_tokens if the plan has more, buy more, or set pipedrive.link_open_deal = false. When \
+                 the tokens are spent, work waits for the reset; nothing is lost."
+            }
+        }
+    }
+}
+
+/// What became of messages within the window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// Recorded, or found to be recorded already.
+    pub done: u64,
+    /// Failed, by reason: dead-lettered, or sent to a retry queue for an error.
+    pub failed: BTreeMap<String, u64>,
+}
+
+/// All that rules look at. What is `None` is not known at present.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// Why consumption is paused, and for how long.
+    pub paused: Option<(PauseReason, SignedDuration)>,
+    /// What became of messages.
+    pub window: Option<Window>,
+    /// The queues.
+    pub queues: Option<QueueSnapshot>,
+    /// The day's tokens.
+    pub budget: Option<Budget>,
+}
+
+impl Findings {
+    /// Finds whether a rule is broken.
+    #[must_use]
+    pub fn verdict(&self, rule: Rule, settings: &config::Alarm) -> Verdict {
+        match rule {
+            Rule::FailedShare => self.failed_share(settings),
+            Rule::Unauthorized => match self.paused {
+                Some((reason @ (PauseReason::Unauthorized { .. } | PauseReason::Denied(_)), _)) => {
+                    Verdict::Firing(sentence(&reason.explain()))
+                }
+                _ => Verdict::Clear,
+            },
+            Rule::Paused => match self.paused {
+                Some((
+                    reason @ (PauseReason::Redis | PauseReason::NoToken | PauseReason::Blocked),
+                    lasted,
+                )) => {
+                    if lasted < PAUSE_MAX {
+                        Verdict::Unknown
+                    } else {
+                        Verdict::Firing(sentence(&reason.explain()))
+                    }
+                }
+                _ => Verdict::Clear,
+            },
+            Rule::StuckQueue => self.stuck_queue(settings.queue_max_age),
+            Rule::DeadLetters => self.dead_letters(),
+            Rule::Budget => self.budget(),
+        }
+    }
+
+    fn failed_share(&self, settings: &config::Alarm) -> Verdict {
+        let Some(window) = &self.window else {
+            return Verdict::Unknown;
+        };
+        let failed: u64 = window.failed.values().sum();
+        let processed = window.done + failed;
+        if failed < settings.failed_minimum.max(1) {
+            return Verdict::Clear;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a share in percent")]
+        let percent = failed as f64 * 100.0 / processed as f64;
+        if percent <= settings.failed_percent {
+            return Verdict::Clear;
+        }
+        Verdict::Firing(format!(
+            "{failed} of {processed} messages failed within {} s ({percent:.1} %, allowed are {} %): {}.",
+            settings.failed_window.as_secs(),
+            settings.failed_percent,
+            reasons(&window.failed)
+        ))
+    }
+
+    fn stuck_queue(&self, max_age: Duration) -> Verdict {
+        // It stands still by intent then, and another rule tells why.
+        if matches!(
+            self.paused,
+            Some((
+                PauseReason::Unauthorized { .. }
+                    | PauseReason::Denied(_)
+                    | PauseReason::BudgetSpent { .. },
+                _
+            ))
+        ) {
+            return Verdict::Unknown;
+        }
+        let Some(queue) = self.queue(topology::WORK_QUEUE) else {
+            return Verdict::Unknown;
+        };
+        if queue.messages == 0 || queue.oldest <= max_age {
+            return Verdict::Clear;
+        }
+        Verdict::Firing(format!(
+            "{} messages wait in {}, the oldest for {} s (allowed are {} s).",
+            queue.messages,
+            queue.name,
+            queue.oldest.as_secs(),
+            max_age.as_secs()
+        ))
+    }
+
+    fn dead_letters(&self) -> Verdict {
+        let Some(queue) = self.queue(topology::DEAD_LETTER_QUEUE) else {
+            return Verdict::Unknown;
+        };
+        if queue.messages == 0 {
+            return Verdict::Clear;
+        }
+        let mut what = format!("{} wait in {}.", queue.messages, queue.name);
+        if let Some(window) = self
+            .window
+            .as_ref()
+            .filter(|window| !window.failed.is_empty())
+        {
+            let failed = reasons(&window.failed);
+            what = format!("{what} Failures of late: {failed}.");
+        }
+        Verdict::Firing(what)
+    }
+
+    fn budget(&self) -> Verdict {
+        if let Some((reason @ PauseReason::BudgetSpent { .. }, _)) = self.paused {
+            return Verdict::Firing(sentence(&reason.explain()));
+        }
+        let Some(budget) = &self.budget else {
+            return Verdict::Unknown;
+        };
+        let Some(projected) = budget.projected else {
+            return Verdict::Unknown;
+        };
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let is_early = (budget.spent as f64) < budget.limit as f64 * BUDGET_FLOOR;
+        if is_early || projected <= budget.limit {
+            return Verdict::Clear;
+        }
+        Verdict::Firing(format!(
+            "{} of {} tokens are spent; at the pace of the last hour it will be {projected} at the reset, in {} min.",
+            budget.spent,
+            budget.limit,
+            budget.until_reset.as_secs() / 60
+        ))
+    }
+
+    fn queue(&self, name: &str) -> Option<&crate::alarm::queues::QueueState> {
+        self.queues
+            .as_ref()?
+            .queues
+            .iter()
+            .find(|queue| queue.name == name)
+    }
+}
+
+/// The most frequent reasons, with their counts.
+fn reasons(failed: &BTreeMap<String, u64>) -> String {
+    let mut ranked: Vec<(&String, &u64)> = failed.iter().collect();
+    ranked.sort_by(|(name, count), (other, fewer)| fewer.cmp(count).then(name.cmp(other)));
+    let mut text = String::new();
+    for (reason, count) in ranked.into_iter().take(REASONS_TOLD) {
+        let separator = if text.is_empty() { "" } else { ", " };
+        write!(text, "{separator}{reason} ({count})").expect("a text takes any text");
+    }
+    text
+}
+
+/// With a capital letter and a full stop.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters
+        .next()
+        .map(|first| first.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), characters.as_str())
+}
+
+#[cfg(test)]
+#[path = "rules_tests.rs"]
+mod tests;

@@ -1,0 +1,192 @@
+use super::*;
+use crate::alarm::queues::QueueState;
+use jiff::Timestamp;
+use pipedrive::Denial;
+
+fn settings() -> config::Alarm {
+    config::load_from(None, []).unwrap().alarm
+}
+
+fn window(done: u64, failed: &[(&str, u64)]) -> Findings {
+    let failed = failed
+        .iter()
+        .map(|(reason, count)| ((*reason).to_owned(), *count));
+    Findings {
+        window: Some(Window {
+            done,
+            failed: failed.collect(),
+        }),
+        ..Findings::default()
+    }
+}
+
+fn queue(name: &str, messages: u32, oldest_s: u64) -> Findings {
+    Findings {
+        queues: Some(QueueSnapshot {
+            at: Timestamp::UNIX_EPOCH,
+            queues: vec![QueueState {
+                name: name.to_owned(),
+                messages,
+                oldest: Duration::from_secs(oldest_s),
+            }],
+        }),
+        ..Findings::default()
+    }
+}
+
+fn paused(reason: PauseReason, lasted_s: i64) -> Findings {
+    Findings {
+        paused: Some((reason, SignedDuration::from_secs(lasted_s))),
+        ..Findings::default()
+    }
+}
+
+fn budget(spent: u64, projected: Option<u64>) -> Findings {
+    Findings {
+        budget: Some(Budget {
+            limit: 1000,
+            spent,
+            projected,
+            until_reset: Duration::from_secs(3600),
+        }),
+        ..Findings::default()
+    }
+}
+
+fn text(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Firing(what) => what,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn more_than_one_percent_failed_is_an_incident_that_names_the_reasons() {
+    let findings = window(
+        880,
+        &[("pipedrive_forbidden", 2), ("pipedrive_server_error", 18)],
+    );
+
+    let what = text(findings.verdict(Rule::FailedShare, &settings()));
+
+    assert_eq!(
+        what,
+        "20 of 900 messages failed within 300 s (2.2 %, allowed are 1 %): pipedrive_server_error (18), \
+         pipedrive_forbidden (2)."
+    );
+}
+
+#[test]
+fn one_percent_is_allowed_and_so_are_a_few_failures_of_any_share() {
+    let findings = window(990, &[("pipedrive_server_error", 10)]);
+    assert_eq!(
+        findings.verdict(Rule::FailedShare, &settings()),
+        Verdict::Clear
+    );
+    let findings = window(0, &[("pipedrive_server_error", 2)]);
+    assert_eq!(
+        findings.verdict(Rule::FailedShare, &settings()),
+        Verdict::Clear
+    );
+    let findings = window(0, &[("pipedrive_server_error", 3)]);
+    text(findings.verdict(Rule::FailedShare, &settings()));
+}
+
+#[test]
+fn a_refused_token_is_an_incident_at_once() {
+    let findings = paused(PauseReason::Unauthorized { status: 401 }, 0);
+
+    let what = text(findings.verdict(Rule::Unauthorized, &settings()));
+
+    assert!(what.starts_with("Pipedrive answers 401"), "{what}");
+    assert_eq!(findings.verdict(Rule::Paused, &settings()), Verdict::Clear);
+    assert_eq!(
+        Findings::default().verdict(Rule::Unauthorized, &settings()),
+        Verdict::Clear
+    );
+}
+
+#[test]
+fn an_app_that_is_turned_away_is_an_incident_at_once_and_a_token_endpoint_that_is_away_when_it_lasts()
+ {
+    let denied = paused(PauseReason::Denied(Denial::Grant), 0);
+    let what = text(denied.verdict(Rule::Unauthorized, &settings()));
+    assert!(what.contains("pipedrive.oauth.refresh_token"), "{what}");
+    assert_eq!(denied.verdict(Rule::Paused, &settings()), Verdict::Clear);
+
+    let verdict = |lasted| paused(PauseReason::NoToken, lasted).verdict(Rule::Paused, &settings());
+    assert_eq!(verdict(59), Verdict::Unknown);
+    assert!(text(verdict(60)).contains("token endpoint"));
+}
+
+#[test]
+fn redis_away_is_an_incident_when_it_lasts() {
+    let verdict = |lasted| paused(PauseReason::Redis, lasted).verdict(Rule::Paused, &settings());
+
+    assert_eq!(verdict(59), Verdict::Unknown);
+    assert!(text(verdict(60)).contains("Redis"));
+    assert_eq!(
+        paused(PauseReason::Redis, 60).verdict(Rule::Unauthorized, &settings()),
+        Verdict::Clear
+    );
+}
+
+#[test]
+fn a_queue_whose_oldest_message_is_too_old_is_stuck_unless_it_stands_still_by_intent() {
+    let verdict =
+        |oldest| queue("interactions.work", 7, oldest).verdict(Rule::StuckQueue, &settings());
+    assert_eq!(verdict(900), Verdict::Clear);
+    assert!(text(verdict(901)).starts_with("7 messages wait in interactions.work"));
+
+    let mut expired = queue("interactions.work", 7, 901);
+    expired.paused = paused(PauseReason::Unauthorized { status: 401 }, 901).paused;
+    assert_eq!(
+        expired.verdict(Rule::StuckQueue, &settings()),
+        Verdict::Unknown
+    );
+}
+
+#[test]
+fn any_dead_letter_is_an_incident_until_none_is_left() {
+    let mut findings = queue("interactions.dead", 1, 0);
+    findings.window = window(9, &[("pipedrive_forbidden", 1)]).window;
+
+    let what = text(findings.verdict(Rule::DeadLetters, &settings()));
+
+    assert_eq!(
+        what,
+        "1 wait in interactions.dead. Failures of late: pipedrive_forbidden (1)."
+    );
+    let emptied = queue("interactions.dead", 0, 0);
+    assert_eq!(
+        emptied.verdict(Rule::DeadLetters, &settings()),
+        Verdict::Clear
+    );
+}
+
+#[test]
+fn a_budget_that_will_not_last_is_an_incident_once_half_of_it_is_spent() {
+    let verdict = |spent, projected| budget(spent, projected).verdict(Rule::Budget, &settings());
+
+    assert_eq!(verdict(499, Some(9000)), Verdict::Clear);
+    assert_eq!(verdict(900, Some(1000)), Verdict::Clear);
+    assert_eq!(verdict(900, None), Verdict::Unknown);
+    assert!(text(verdict(500, Some(1001))).contains("it will be 1001 at the reset"));
+    let spent = PauseReason::BudgetSpent {
+        wait: Duration::from_secs(60),
+    };
+    assert!(text(paused(spent, 0).verdict(Rule::Budget, &settings())).contains("are spent"));
+}
+
+#[test]
+fn what_is_not_known_is_neither_well_nor_an_incident() {
+    for rule in [
+        Rule::FailedShare,
+        Rule::StuckQueue,
+        Rule::DeadLetters,
+        Rule::Budget,
+    ] {
+        let verdict = Findings::default().verdict(rule, &settings());
+        assert_eq!(verdict, Verdict::Unknown, "{rule:?}");
+    }
+}

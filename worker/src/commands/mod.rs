@@ -1,0 +1,5 @@
+//! The worker's commands besides `run`, one file each.
+
+pub mod check;
+pub mod number;
+pub mod replay;

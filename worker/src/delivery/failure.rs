@@ -1,0 +1,251 @@
+//! What can go wrong with a message, and what that means: for the message, and for consumption as a whole.
+
+use std::time::Duration;
+
+use redis::RedisError;
+
+use crate::delivery::retry::Disposition;
+use crate::pause::reason::PauseReason;
+use crate::store::LeaseError;
+use pipedrive::PipedriveError;
+
+/// A moment: as long as the shortest delay is.
+const A_MOMENT: Duration = Duration::ZERO;
+
+/// The steps of the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PipelineStep {
+    Decode,
+    Lease,
+    Match,
+    Record,
+}
+
+impl PipelineStep {
+    /// The name in headers and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::Lease => "lease",
+            Self::Match => "match",
+            Self::Record => "record",
+        }
+    }
+}
+
+/// A message was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The body tells no event.
+    #[error("the body is no event: {0}")]
+    Unrecognised(String),
+    /// The body tells an event that is never recorded.
+    #[error("the event is none to record: {0}")]
+    NotOurs(String),
+    /// A newer version wrote the message, or Redis' record of its interaction. It waits for a newer worker.
+    #[error("schema {schema} of the {what} is newer than this worker")]
+    NewerSchema {
+        /// Which of both.
+        what: &'static str,
+        /// Its schema.
+        schema: i64,
+    },
+    /// Another delivery works on the same interaction, or on the same number.
+    #[error("somebody else works on it")]
+    Busy,
+    /// It only adds to an event that has not come yet.
+    #[error("waits for the event that it enriches")]
+    Deferred,
+    /// A record may still appear that was sent before; it is looked for later.
+    #[error("a lost answer has not settled for another {}s", .0.as_secs())]
+    Unsettled(Duration),
+    /// The lease expired while we worked.
+    #[error("the lease was lost")]
+    LeaseLost,
+    /// Redis lost data while we were connected.
+    #[error("Redis lost data")]
+    EpochChanged,
+    /// Redis does not answer.
+    #[error("Redis does not answer")]
+    Redis(#[source] RedisError),
+    /// Pipedrive did not do what was asked.
+    #[error("Pipedrive did not do it")]
+    Pipedrive(#[from] PipedriveError),
+    /// It killed the worker whenever it was worked on.
+    #[error("the worker died {crashes} times while it worked on this message alone")]
+    Poison {
+        /// How often.
+        crashes: u32,
+    },
+    /// A defect of ours.
+    #[error("processing panicked")]
+    Panicked,
+}
+
+impl From<RedisError> for Failure {
+    fn from(error: RedisError) -> Self {
+        Self::Redis(error)
+    }
+}
+
+impl From<LeaseError> for Failure {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::Lost => Self::LeaseLost,
+            LeaseError::Redis(error) => Self::Redis(error),
+        }
+    }
+}
+
+/// What a failure means: for the message, and for consumption as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Classification {
+    /// A stable code for headers and metrics.
+    pub reason: &'static str,
+    /// What becomes of the message.
+    pub disposition: Disposition,
+    /// Why nothing at all should be consumed until it heals: every other message would fail alike.
+    pub pause: Option<PauseReason>,
+    /// Pipedrive's status, where it answered.
+    pub http_status: Option<u16>,
+    /// Whether the message itself harms the worker, or is no event.
+    pub is_poison: bool,
+}
+
+impl Classification {
+    /// A failure of this one message.
+    fn of_message(reason: &'static str, disposition: Disposition) -> Self {
+        Self {
+            reason,
+            disposition,
+            pause: None,
+            http_status: None,
+            is_poison: false,
+        }
+    }
+
+    fn poison(reason: &'static str) -> Self {
+        Self {
+            is_poison: true,
+            ..Self::of_message(reason, Disposition::DeadLetter)
+        }
+    }
+
+    /// A failure that every message would meet.
+    fn of_all(reason: &'static str, pause: PauseReason) -> Self {
+        Self {
+            pause: Some(pause),
+            ..Self::of_message(reason, Disposition::Park(A_MOMENT))
+        }
+    }
+}
+
+impl Failure {
+    /// What the failure means.
+    #[must_use]
+    pub fn classify(&self) -> Classification {
+        let of_message = Classification::of_message;
+        match self {
+            Self::Unrecognised(_) => Classification::poison("unrecognised"),
+            Self::Poison { .. } => Classification::poison("killed_the_worker"),
+            Self::Panicked => Classification::poison("panicked"),
+            Self::NotOurs(_) => of_message("not_ours", Disposition::DeadLetter),
+            // While versions are rolled out or back, the next try may meet the right one.
+            Self::NewerSchema { .. } => of_message("newer_schema", Disposition::Retry),
+            Self::Busy => of_message("busy", Disposition::Park(A_MOMENT)),
+            Self::Deferred => of_message("deferred", Disposition::Park(A_MOMENT)),
+            Self::Unsettled(wait) => of_message("unsettled", Disposition::Park(*wait)),
+            Self::LeaseLost => of_message("lease_lost", Disposition::Park(A_MOMENT)),
+            Self::EpochChanged => Classification::of_all("redis_lost_data", PauseReason::Redis),
+            Self::Redis(_) => Classification::of_all("redis_unavailable", PauseReason::Redis),
+            Self::Pipedrive(error) => of_pipedrive(error),
+        }
+    }
+}
+
+/// Our trouble, not the message's, pauses consumption: dead-lettering here would empty the work queue within minutes of a
+/// token's end. Consumption pauses meanwhile, so that the short wait is no hammering.
+fn of_pipedrive(error: &PipedriveError) -> Classification {
+    let class = error.class();
+    let disposition = match error {
+        PipedriveError::Unreachable { .. }
+        | PipedriveError::NoAnswer { .. }
+        | PipedriveError::Unreadable { .. }
+        | PipedriveError::Server { .. }
+        // A person may have been deleted or merged since it was read: the next attempt searches anew.
+        | PipedriveError::NotFound { .. } => Disposition::Retry,
+        PipedriveError::RateLimited { wait, .. } => Disposition::Park(*wait),
+        PipedriveError::BudgetSpent { .. }
+        | PipedriveError::Unauthorized { .. }
+        | PipedriveError::ScopeMissing { .. }
+        | PipedriveError::Denied(_)
+        | PipedriveError::NoToken(_)
+        | PipedriveError::Blocked
+        | PipedriveError::Store(_) => Disposition::Park(A_MOMENT),
+        PipedriveError::Forbidden { .. } | PipedriveError::Rejected { .. } => Disposition::DeadLetter,
+    };
+    Classification {
+        reason: class.reason,
+        disposition,
+        pause: PauseReason::caused_by(error),
+        http_status: class.status,
+        is_poison: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pipedrive::{Denial, NoToken};
+
+    #[test]
+    fn an_expired_token_pauses_everything_and_dead_letters_nothing() {
+        let failure = Failure::from(PipedriveError::Unauthorized { status: 401 });
+
+        assert_eq!(failure.classify().disposition, Disposition::Park(A_MOMENT));
+        assert_eq!(
+            failure.classify().pause,
+            Some(PauseReason::Unauthorized { status: 401 })
+        );
+    }
+
+    #[test]
+    fn an_app_without_an_access_token_pauses_everything_and_dead_letters_nothing() {
+        for (error, reason) in [
+            (
+                NoToken::Denied(Denial::Grant),
+                PauseReason::Denied(Denial::Grant),
+            ),
+            (NoToken::Failed { status: 503 }, PauseReason::NoToken),
+            (NoToken::Late, PauseReason::NoToken),
+        ] {
+            let failure = Failure::from(PipedriveError::from(error));
+
+            assert_eq!(failure.classify().disposition, Disposition::Park(A_MOMENT));
+            assert_eq!(failure.classify().pause, Some(reason));
+        }
+    }
+
+    #[test]
+    fn what_pipedrive_refuses_is_dead_and_what_it_fails_at_is_retried() {
+        let rejected = PipedriveError::Rejected {
+            operation: "x",
+            status: 400,
+            message: String::new(),
+        };
+        assert_eq!(
+            Failure::from(rejected).classify().disposition,
+            Disposition::DeadLetter
+        );
+
+        let server = PipedriveError::Server {
+            operation: "x",
+            status: 503,
+        };
+        assert_eq!(
+            Failure::from(server).classify().disposition,
+            Disposition::Retry
+        );
+    }
+}

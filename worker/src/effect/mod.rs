@@ -1,0 +1,4 @@
+//! Writes to Pipedrive that must take effect once.
+
+pub(crate) mod once;
+pub(crate) mod timing;

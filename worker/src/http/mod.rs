@@ -1,0 +1,3 @@
+//! The worker's own HTTP listener.
+
+pub(crate) mod health;

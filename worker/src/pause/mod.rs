@@ -1,0 +1,5 @@
+//! Whether messages are consumed at present, why not, and when consumption resumes.
+
+pub(crate) mod reason;
+pub(crate) mod recovery;
+pub(crate) mod state;

@@ -1,0 +1,105 @@
+//! Why consumption is paused, in words and labels.
+
+use std::time::Duration;
+
+use pipedrive::{Denial, PipedriveError};
+
+/// Why nothing is consumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PauseReason {
+    /// Redis does not answer, or lost data.
+    Redis,
+    /// Pipedrive refuses the credential.
+    Unauthorized {
+        /// 401, or 402 where the account is closed.
+        status: u16,
+    },
+    /// Pipedrive refuses the app.
+    Denied(Denial),
+    /// There is no access token: its endpoint does not answer, or fails.
+    NoToken,
+    /// The app lacks a scope.
+    ScopeMissing,
+    /// Cloudflare blocks this address.
+    Blocked,
+    /// The day's tokens are spent.
+    BudgetSpent {
+        /// How long until there are new ones.
+        wait: Duration,
+    },
+}
+
+impl PauseReason {
+    /// The pause that an error of Pipedrive's calls for, if every other call would meet it as well.
+    #[must_use]
+    pub fn caused_by(error: &PipedriveError) -> Option<Self> {
+        match error {
+            PipedriveError::Store(_) => Some(Self::Redis),
+            PipedriveError::Unauthorized { status } => Some(Self::Unauthorized { status: *status }),
+            PipedriveError::Denied(denial) => Some(Self::Denied(*denial)),
+            PipedriveError::NoToken(_) => Some(Self::NoToken),
+            PipedriveError::ScopeMissing { .. } => Some(Self::ScopeMissing),
+            PipedriveError::Blocked => Some(Self::Blocked),
+            PipedriveError::BudgetSpent { wait, .. } => Some(Self::BudgetSpent { wait: *wait }),
+            PipedriveError::Unreachable { .. }
+            | PipedriveError::NoAnswer { .. }
+            | PipedriveError::Unreadable { .. }
+            | PipedriveError::Server { .. }
+            | PipedriveError::RateLimited { .. }
+            | PipedriveError::Forbidden { .. }
+            | PipedriveError::NotFound { .. }
+            | PipedriveError::Rejected { .. } => None,
+        }
+    }
+
+    /// For readiness, logs and alarms: the reason and its remedy.
+    #[must_use]
+    pub fn explain(self) -> String {
+        match self {
+            Self::Redis => "Redis does not answer; work resumes by itself once it does (redis.url)".to_owned(),
+            Self::Unauthorized { status: 402 } => {
+                "Pipedrive answers 402: the company's account is not open; work resumes once it is"
+                    .to_owned()
+            }
+            Self::Unauthorized { status } => {
+                format!(
+                    "Pipedrive answers {status}: the API token is not valid; set a good one (pipedrive.api_token)"
+                )
+            }
+            Self::Denied(denial) => denial.to_string(),
+            Self::NoToken => {
+                "Pipedrive's token endpoint gives no access token; the worker asks again (pipedrive.oauth.token_url)"
+                    .to_owned()
+            }
+            Self::ScopeMissing => {
+                "Pipedrive answers 403 (Scope and URL mismatch): the app lacks a scope; add contacts:full, activities:full, \
+                 deals:read and users:read, and install it again"
+                    .to_owned()
+            }
+            Self::Blocked => {
+                "Cloudflare blocks this address; the worker tries again from time to time (pipedrive.probe_interval)".to_owned()
+            }
+            Self::BudgetSpent { wait } => {
+                format!(
+                    "the day's Pipedrive tokens are spent; more in {}s (pipedrive.daily_tokens)",
+                    wait.as_secs()
+                )
+            }
+        }
+    }
+
+    /// All labels there are.
+    pub const LABELS: [&'static str; 5] =
+        ["redis", "unauthorized", "no_token", "blocked", "budget"];
+
+    /// The label in metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Unauthorized { .. } | Self::Denied(_) | Self::ScopeMissing => "unauthorized",
+            Self::NoToken => "no_token",
+            Self::Blocked => "blocked",
+            Self::BudgetSpent { .. } => "budget",
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Ends a pause: checks Redis, probes Pipedrive, and lets consumption resume.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pipedrive::Client;
+use shared::clock;
+use shared::error::chain;
+use tokio_util::sync::CancellationToken;
+
+use super::reason::PauseReason;
+use super::state::Pause;
+use crate::store::Store;
+use crate::store::first_start::FirstStart;
+
+/// The longest between two checks of whether the reason is gone. A check costs Pipedrive nothing before its time has come.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How many probe intervals pass before Cloudflare is tried again: it blocks clients that go on despite limits.
+const BLOCKED_INTERVALS: u32 = 6;
+
+/// Ends the pause as soon as its reason is gone.
+#[derive(Debug)]
+pub(crate) struct PauseSupervisor {
+    /// The pause to end.
+    pub pause: Pause,
+    /// Must be connected, whatever the reason of the pause.
+    pub store: Store,
+    /// Distinguishes a first start from a Redis that lost its data.
+    pub first_start: FirstStart,
+    /// Probed for whether the credential is accepted.
+    pub client: Client,
+    /// Between two probes.
+    pub probe_interval: Duration,
+}
+
+impl PauseSupervisor {
+    /// Supervises the pause until shutdown.
+    pub async fn run(self, shutdown: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.supervise() => {}
+            }
+        }
+    }
+
+    /// Waits for a pause to begin, and ends it once its reason is gone.
+    async fn supervise(&self) {
+        self.pause.begun().await;
+        let mut tried: Option<(PauseReason, Timestamp)> = None;
+        while let Some(reason) = self.pause.reason() {
+            // Another reason, or another attempt, has a time of its own.
+            let since = match tried {
+                Some((known, since)) if known == reason => since,
+                _ => clock::now(),
+            };
+            tried = Some((reason, since));
+            if self.is_redis_well().await {
+                match self.has_healed(reason, since).await {
+                    Recovery::Done if self.pause.end(reason) => return,
+                    Recovery::Done | Recovery::Waiting => {}
+                    Recovery::RefusedAgain => tried = Some((reason, clock::now())),
+                }
+            }
+            tokio::time::sleep(self.probe_interval.min(POLL_INTERVAL)).await;
+        }
+    }
+
+    /// Whether Redis is connected; connects it. After a failure the present connection is thrown away.
+    async fn is_redis_well(&self) -> bool {
+        if self.pause.take_redis_failure() {
+            self.store.disconnect();
+        }
+        if self.store.is_connected() {
+            return true;
+        }
+        let connecting = self
+            .store
+            .connect(async || self.first_start.is_first().await);
+        match connecting.await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(
+                    error = chain(&error),
+                    "Redis cannot be used yet; the worker connects again"
+                );
+                false
+            }
+        }
+    }
+
+    async fn has_healed(&self, reason: PauseReason, since: Timestamp) -> Recovery {
+        let elapsed = clock::now().duration_since(since).unsigned_abs();
+        if elapsed < self.least_pause(reason) {
+            return Recovery::Waiting;
+        }
+        match reason {
+            PauseReason::Unauthorized { .. }
+            | PauseReason::Denied(_)
+            | PauseReason::NoToken
+            | PauseReason::ScopeMissing
+            | PauseReason::Blocked => match self.client.probe().await {
+                Err(error) if !error.class().credential_is_accepted => {
+                    tracing::warn!(
+                        error = chain(&error),
+                        "Pipedrive still refuses the credential; the worker probes again"
+                    );
+                    // It may be for another reason by now.
+                    if let Some(reason) = PauseReason::caused_by(&error) {
+                        self.pause.begin(reason);
+                    }
+                    Recovery::RefusedAgain
+                }
+                Ok(_) | Err(_) => Recovery::Done,
+            },
+            PauseReason::Redis | PauseReason::BudgetSpent { .. } => Recovery::Done,
+        }
+    }
+
+    /// How long nothing is tried. `users/me` may be let through where the rest is not: without a pause the pause would open
+    /// and close again at once, and each time what is in progress costs tokens.
+    fn least_pause(&self, reason: PauseReason) -> Duration {
+        match reason {
+            PauseReason::Redis => Duration::ZERO,
+            PauseReason::Unauthorized { .. }
+            | PauseReason::Denied(_)
+            | PauseReason::ScopeMissing
+            | PauseReason::NoToken => self.probe_interval,
+            PauseReason::Blocked => self.probe_interval * BLOCKED_INTERVALS,
+            // Pipedrive may tell a time that is far too short.
+            PauseReason::BudgetSpent { wait } => wait.max(self.probe_interval),
+        }
+    }
+}
+
+/// How far the reason of a pause is gone.
+enum Recovery {
+    /// It is gone.
+    Done,
+    /// Its time has not come.
+    Waiting,
+    /// Pipedrive was asked, and refused again.
+    RefusedAgain,
+}

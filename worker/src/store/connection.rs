@@ -1,0 +1,257 @@
+//! The connection to Redis, verified whenever it is made, and the names of keys.
+
+use std::fmt;
+use std::sync::Arc;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, ErrorKind, RedisError, RedisResult};
+use shared::config;
+use tokio::sync::watch;
+
+use super::client::Authorities;
+use super::epoch::{self, Epoch, Evidence};
+use crate::store::first_start::MarkerError;
+
+/// Redis cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, or refuses.
+    #[error("cannot use Redis")]
+    Redis(#[from] RedisError),
+    /// Nobody knows whether it lost its data.
+    #[error("cannot find out whether Redis lost its data")]
+    Marker(#[from] MarkerError),
+    /// It would throw away what makes duplicates known.
+    #[error(
+        "Redis evicts keys (maxmemory-policy {0}): set maxmemory-policy noeviction, on an instance of our own"
+    )]
+    Evicts(String),
+}
+
+/// What was found when the connection was made.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// `maxmemory-policy`; `None` where the server does not tell.
+    pub eviction: Option<String>,
+    /// What a crash of the server leaves.
+    pub persistence: Persistence,
+    /// Version of the server.
+    pub version: String,
+}
+
+/// What a crash of the server leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persistence {
+    /// All that was answered: an append-only file with `appendfsync always`.
+    EachWrite,
+    /// All but about the last second.
+    Late,
+    /// No more than the last snapshot.
+    None,
+}
+
+impl fmt::Display for Persistence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EachWrite => "each write is on disk before it is answered",
+            Self::Late => "a crash may lose the last second: set appendfsync always",
+            Self::None => "a restart forgets: set appendonly yes and appendfsync always",
+        })
+    }
+}
+
+/// A connection to Redis that can be lost and made again, and what every key begins with.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: config::Redis,
+    authorities: Authorities,
+    session: watch::Sender<Option<Session>>,
+}
+
+#[derive(Clone, Debug)]
+struct Session {
+    connection: MultiplexedConnection,
+    epoch: Epoch,
+}
+
+impl Store {
+    /// Prepares; nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// When the address, or the file of authorities beside it, is unusable.
+    pub fn new(settings: config::Redis) -> Result<Self, config::ConfigError> {
+        let authorities = Authorities::read(&settings)?;
+        let (session, _) = watch::channel(None);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                settings,
+                authorities,
+                session,
+            }),
+        })
+    }
+
+    /// Connects, and finds out or begins the epoch. `is_first` tells, when no epoch is on record, whether there never was
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached, evicts keys or is full, or nobody knows whether there was an epoch.
+    pub async fn connect(
+        &self,
+        is_first: impl AsyncFnOnce() -> Result<bool, MarkerError>,
+    ) -> Result<(), StoreError> {
+        let (mut connection, _, evidence) = self.open().await?;
+        let key = self.key("epoch");
+        let is_first = !epoch::is_known(&mut connection, &key).await? && is_first().await?;
+        let epoch = epoch::establish(&mut connection, &key, &evidence, is_first).await?;
+        let session = Session { connection, epoch };
+        self.inner.session.send_replace(Some(session));
+        Ok(())
+    }
+
+    /// Looks whether Redis can be used, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be reached, evicts keys, or is full.
+    pub async fn probe(&self) -> Result<Facts, StoreError> {
+        let (_, facts, _) = self.open().await?;
+        Ok(facts)
+    }
+
+    async fn open(&self) -> Result<(MultiplexedConnection, Facts, Evidence), StoreError> {
+        let timeout = Some(self.inner.settings.timeout);
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(timeout)
+            .set_response_timeout(timeout);
+        // Made anew: the password may have been rotated.
+        let address = self.inner.settings.url.current();
+        let client = self.inner.authorities.client(&address)?;
+        let connecting = client.get_multiplexed_async_connection_with_config(&config);
+        let mut connection = connecting.await?;
+        let info = redis::cmd("INFO").arg("everything").to_owned();
+        let info: String = info.query_async(&mut connection).await?;
+        let appendfsync = appendfsync(&mut connection).await?;
+        let facts = facts(&info, appendfsync.as_deref());
+        if let Some(policy) = facts
+            .eviction
+            .as_ref()
+            .filter(|policy| *policy != "noeviction")
+        {
+            return Err(StoreError::Evicts(policy.clone()));
+        }
+        // A Redis that is full answers questions, but takes nothing.
+        let probe = redis::cmd("SET")
+            .arg(self.key("probe"))
+            .arg(1)
+            .arg("PX")
+            .arg(1000)
+            .to_owned();
+        let () = probe.query_async(&mut connection).await?;
+        let evidence = Evidence {
+            run: info_field(&info, "run_id").unwrap_or_default(),
+            survives_restarts: facts.persistence == Persistence::EachWrite && !was_replica(&info),
+        };
+        Ok((connection, facts, evidence))
+    }
+
+    /// A connection for one occasion, beside the worker's own.
+    pub(super) async fn spare(&self) -> Result<MultiplexedConnection, StoreError> {
+        let (connection, ..) = self.open().await?;
+        Ok(connection)
+    }
+
+    /// Forgets the connection: it failed, or the epoch turned out to be another.
+    pub fn disconnect(&self) {
+        self.inner.session.send_replace(None);
+    }
+
+    /// Whether there is a connection.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.inner.session.borrow().is_some()
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &config::Redis {
+        &self.inner.settings
+    }
+
+    /// The present epoch.
+    pub(super) fn epoch(&self) -> RedisResult<Epoch> {
+        let session = self.inner.session.borrow();
+        session
+            .as_ref()
+            .map(|session| session.epoch.clone())
+            .ok_or_else(not_connected)
+    }
+
+    pub(super) fn connection(&self) -> RedisResult<MultiplexedConnection> {
+        let session = self.inner.session.borrow();
+        session
+            .as_ref()
+            .map(|session| session.connection.clone())
+            .ok_or_else(not_connected)
+    }
+
+    /// `prefix:name`.
+    pub(super) fn key(&self, name: &str) -> String {
+        format!("{}:{name}", self.inner.settings.prefix)
+    }
+}
+
+fn not_connected() -> RedisError {
+    RedisError::from((ErrorKind::Io, "not connected to Redis"))
+}
+
+/// When the append-only file is written through; `None` where the server does not tell.
+async fn appendfsync(connection: &mut MultiplexedConnection) -> RedisResult<Option<String>> {
+    let asked: RedisResult<Vec<String>> = redis::cmd("CONFIG")
+        .arg("GET")
+        .arg("appendfsync")
+        .query_async(connection)
+        .await;
+    match asked {
+        Ok(pair) => Ok(pair.into_iter().nth(1)),
+        // Managed servers forbid the question.
+        Err(error) if error.kind() != ErrorKind::Io => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn facts(info: &str, appendfsync: Option<&str>) -> Facts {
+    let has_aof = info_field(info, "aof_enabled").as_deref() == Some("1");
+    Facts {
+        eviction: info_field(info, "maxmemory_policy"),
+        persistence: match appendfsync {
+            Some("always") if has_aof => Persistence::EachWrite,
+            _ if has_aof => Persistence::Late,
+            _ => Persistence::None,
+        },
+        version: info_field(info, "redis_version").unwrap_or_default(),
+    }
+}
+
+/// Whether the server was promoted from a replica, which may have lagged behind: only then it has a second replication id.
+fn was_replica(info: &str) -> bool {
+    info_field(info, "master_replid2").is_some_and(|id| id.chars().any(|digit| digit != '0'))
+}
+
+fn info_field(info: &str, name: &str) -> Option<String> {
+    info.lines().find_map(|line| {
+        Some(
+            line.strip_prefix(name)?
+                .strip_prefix(':')?
+                .trim()
+                .to_owned(),
+        )
+    })
+}

@@ -1,0 +1,56 @@
+//! Distinguishes a first start, whose Redis is empty because nothing has happened yet, from a Redis that lost its data.
+//!
+//! The witness is RabbitMQ, whose data lies elsewhere: before a worker begins its first epoch, it leaves a mark there.
+
+use lapin::Connection;
+use shared::broker::{self, ConnectError, TopologyError};
+use shared::config;
+
+/// Asks the witness.
+#[derive(Clone, Debug)]
+pub struct FirstStart {
+    /// Where the witness is.
+    pub broker: config::Broker,
+    /// Prefix of every key in Redis; it names the installation.
+    pub prefix: String,
+}
+
+/// The witness cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum MarkerError {
+    /// It does not answer.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// It does not tell.
+    #[error(transparent)]
+    Mark(#[from] TopologyError),
+}
+
+impl FirstStart {
+    /// Whether no worker with this prefix ever began an epoch; from now on one has.
+    ///
+    /// # Errors
+    ///
+    /// When RabbitMQ cannot be asked. Nothing can be consumed then either.
+    pub async fn is_first(&self) -> Result<bool, MarkerError> {
+        let connection = broker::connect(&self.broker, "worker installation").await?;
+        // A broker that is about to fail may leave a question unanswered.
+        let limit = self.broker.connect_timeout;
+        let asked = tokio::time::timeout(limit, self.ask(&connection)).await;
+        asked.map_err(|_| ConnectError::TimedOut(limit))?
+    }
+
+    async fn ask(&self, connection: &Connection) -> Result<bool, MarkerError> {
+        let is_marked = broker::is_marked(connection, &self.prefix).await?;
+        if !is_marked {
+            broker::mark(connection, &self.prefix).await?;
+        }
+        let closed = connection.close(200, "done".into()).await;
+        tracing::debug!(
+            ok = closed.is_ok(),
+            is_marked,
+            "Read the mark of the first start from RabbitMQ"
+        );
+        Ok(!is_marked)
+    }
+}

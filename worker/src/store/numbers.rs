@@ -1,0 +1,219 @@
+//! Which person a number belongs to, remembered; and the lock under which a person is looked for and created.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pipedrive::PersonId;
+use redis::{RedisError, Script};
+use shared::domain::ids::sha256_hex;
+use shared::domain::phone::E164;
+
+use super::connection::Store;
+use super::interactions::{LeaseError, parse_intent, step};
+use super::script::{ms, unknown_verdict};
+
+/// `scripts/claim_person.lua`, hashed once.
+static CLAIM_PERSON: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/claim_person.lua")));
+/// `scripts/forget_person.lua`, hashed once.
+static FORGET_PERSON: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/forget_person.lua")));
+
+/// Version of the record. One without a version is of the same form.
+const SCHEMA: &str = "1";
+
+/// Remembers people by number.
+#[derive(Clone, Debug)]
+pub struct People {
+    store: Store,
+    lease: Duration,
+}
+
+/// The answer to a claim.
+#[derive(Debug)]
+pub enum PersonClaim {
+    /// The number is this person's, as far as is remembered.
+    Known(PersonId),
+    /// Somebody else is finding out.
+    Busy,
+    /// Find out.
+    Granted(PersonLease),
+    /// Redis is not the one that was connected to: it lost data.
+    EpochChanged,
+    /// The record has this schema, which a newer version wrote.
+    Newer(i64),
+}
+
+/// The right to find out, or to create, the person of one number.
+#[derive(Debug)]
+#[must_use = "a lease that is dropped blocks its number until it expires"]
+pub struct PersonLease {
+    store: Store,
+    keys: [String; 2],
+    owner: String,
+    fencing_token: String,
+    duration: Duration,
+    /// Since when there may be a person whom neither this record nor the search knows: somebody was about to create them,
+    /// or the one who was remembered turned out to be gone.
+    pub intent: Option<Timestamp>,
+    /// Since when Redis is known to remember everybody.
+    pub epoch_began: Timestamp,
+}
+
+impl People {
+    /// A memory whose locks last `lease`.
+    #[must_use]
+    pub fn new(store: Store, lease: Duration) -> Self {
+        Self { store, lease }
+    }
+
+    /// Asks who it is, or for the right to find out.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer.
+    pub async fn claim(&self, number: &E164, owner: &str) -> Result<PersonClaim, RedisError> {
+        let keys = self.keys(number);
+        let epoch = self.store.epoch()?;
+        let mut call = CLAIM_PERSON.prepare_invoke();
+        call.key(&keys[0])
+            .key(&keys[1])
+            .key(self.store.key("epoch"))
+            .arg(owner)
+            .arg(ms(self.lease))
+            .arg(ms(self.store.settings().person_ttl))
+            .arg(&epoch.id)
+            .arg(SCHEMA);
+        let answer: Vec<String> = call.invoke_async(&mut self.store.connection()?).await?;
+        Ok(match answer.first().map(String::as_str) {
+            Some("known") => PersonClaim::Known(PersonId(answer[1].parse().unwrap_or_default())),
+            Some("granted") => PersonClaim::Granted(PersonLease {
+                store: self.store.clone(),
+                keys,
+                owner: owner.to_owned(),
+                fencing_token: answer[1].clone(),
+                duration: self.lease,
+                intent: parse_intent(&answer[2]),
+                epoch_began: epoch.since,
+            }),
+            Some("epoch") => PersonClaim::EpochChanged,
+            Some("newer") => PersonClaim::Newer(answer[1].parse().unwrap_or(i64::MAX)),
+            Some("busy") => PersonClaim::Busy,
+            other => {
+                return Err(unknown_verdict(
+                    "claim_person.lua",
+                    other.unwrap_or_default(),
+                ));
+            }
+        })
+    }
+
+    /// Forgets `person`, who turned out not to have the number, or not to exist. Somebody may have taken their place
+    /// whom the search does not know yet, if not before `since`: that is remembered instead. Whom another worker found
+    /// meanwhile is kept.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer.
+    pub async fn forget(
+        &self,
+        number: &E164,
+        person: PersonId,
+        since: Timestamp,
+    ) -> Result<(), RedisError> {
+        let [key, _] = self.keys(number);
+        let mut call = FORGET_PERSON.prepare_invoke();
+        call.key(key)
+            .arg(person.0)
+            .arg(format!("intent:gone:{}", since.as_millisecond()));
+        call.invoke_async(&mut self.store.connection()?).await
+    }
+
+    fn keys(&self, number: &E164) -> [String; 2] {
+        let key = sha256_hex(number.as_str());
+        [
+            self.store.key(&format!("person:{{{key}}}")),
+            self.store.key(&format!("person-lock:{{{key}}}")),
+        ]
+    }
+}
+
+impl PersonLease {
+    /// Writes down that the person is about to be created.
+    ///
+    /// # Errors
+    ///
+    /// When the lease is lost, or Redis does not answer: then nothing may be sent.
+    pub async fn intend(&self, now: Timestamp) -> Result<(), LeaseError> {
+        self.step(&[("intent", &self.note(now))], self.duration)
+            .await
+    }
+
+    /// Remembers the person, and gives the lease back.
+    ///
+    /// # Errors
+    ///
+    /// When the lease is lost, or Redis does not answer.
+    pub async fn remember(&self, person: PersonId) -> Result<(), LeaseError> {
+        self.step(
+            &[("id", &person.to_string()), ("intent", "")],
+            Duration::ZERO,
+        )
+        .await
+    }
+
+    /// Puts back what was noted when the lease was granted: this attempt created no person.
+    ///
+    /// # Errors
+    ///
+    /// When the lease is lost, or Redis does not answer.
+    pub async fn restore(&self) -> Result<(), LeaseError> {
+        let intent = self.intent.map(|at| self.note(at)).unwrap_or_default();
+        self.step(&[("intent", &intent)], self.duration).await
+    }
+
+    fn note(&self, at: Timestamp) -> String {
+        format!("intent:{}:{}", self.fencing_token, at.as_millisecond())
+    }
+
+    /// Clears an intent: no person is missing, several have the number. Gives the lease back.
+    ///
+    /// # Errors
+    ///
+    /// When the lease is lost, or Redis does not answer.
+    pub async fn withdraw(&self) -> Result<(), LeaseError> {
+        self.step(&[("intent", "")], Duration::ZERO).await
+    }
+
+    /// Prolongs the lease.
+    ///
+    /// # Errors
+    ///
+    /// When the lease is lost, or Redis does not answer.
+    pub async fn renew(&self) -> Result<(), LeaseError> {
+        self.step(&[], self.duration).await
+    }
+
+    /// Gives the lease back; an intent stays.
+    ///
+    /// # Errors
+    ///
+    /// When the lease is lost, or Redis does not answer.
+    pub async fn release(&self) -> Result<(), LeaseError> {
+        self.step(&[], Duration::ZERO).await
+    }
+
+    async fn step(&self, fields: &[(&str, &str)], lease: Duration) -> Result<(), LeaseError> {
+        let ttl = self.store.settings().person_ttl;
+        step(
+            &self.store,
+            &self.keys,
+            [&self.owner, &self.fencing_token],
+            lease,
+            ttl,
+            fields,
+        )
+        .await
+    }
+}
