@@ -479,6 +479,7 @@ pub(super) async fn step(
         other => Err(unknown_verdict("step.lua", other).into()),
     }
 }
+
 #[cfg(test)]
 mod tests {
     use shared::domain::event::{Filter, Recognised, recognise};
