@@ -219,7 +219,10 @@ impl Pipeline {
         if progress.was_recorded_under_another_key(&event.interaction, &event.key) {
             return Ok(Outcome::Duplicate);
         }
-        let is_own = |number: &str| self.reader.read(Some(number)).party == Party::Own;
+        let is_own = |number: &str| {
+            let party = self.reader.read(Some(number)).party;
+            matches!(party, Party::Own | Party::Internal)
+        };
         let interaction = Interaction::merge(&event.interaction, &progress.facts, &is_own)
             .expect("the event's own facts are there");
         if progress.activity == Effect::NotTried && !self.is_to_be_recorded(&interaction) {

@@ -50,7 +50,7 @@ pub enum BodyEnd {
 }
 
 impl ReceivedBody {
-    /// Whether it may be only the beginning of a body; the rule is in [`shared::domain::truncated`].
+    /// Whether it may be the beginning of a body only; the rule stands in [`shared::domain::truncated`].
     pub fn may_be_truncated(&self) -> bool {
         self.ending != BodyEnd::Announced || self.body.len() >= TRUNCATED_MIN_BYTES
     }

@@ -269,8 +269,7 @@ impl Webhook {
         Ok((received, admission))
     }
 
-    /// The error for a body that cannot be read. One that is not JSON, and whose sender was too slow, did not arrive in
-    /// time.
+    /// Why a body cannot be read. One that is no JSON, and whose sender was too slow, did not arrive in time.
     fn unreadable(&self, received: &ReceivedBody, error: Unrecognised) -> WebhookError {
         match error {
             Unrecognised::Syntax(_) if received.ending == BodyEnd::TimedOut => {
