@@ -48,7 +48,10 @@ async fn the_check_tells_what_is_wrong_where_it_is_wrong_and_what_to_do() {
     no_redis.redis.url = SecretString::from("redis://127.0.0.1:1").into();
     let found = problems(&no_redis).await;
     assert_eq!((found[0].0, found[1].0), ("Redis", "Pipedrive"));
-    assert!(found[1].1.contains("Redis, which must answer first"), "{found:?}");
+    assert!(
+        found[1].1.contains("Redis, which must answer first"),
+        "{found:?}"
+    );
 
     let mut no_endpoint = app.settings.clone();
     no_endpoint.pipedrive.oauth.token_url = "http://127.0.0.1:1/token".parse().unwrap();
