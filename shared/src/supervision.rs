@@ -120,6 +120,25 @@ impl Supervisor {
         first
     }
 
+    /// Waits until every task but `kept` has ended; called after they were stopped.
+    ///
+    /// # Errors
+    ///
+    /// When one failed or panicked; the first one found.
+    pub async fn finish_except(&mut self, kept: &str) -> Result<(), TaskError> {
+        let mut first = Ok(());
+        while self.names.values().any(|task| *task != kept) {
+            let Some(ended) = self.tasks.join_next_with_id().await else {
+                break;
+            };
+            if let Err(error) = self.outcome(ended) {
+                tracing::error!(task = error.task(), error = %error, "During shutdown, {error}");
+                first = first.and(Err(error));
+            }
+        }
+        first
+    }
+
     /// The name of a task that ended well.
     fn outcome(
         &mut self,

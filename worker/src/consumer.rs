@@ -1,4 +1,4 @@
-//! Competing consumer of the work queue: takes messages while the pause is open, and drains at shutdown.
+//! Competing consumer of the work queue: takes messages unless consumption is paused, and drains at shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,40 +10,40 @@ use lapin::{Channel, Connection};
 use shared::backoff::Backoff;
 use shared::broker::{self, ConnectError, TopologyError, topology};
 use shared::config;
+use shared::error::chain;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::delivery::message::Inbound;
+use crate::delivery::message::Delivery;
 use crate::pause::state::Pause;
 use crate::pipeline::Pipeline;
-use shared::error::chain;
 
-/// Tag of our consumer; the connection's name says whose it is.
+/// Consumer tag; the connection's name identifies the worker.
 const CONSUMER_TAG: &str = "worker";
 
 /// Consumes the work queue.
 #[derive(Debug)]
 pub struct Consumer {
-    /// Where the broker is.
+    /// Settings of the broker.
     pub broker: config::Broker,
-    /// The retry queues to declare.
+    /// Delays of the retry queues to declare.
     pub delays: Vec<config::RetryDelay>,
-    /// Messages at once; also the prefetch count. One more would wait in vain, and be charged a delivery in a crash.
+    /// Messages in progress at once, and the prefetch count: a crash counts a failed delivery for each prefetched message.
     pub concurrency: u16,
     /// How long a shutdown waits for messages in progress.
     pub grace_period: Duration,
     /// The connection's name in the management UI.
     pub name: String,
-    /// What is done with a message.
+    /// Processes each message.
     pub pipeline: Arc<Pipeline>,
-    /// Open: consume.
+    /// Stops consumption while it is paused.
     pub pause: Pause,
     /// Whether messages are being consumed, for readiness.
     pub consuming: watch::Sender<bool>,
 }
 
-/// Consuming came to an end.
+/// Consumption stopped.
 #[derive(Debug, thiserror::Error)]
 enum ConsumerError {
     #[error(transparent)]
@@ -59,7 +59,7 @@ enum ConsumerError {
 }
 
 impl Consumer {
-    /// Consumes until shutdown, over as many connections as it takes.
+    /// Consumes until shutdown, and connects again whenever the connection is lost.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut backoff = Backoff::default();
         while !shutdown.is_cancelled() {
@@ -67,14 +67,14 @@ impl Consumer {
                 () = shutdown.cancelled() => break,
                 () = self.pause.ended() => {}
             }
-            // The pause begins when Redis does not answer: what could not be struck out then can be now.
+            // A pause begins when Redis does not answer: notes that could not be deleted then can be now.
             self.pipeline.poison_guard.settle().await;
             if let Err(error) = self.session(&shutdown, &mut backoff).await {
                 let pause = backoff.next_pause();
                 tracing::warn!(
                     error = chain(&error),
                     ?pause,
-                    "Consuming stopped; connecting anew"
+                    "Consumption stopped: the worker connects again in {pause:.1?}"
                 );
                 tokio::select! {
                     () = shutdown.cancelled() => {}
@@ -82,7 +82,7 @@ impl Consumer {
                 }
             }
         }
-        // What is still in progress comes again elsewhere, and did not kill us.
+        // Messages still in progress are delivered again elsewhere, and did not kill this worker.
         self.pipeline.poison_guard.close().await;
     }
 
@@ -99,37 +99,16 @@ impl Consumer {
         backoff.reset();
         let running = TaskTracker::new();
         self.consuming.send_replace(true);
-        let outcome = loop {
-            let next = tokio::select! {
-                biased; // a pending shutdown goes before one more message
-                () = shutdown.cancelled() => break Ok(()),
-                () = self.pause.begun() => break Ok(()),
-                next = deliveries.next() => next,
-            };
-            match next {
-                Some(Ok(delivery)) => {
-                    let pipeline = Arc::clone(&self.pipeline);
-                    running.spawn(async move { pipeline.process(Inbound::new(delivery)).await });
-                }
-                Some(Err(error)) => break Err(ConsumerError::Channel(error)),
-                None => break Err(ConsumerError::Cancelled),
-            }
-        };
+        let outcome = self.take(shutdown, &mut deliveries, &running).await;
         self.consuming.send_replace(false);
         running.close();
         let ending = async {
             if outcome.is_ok() {
-                give_back_the_rest(&channel, deliveries).await;
+                requeue_the_rest(&channel, deliveries).await;
             }
             running.wait().await;
         };
-        if tokio::time::timeout(self.grace_period, ending)
-            .await
-            .is_err()
-        {
-            // Nothing is lost: an unacknowledged message goes back to the queue.
-            tracing::warn!(unfinished = running.len(), "The grace period is over");
-        }
+        self.finish(ending, &running).await;
         let closing = connection.close(200, "done".into());
         let closed = tokio::time::timeout(self.broker.connect_timeout, closing).await;
         tracing::debug!(
@@ -137,6 +116,44 @@ impl Consumer {
             "Closed the consuming connection"
         );
         outcome
+    }
+
+    /// Processes deliveries until shutdown, a pause, or an error.
+    async fn take(
+        &self,
+        shutdown: &CancellationToken,
+        deliveries: &mut lapin::Consumer,
+        running: &TaskTracker,
+    ) -> Result<(), ConsumerError> {
+        loop {
+            let next = tokio::select! {
+                biased; // a pending shutdown goes before one more message
+                () = shutdown.cancelled() => return Ok(()),
+                () = self.pause.begun() => return Ok(()),
+                next = deliveries.next() => next,
+            };
+            match next {
+                Some(Ok(delivery)) => {
+                    let pipeline = Arc::clone(&self.pipeline);
+                    running.spawn(async move { pipeline.process(Delivery::new(delivery)).await });
+                }
+                Some(Err(error)) => return Err(ConsumerError::Channel(error)),
+                None => return Err(ConsumerError::Cancelled),
+            }
+        }
+    }
+
+    /// Waits for the messages in progress, for the grace period at most.
+    async fn finish(&self, ending: impl Future<Output = ()>, running: &TaskTracker) {
+        let ended = tokio::time::timeout(self.grace_period, ending).await;
+        if ended.is_err() {
+            // Nothing is lost: the broker delivers an unacknowledged message again.
+            tracing::warn!(
+                unfinished = running.len(),
+                "The grace period is over with {} messages in progress: the broker delivers them again",
+                running.len()
+            );
+        }
     }
 
     /// Connects, and begins to consume.
@@ -176,17 +193,17 @@ impl Consumer {
     }
 }
 
-/// Cancels the consumer, and gives back what the broker had sent already.
-async fn give_back_the_rest(channel: &Channel, mut deliveries: lapin::Consumer) {
+/// Cancels the consumer, and requeues what the broker has sent already.
+async fn requeue_the_rest(channel: &Channel, mut deliveries: lapin::Consumer) {
     let cancelled = channel
         .basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default())
         .await;
     tracing::debug!(ok = cancelled.is_ok(), "Cancelled the consumer");
     while let Some(Ok(delivery)) = deliveries.next().await {
-        if let Err(error) = Inbound::new(delivery).requeue().await {
+        if let Err(error) = Delivery::new(delivery).requeue().await {
             tracing::debug!(
                 error = chain(&error),
-                "A message is back in the queue already"
+                "Cannot requeue a message: the broker has requeued it already"
             );
         }
     }

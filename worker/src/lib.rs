@@ -11,6 +11,7 @@ mod consumer;
 mod credentials;
 mod delivery;
 mod effect;
+mod failure;
 mod http;
 mod metrics;
 mod pause;
@@ -18,3 +19,50 @@ mod person;
 mod pipeline;
 pub mod startup;
 pub mod store;
+mod text;
+
+/// The stages of a message as types.
+///
+/// A message is [acknowledged](stages::Delivery::acknowledge) once it is settled:
+///
+/// ```
+/// use worker::stages::{Delivery, SettleError, Settled};
+///
+/// async fn finish(message: Delivery<Settled>) -> Result<(), SettleError> {
+///     message.acknowledge().await
+/// }
+/// ```
+///
+/// Before its record is complete it cannot be:
+///
+/// ```compile_fail,E0599
+/// use worker::stages::{Delivery, Leased, SettleError};
+///
+/// async fn finish(message: Delivery<Leased>) -> Result<(), SettleError> {
+///     message.acknowledge().await
+/// }
+/// ```
+///
+/// Nor can a message that failed and is not confirmed in another queue, or one that is acknowledged already:
+///
+/// ```compile_fail,E0599
+/// use worker::stages::{Delivery, Failed, SettleError};
+///
+/// async fn finish(message: Delivery<Failed>) -> Result<(), SettleError> {
+///     message.acknowledge().await
+/// }
+/// ```
+///
+/// ```compile_fail,E0382
+/// use worker::stages::{Delivery, SettleError, Settled};
+///
+/// async fn finish(message: Delivery<Settled>) -> Result<(), SettleError> {
+///     message.acknowledge().await?;
+///     message.acknowledge().await
+/// }
+/// ```
+pub mod stages {
+    pub use crate::delivery::message::{
+        Decoded, Delivery, Failed, Leased, Received, SettleError, Settled,
+    };
+}

@@ -29,7 +29,7 @@ pub const END_TO_RECORD: &str = "bridge_worker_end_to_record_seconds";
 pub const QUEUE_MESSAGES: &str = "bridge_queue_messages";
 /// Age of the oldest message, by queue.
 pub const QUEUE_OLDEST: &str = "bridge_queue_oldest_seconds";
-/// When the queues were last looked at.
+/// When the queues were last measured.
 pub const QUEUES_SEEN: &str = "bridge_queue_survey_timestamp_seconds";
 /// How long requests waited for tokens.
 pub const TOKEN_WAIT: &str = "bridge_pipedrive_token_wait_seconds";

@@ -1,90 +1,118 @@
-//! decode → lease → match → record → settle.
+//! The way of one message: decode → lease → match → record → settle.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
+use shared::backoff;
 use shared::broker::Publisher;
 use shared::broker::message::{self, DeadLetter, Retry};
 use shared::clock;
+use shared::config::RetryDelay;
 use shared::domain::interaction::{Interaction, Stage};
 use shared::domain::phone::{Party, Reader};
+use shared::error::chain;
 use shared::fail_point::{self, FailPoint};
 
 use crate::activity::recorder::{Recorded, Recorder};
 use crate::alarm::OutcomeCounter;
-use shared::backoff;
-use shared::error::chain;
-
-use crate::delivery::failure::{Failure, PipelineStep};
-use crate::delivery::message::{Decoded, Inbound, SettleError};
+use crate::delivery::decode::{Event, decode};
+use crate::delivery::message::{Decoded, Delivery, Failed, Leased, Received, SettleError, Settled};
 use crate::delivery::poison::PoisonGuard;
-use crate::delivery::retry::{Disposition, Next, RetrySchedule};
+use crate::delivery::retry::{Next, RetrySchedule};
 use crate::effect::timing::surely_before;
+use crate::failure::{Classification, Disposition, Failure};
 use crate::metrics as names;
 use crate::pause::state::Pause;
 use crate::person::attachment::Attachment;
 use crate::person::finder::{PersonFinder, WhenUnknown};
 use crate::store::{Claim, ClaimRequest, Effect, Epoch, InteractionStore, Lease, Progress};
 
-/// How often, and first for how long, an interaction is waited for that another delivery works on: the events of one
-/// interaction come together.
+/// Number and first length of the waits for an interaction that another delivery works on: the events of one
+/// interaction arrive together.
 const BUSY_TRIES: usize = 5;
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
-/// Processes messages, one at a time each.
+/// Processes messages; each call processes one.
 #[derive(Debug)]
 pub struct Pipeline {
-    /// Isolates what may kill us.
+    /// Isolates messages that may kill the worker.
     pub poison_guard: PoisonGuard,
-    /// Who worked on what.
+    /// Leases and progress of interactions.
     pub interactions: InteractionStore,
-    /// Who has which number.
+    /// Finds the person of a number.
     pub finder: PersonFinder,
     /// Writes the activity.
     pub recorder: Recorder,
-    /// How numbers of events are read.
+    /// Reads the numbers of events.
     pub reader: Reader,
     /// Whether calls between colleagues are recorded.
     pub records_internal_calls: bool,
-    /// When a failed message is tried again.
+    /// When a failed message is retried.
     pub schedule: RetrySchedule,
-    /// To the retry and dead letter queues.
+    /// Publishes to the retry and dead letter queues.
     pub publisher: Publisher,
-    /// What became of messages, for the alarm.
+    /// Counts outcomes for the alarm.
     pub outcomes: OutcomeCounter,
-    /// Closed where every other message would fail alike.
+    /// Begins a pause where every other message would fail alike.
     pub pause: Pause,
-    /// Our name in dead letters.
+    /// Name of this worker in dead letters.
     pub worker: String,
 }
 
-/// How a message ended well.
+/// The steps of the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PipelineStep {
+    Decode,
+    Lease,
+    Match,
+    Record,
+}
+
+impl PipelineStep {
+    /// The name in headers and logs.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::Lease => "lease",
+            Self::Match => "match",
+            Self::Record => "record",
+        }
+    }
+}
+
+/// The result of a message that needs no retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// The activity; and, if it is the first time, when the interaction ended.
+    /// The activity; and, if it is recorded for the first time, when the interaction ended.
     Recorded(Recorded, Option<Timestamp>),
     Duplicate,
-    /// Nothing to record yet: its facts are kept for the events that follow.
+    /// Nothing to record yet: the content of the event is stored for the events that follow.
     Remembered,
 }
 
 /// A failure and the step in which it happened.
 #[derive(Debug)]
-struct Failed {
+struct StepFailure {
     at: PipelineStep,
     failure: Failure,
 }
 
+/// A message at the end of the pipeline.
+enum Ended {
+    Settled(Delivery<Settled>, Outcome),
+    Failed(Delivery<Failed>, StepFailure),
+}
+
 trait During<T> {
-    /// Says in which step a failure happened.
-    fn during(self, at: PipelineStep) -> Result<T, Failed>;
+    /// Adds the step to a failure.
+    fn during(self, at: PipelineStep) -> Result<T, StepFailure>;
 }
 
 impl<T, E: Into<Failure>> During<T> for Result<T, E> {
-    fn during(self, at: PipelineStep) -> Result<T, Failed> {
-        self.map_err(|error| Failed {
+    fn during(self, at: PipelineStep) -> Result<T, StepFailure> {
+        self.map_err(|error| StepFailure {
             at,
             failure: error.into(),
         })
@@ -92,93 +120,103 @@ impl<T, E: Into<Failure>> During<T> for Result<T, E> {
 }
 
 impl Pipeline {
-    /// Takes a message to its end: recorded and acknowledged, or on its way to a retry queue or the dead letter queue.
+    /// Processes a message to its end: recorded and acknowledged, or published to a retry queue or the dead letter queue.
     #[tracing::instrument(name = "worker.process", skip_all, fields(
         interaction.id = tracing::field::Empty,
-        event = message.envelope.event,
-        attempt = message.envelope.attempts + 1,
-        traceparent = message.envelope.traceparent,
+        event = message.envelope().event,
+        attempt = message.envelope().attempts + 1,
+        traceparent = message.envelope().traceparent,
     ))]
-    pub async fn process(&self, message: Inbound) {
+    pub(crate) async fn process(&self, message: Delivery<Received>) {
         let begun = clock::now();
-        if !message.was_seen_before() {
-            self.outcomes.begun(message.received_at());
-        }
-        let outcome = self.run_guarded(&message).await;
         let received = message.received_at();
-        let settled = match outcome {
-            Ok(outcome) => self.complete(message, outcome, received).await,
-            Err(failed) => self.divert(message, failed).await,
+        if !message.was_seen_before() {
+            self.outcomes.begun(received);
+        }
+        let id = message.interaction().to_owned();
+        let acknowledged = match self.run_guarded(message).await {
+            Ended::Settled(message, outcome) => self.finish(message, outcome, received).await,
+            Ended::Failed(message, failed) => self.divert(message, failed).await,
         };
-        if let Err(error) = settled {
+        if let Err(error) = acknowledged {
             tracing::warn!(
                 error = chain(&error),
-                "The message comes again: it could not be settled"
+                "Cannot acknowledge interaction {id}: the broker delivers it again"
             );
         }
         metrics::histogram!(names::PROCESSING).record(seconds_since(begun));
     }
 
-    async fn run_guarded(&self, message: &Inbound) -> Result<Outcome, Failed> {
-        let pass = self
-            .poison_guard
-            .enter(message)
-            .await
-            .during(PipelineStep::Decode)?;
-        // A panic over one message must not end the others, nor leave this one unsettled, nor in poison_guard.
-        let running = AssertUnwindSafe(self.run(message)).catch_unwind().await;
-        let outcome = running.unwrap_or(Err(Failed {
-            at: PipelineStep::Record,
-            failure: Failure::Panicked,
-        }));
-        let was_tried = !matches!(&outcome, Err(failed) if matches!(failed.failure, Failure::Busy));
-        self.poison_guard
-            .leave(pass, was_tried)
-            .await
-            .during(PipelineStep::Decode)?;
-        outcome
+    /// Runs the steps under a permit of the poison guard.
+    async fn run_guarded(&self, message: Delivery<Received>) -> Ended {
+        let entered = self.poison_guard.enter(&message).await;
+        let permit = match entered.during(PipelineStep::Decode) {
+            Ok(permit) => permit,
+            Err(failed) => return Ended::Failed(message.failed(), failed),
+        };
+        let ended = self.run(message).await;
+        let was_tried =
+            !matches!(&ended, Ended::Failed(_, failed) if matches!(failed.failure, Failure::Busy));
+        let left = self.poison_guard.leave(permit, was_tried).await;
+        match (left.during(PipelineStep::Decode), ended) {
+            (Ok(()), ended) => ended,
+            (Err(failed), Ended::Failed(message, _)) => Ended::Failed(message, failed),
+            (Err(failed), Ended::Settled(message, _)) => Ended::Failed(message.failed(), failed),
+        }
     }
 
-    async fn run(&self, message: &Inbound) -> Result<Outcome, Failed> {
-        fail_point::reach(FailPoint::Delivered).await;
-        let event = message.decode().during(PipelineStep::Decode)?;
-        tracing::Span::current().record("interaction.id", event.interaction.as_str());
-        let Some((lease, mut progress)) = self
-            .lease(message, &event)
-            .await
-            .during(PipelineStep::Lease)?
-        else {
-            return Ok(Outcome::Duplicate);
+    async fn run(&self, message: Delivery<Received>) -> Ended {
+        let decoding = async {
+            fail_point::reach(FailPoint::Delivered).await;
+            let (envelope, body) = (message.envelope(), message.body());
+            decode(envelope, body, message.received_at()).during(PipelineStep::Decode)
         };
-        fail_point::reach_with(FailPoint::Claimed, event.interaction.as_str()).await;
-        let worked = self.work(message, &event, &lease, &mut progress).await;
-        match &worked {
-            Ok(Outcome::Recorded(recorded, _)) => {
+        let message = match without_panic(decoding).await {
+            Ok(event) => message.decoded(event),
+            Err(failed) => return Ended::Failed(message.failed(), failed),
+        };
+        tracing::Span::current().record("interaction.id", message.event().interaction.as_str());
+        let leasing = async { self.lease(&message).await.during(PipelineStep::Lease) };
+        match without_panic(leasing).await {
+            Ok(Some((lease, progress))) => self.record(message.leased(lease, progress)).await,
+            Ok(None) => Ended::Settled(message.duplicate(), Outcome::Duplicate),
+            Err(failed) => Ended::Failed(message.failed(), failed),
+        }
+    }
+
+    /// Writes the activity, then marks the event as recorded.
+    async fn record(&self, mut message: Delivery<Leased>) -> Ended {
+        let working = async {
+            fail_point::reach_with(FailPoint::Claimed, message.event().interaction.as_str()).await;
+            let outcome = self.work(&mut message).await?;
+            if matches!(outcome, Outcome::Recorded(..)) {
                 fail_point::reach(FailPoint::ActivityAnswered).await;
-                lease
-                    .complete(&progress, recorded.id())
-                    .await
-                    .during(PipelineStep::Record)?;
-                fail_point::reach(FailPoint::Completed).await;
             }
-            Ok(Outcome::Duplicate | Outcome::Remembered) | Err(_) => {
-                // It would expire by itself; giving it back spares the next delivery the wait.
-                if let Err(error) = lease.release().await {
-                    tracing::debug!(error = chain(&error), "The lease is left to expire");
-                }
+            Ok(outcome)
+        };
+        let (recorded, ended) = match without_panic(working).await {
+            Ok(Outcome::Recorded(recorded, ended)) => (recorded, ended),
+            Ok(outcome @ (Outcome::Duplicate | Outcome::Remembered)) => {
+                return Ended::Settled(message.leave_unrecorded().await, outcome);
+            }
+            Err(failed) => return Ended::Failed(message.release().await, failed),
+        };
+        match message.complete(recorded.id()).await {
+            Ok(message) => {
+                fail_point::reach(FailPoint::Completed).await;
+                Ended::Settled(message, Outcome::Recorded(recorded, ended))
+            }
+            Err((message, failure)) => {
+                let at = PipelineStep::Record;
+                Ended::Failed(message, StepFailure { at, failure })
             }
         }
-        worked
     }
 
-    async fn work(
-        &self,
-        message: &Inbound,
-        event: &Decoded,
-        lease: &Lease,
-        progress: &mut Progress,
-    ) -> Result<Outcome, Failed> {
-        if progress.was_recorded_under_another_key(&event.interaction, &event.event) {
+    async fn work(&self, message: &mut Delivery<Leased>) -> Result<Outcome, StepFailure> {
+        let was_seen_before = message.was_seen_before();
+        let (event, lease, progress) = message.parts();
+        if progress.was_recorded_under_another_key(&event.interaction, &event.key) {
             return Ok(Outcome::Duplicate);
         }
         let is_own = |number: &str| {
@@ -190,28 +228,26 @@ impl Pipeline {
         if progress.activity == Effect::NotTried && !self.is_to_be_recorded(&interaction) {
             return Ok(Outcome::Remembered);
         }
-        wait_for_the_enriched(message, event, progress).during(PipelineStep::Lease)?;
+        wait_for_the_enriched(was_seen_before, event, progress).during(PipelineStep::Lease)?;
         let party = self.reader.read(interaction.number.as_deref()).party;
         let attachment = self
             .match_person(&interaction, &party, progress)
             .await
             .during(PipelineStep::Match)?;
         fail_point::reach(FailPoint::Matched).await;
-        // Found after a lost answer is recorded for the first time, too.
+        // An activity that is found after a lost answer is recorded for the first time, too.
         let is_first = !matches!(progress.activity, Effect::Done(_));
         let recorded = self
             .recorder
             .record(lease, progress, &interaction, &party, &attachment)
             .await
             .during(PipelineStep::Record)?;
-        Ok(Outcome::Recorded(
-            recorded,
-            is_first.then(|| ended(&interaction)),
-        ))
+        let ended = is_first.then(|| ended(&interaction));
+        Ok(Outcome::Recorded(recorded, ended))
     }
 
-    /// Whether what is known makes a record: not a leg that was handed on, after which another event comes, and no call
-    /// between colleagues, unless those are wanted.
+    /// Whether the known events make a record: not a leg that was transferred, which another event follows, and not a call
+    /// between colleagues, unless those are recorded.
     fn is_to_be_recorded(&self, interaction: &Interaction) -> bool {
         interaction.stage != Stage::HandedOn
             && (self.records_internal_calls || !interaction.is_internal)
@@ -220,21 +256,21 @@ impl Pipeline {
     /// Claims the interaction; nothing for a duplicate.
     async fn lease(
         &self,
-        message: &Inbound,
-        event: &Decoded,
+        message: &Delivery<Decoded>,
     ) -> Result<Option<(Lease, Box<Progress>)>, Failure> {
+        let event = message.event();
         let epoch = self.interactions.epoch()?;
         let owner = InteractionStore::new_owner();
         let request = ClaimRequest {
             interaction: &event.interaction,
-            event: &event.event,
+            event: &event.key,
             facts: &event.facts,
             epoch: &epoch,
-            is_surely_new: is_surely_new(message, event, &epoch),
+            is_surely_new: is_surely_new(message, &epoch),
             owner: &owner,
         };
         fail_point::reach_with(FailPoint::ClaimWeighed, event.interaction.as_str()).await;
-        // A suspect keeps the others waiting: it does not wait itself.
+        // A suspect is processed alone, while the others wait: it does not wait for a lease.
         let tries = if message.is_suspect() { 0 } else { BUSY_TRIES };
         let mut pauses = backoff::pauses(BUSY_PAUSE, tries);
         loop {
@@ -254,7 +290,7 @@ impl Pipeline {
         }
     }
 
-    /// Whom the interaction belongs to. An answer that was found for the same number before is kept.
+    /// The person of the interaction. A person that was found for the same number before is kept.
     async fn match_person(
         &self,
         interaction: &Interaction,
@@ -282,21 +318,27 @@ impl Pipeline {
         self.finder.find(number, when_unknown, &owner).await
     }
 
-    async fn complete(
+    /// Counts and logs the outcome, and acknowledges the message.
+    async fn finish(
         &self,
-        message: Inbound,
+        message: Delivery<Settled>,
         outcome: Outcome,
         received: Timestamp,
     ) -> Result<(), SettleError> {
         self.outcomes.done();
+        let interaction = message.interaction();
         match outcome {
             Outcome::Duplicate => {
                 count("duplicate");
-                tracing::debug!("Duplicate; nothing to do");
+                tracing::debug!(
+                    "Interaction {interaction} is a duplicate: the event is recorded already"
+                );
             }
             Outcome::Remembered => {
                 count("remembered");
-                tracing::debug!("Nothing to record yet; what the event says is kept");
+                tracing::debug!(
+                    "Interaction {interaction} has nothing to record yet: the content of the event is stored"
+                );
             }
             Outcome::Recorded(recorded, ended) => {
                 count(recorded.label());
@@ -304,77 +346,114 @@ impl Pipeline {
                 if let Some(ended) = ended {
                     metrics::histogram!(names::END_TO_RECORD).record(seconds_since(ended));
                 }
-                let id = recorded.id();
-                tracing::info!(activity.id = %id, outcome = recorded.label(), "Recorded as activity {id}");
+                let (id, outcome) = (recorded.id(), recorded.label());
+                tracing::info!(
+                    activity.id = %id,
+                    outcome,
+                    "Recorded as activity {id} ({outcome}): interaction {interaction}"
+                );
             }
         }
-        message.ack().await
+        message.acknowledge().await
     }
 
-    /// To a retry queue or to the dead letter queue.
-    async fn divert(&self, message: Inbound, failed: Failed) -> Result<(), SettleError> {
-        let Failed { at, failure } = failed;
-        let class = failure.classify();
+    /// Publishes a failed message to a retry queue or to the dead letter queue, and pauses consumption where every other
+    /// message would fail alike.
+    async fn divert(
+        &self,
+        message: Delivery<Failed>,
+        failed: StepFailure,
+    ) -> Result<(), SettleError> {
+        let class = failed.failure.classify();
         if let Some(reason) = class.pause {
             self.pause.begin(reason);
         }
-        let now = clock::now();
-        let (reason, disposition) = (class.reason, class.disposition);
-        let is_parked = matches!(disposition, Disposition::Park(_));
-        if !is_parked {
-            self.outcomes.failed(reason);
+        if !matches!(class.disposition, Disposition::Park(_)) {
+            self.outcomes.failed(class.reason);
         }
-        if matches!(failure, Failure::LeaseLost) {
+        if matches!(failed.failure, Failure::LeaseLost) {
             metrics::counter!(names::LEASE_LOSSES).increment(1);
         }
-        let attempts = message.envelope.attempts;
-        let since = message.envelope.retry_since.unwrap_or(now);
-        let letter_class = match self.schedule.next(disposition, attempts) {
+        let letter_class = match self
+            .schedule
+            .next(class.disposition, message.envelope().attempts)
+        {
             Next::Retry { delay, attempts } => {
-                count(if is_parked { "parked" } else { "retried" });
-                metrics::counter!(names::RETRIES, "delay" => delay.name().to_owned(), "reason" => reason)
-                    .increment(1);
-                tracing::info!(
-                    reason,
-                    delay = delay.name(),
-                    step = at.as_str(),
-                    error = chain(&failure),
-                    "Tried again later"
-                );
-                let deferred = message.envelope.deferred || matches!(failure, Failure::Deferred);
-                let headers = Retry {
-                    attempts,
-                    since,
-                    reason,
-                    deferred,
-                    failed_deliveries: message.envelope.failed_deliveries,
-                };
-                let properties = message::retry(message.properties(), &headers);
-                return message.retry(&self.publisher, delay, properties).await;
+                return self.retry(message, &failed, &class, delay, attempts).await;
             }
             Next::Exhausted => "exhausted",
             Next::Permanent if class.is_poison => "poison",
             Next::Permanent => "permanent",
         };
-        count("dead_lettered");
-        metrics::counter!(names::DEAD_LETTERS, "class" => letter_class, "reason" => reason)
+        self.dead_letter(message, &failed, &class, letter_class)
+            .await
+    }
+
+    async fn retry(
+        &self,
+        message: Delivery<Failed>,
+        failed: &StepFailure,
+        class: &Classification,
+        delay: &RetryDelay,
+        attempts: u32,
+    ) -> Result<(), SettleError> {
+        let is_parked = matches!(class.disposition, Disposition::Park(_));
+        let reason = class.reason;
+        count(if is_parked { "parked" } else { "retried" });
+        metrics::counter!(names::RETRIES, "delay" => delay.name().to_owned(), "reason" => reason)
             .increment(1);
-        let detail = chain(&failure);
+        let (interaction, name) = (message.interaction(), delay.name());
+        let what = if is_parked {
+            format!("Interaction {interaction} waits {name} without counting an attempt: {reason}")
+        } else {
+            format!("Retry {attempts} of interaction {interaction} in {name}: {reason}")
+        };
+        tracing::info!(
+            reason,
+            delay = name,
+            step = failed.at.as_str(),
+            error = chain(&failed.failure),
+            "{what}"
+        );
+        let envelope = message.envelope();
+        let headers = Retry {
+            attempts,
+            since: envelope.retry_since.unwrap_or_else(clock::now),
+            reason,
+            deferred: envelope.deferred || matches!(failed.failure, Failure::Deferred),
+            failed_deliveries: envelope.failed_deliveries,
+        };
+        let properties = message::retry(message.properties(), &headers);
+        message.retry(&self.publisher, delay, properties).await
+    }
+
+    async fn dead_letter(
+        &self,
+        message: Delivery<Failed>,
+        failed: &StepFailure,
+        class: &Classification,
+        letter_class: &'static str,
+    ) -> Result<(), SettleError> {
+        count("dead_lettered");
+        metrics::counter!(names::DEAD_LETTERS, "class" => letter_class, "reason" => class.reason)
+            .increment(1);
+        let detail = chain(&failed.failure);
         tracing::error!(
             class = letter_class,
-            reason,
-            step = at.as_str(),
+            reason = class.reason,
+            step = failed.at.as_str(),
             error = detail,
-            "Dead-lettered"
+            "Interaction {} moves to the dead letter queue ({letter_class}): {detail}",
+            message.interaction()
         );
         let letter = DeadLetter {
             class: letter_class,
-            reason,
+            reason: class.reason,
             detail,
-            step: at.as_str(),
+            step: failed.at.as_str(),
             http_status: class.http_status,
-            attempts: attempts + 1,
-            at: now,
+            attempts: message.envelope().attempts + 1,
+            at: clock::now(),
             worker: &self.worker,
         };
         let properties = message::dead_letter(message.properties(), &letter);
@@ -382,29 +461,41 @@ impl Pipeline {
     }
 }
 
-/// An event that only adds to others waits once, for the shortest delay, for one of those to create the record: they
-/// come together, in any order, and one create is cheaper than a create and an update. If none comes, it creates itself.
+/// Turns a panic into a failure: a panic over one message must not end the others, nor leave this one unsettled or in the
+/// poison guard.
+async fn without_panic<T>(
+    step: impl Future<Output = Result<T, StepFailure>>,
+) -> Result<T, StepFailure> {
+    let outcome = AssertUnwindSafe(step).catch_unwind().await;
+    outcome.unwrap_or(Err(StepFailure {
+        at: PipelineStep::Record,
+        failure: Failure::Panicked,
+    }))
+}
+
+/// An event that only adds to others waits once, for the shortest delay, for one of those to create the activity: they
+/// arrive together, in any order, and one create is cheaper than a create and an update. If none arrives, it creates the
+/// activity itself.
 fn wait_for_the_enriched(
-    message: &Inbound,
-    event: &Decoded,
+    was_seen_before: bool,
+    event: &Event,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let is_first_try = !message.was_seen_before();
     let is_alone = progress.activity == Effect::NotTried
         && progress.facts.values().all(|facts| facts.kind.enriches());
-    if event.kind.enriches() && is_first_try && is_alone {
+    if event.kind.enriches() && !was_seen_before && is_alone {
         Err(Failure::Deferred)
     } else {
         Ok(())
     }
 }
 
-/// Whether, by the message's own evidence, nobody can have recorded the interaction without this Redis knowing.
-fn is_surely_new(message: &Inbound, event: &Decoded, epoch: &Epoch) -> bool {
-    !message.may_be_recorded() && surely_before(event.facts.earliest()) >= epoch.since
+/// Whether the message itself proves that the interaction cannot be recorded without this Redis knowing.
+fn is_surely_new(message: &Delivery<Decoded>, epoch: &Epoch) -> bool {
+    !message.may_be_recorded() && surely_before(message.event().facts.earliest()) >= epoch.since
 }
 
-/// When an interaction ended, as far as that was told.
+/// When an interaction ended, as far as its events say.
 fn ended(interaction: &Interaction) -> Timestamp {
     let lasted = i64::try_from(interaction.duration_ms.unwrap_or(0)).unwrap_or(i64::MAX);
     let started = interaction.started;

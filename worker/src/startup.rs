@@ -1,14 +1,18 @@
-//! Puts the parts together and runs them.
+//! Builds the parts of the worker from the settings, and runs them under one supervision.
 
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::ServerHandle;
 use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusHandle;
 use pipedrive::{Client, OAuth, UserId};
+use shared::backoff;
 use shared::broker::Publisher;
 use shared::config::{self, Credential};
 use shared::domain::phone;
+use shared::supervision::{Supervisor, TaskError};
 use shared::telemetry;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +21,7 @@ use crate::activity::content::Style;
 use crate::activity::lookup::ActivityLookup;
 use crate::activity::recorder::Recorder;
 use crate::alarm::queues::QueueMonitor;
-use crate::alarm::{Alarm, OutcomeCounter, Rule, Watch};
+use crate::alarm::{Alarm, OutcomeCounter, Rule, Sources};
 use crate::consumer::Consumer;
 use crate::credentials::refresher::TokenRefresher;
 use crate::credentials::rotation::Rotation;
@@ -36,135 +40,87 @@ use crate::store::{
     DeliveryAttempts, EncryptedTokens, InteractionStore, People, Store, StoreError, TokenBucket,
     TokenBucketSettings,
 };
-use shared::backoff;
 
-/// How often a read that failed is repeated at once, and the first pause.
+/// How often a failed read is repeated, and the first pause before that.
 const READ_REPEATS: usize = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-/// The worker, put together.
+/// The worker, ready to run.
 #[derive(Debug)]
 pub struct Application {
     port: u16,
-    listener: TcpListener,
-    health: Health,
-    metrics: metrics_exporter_prometheus::PrometheusHandle,
-    pause_supervisor: PauseSupervisor,
-    rotation: Rotation,
+    admin: Admin,
     client: Client,
-    refresher: Option<TokenRefresher>,
-    queue_monitor: QueueMonitor,
-    alarm: Alarm,
+    publisher: Publisher,
+    tasks: Tasks,
     consumer: Consumer,
 }
 
+/// The admin listener and what it serves.
+#[derive(Debug)]
+struct Admin {
+    listener: TcpListener,
+    health: Health,
+    metrics: PrometheusHandle,
+}
+
+/// The background tasks beside the consumer and the admin server.
+#[derive(Debug)]
+struct Tasks {
+    pause_supervisor: PauseSupervisor,
+    rotation: Rotation,
+    refresher: Option<TokenRefresher>,
+    queue_monitor: QueueMonitor,
+    alarm: Alarm,
+}
+
+/// What several parts share.
+struct Shared {
+    store: Store,
+    client: Client,
+    publisher: Publisher,
+    pause: Pause,
+    outcomes: OutcomeCounter,
+    /// Name of this worker in the broker's management UI and in dead letters.
+    worker: String,
+}
+
 impl Application {
-    /// Puts the parts together. RabbitMQ and Redis need not be there yet.
+    /// Builds the worker. RabbitMQ and Redis need not be reachable yet.
     ///
     /// # Errors
     ///
-    /// When a setting is missing or unusable, the topology is another, or Redis evicts keys.
+    /// When a setting is missing or unusable, the topology differs, or Redis evicts keys.
     pub async fn build(settings: config::Settings) -> anyhow::Result<Self> {
         let store = Store::new(settings.redis.clone())?;
         if let Err(error @ StoreError::Evicts(_)) = store.probe().await {
             return Err(error.into());
         }
         let client = client(&settings, &store)?;
-        let listener = TcpListener::bind(settings.worker.listen).with_context(|| {
-            format!(
-                "cannot listen on {} (worker.listen)",
-                settings.worker.listen
-            )
-        })?;
+        let listener = listen(&settings.worker)?;
         let port = listener.local_addr()?.port();
-        let metrics = telemetry::start_metrics()?;
-        crate::metrics::register(
-            &metrics,
-            &Labels {
-                pauses: &PauseReason::LABELS,
-                alarms: &Rule::ALL.map(Rule::name),
-            },
-        );
-        let worker = format!("worker@{}/{}", hostname(), std::process::id());
-        let delays = settings.retry.delays.clone();
-        let publisher = Publisher::start(
-            settings.broker.clone(),
-            delays.clone(),
-            format!("{worker} publish"),
-        )
-        .await?;
-        let pause = Pause::until_redis_answers();
-        let outcomes = OutcomeCounter::default();
+        let metrics = start_metrics()?;
+        let shared = Shared::start(&settings, store, client).await?;
         let (consuming, is_consuming) = watch::channel(false);
-        let (head, head_of_queue) = watch::channel(None);
-        let (seen, queues) = watch::channel(None);
-        let (trouble, alarm_trouble) = watch::channel(None);
-        let watched = Watch {
-            pause: pause.clone(),
-            outcomes: outcomes.clone(),
-            queues,
-            head,
-            bucket: token_bucket(&settings.pipedrive, &store),
-            trouble,
-        };
-        let alarm = Alarm::new(watched, store.clone(), settings.alarm.clone())?;
-        let pipeline = pipeline(
-            &settings,
-            &store,
-            client.clone(),
-            publisher.clone(),
-            pause.clone(),
-            outcomes,
-            worker.clone(),
-        );
-        // Tens of milliseconds that the first call should not wait for.
+        let (alarm, queue_monitor, alarm_trouble) = alarm(&settings, &shared)?;
+        // Takes tens of milliseconds, for which the first call should not wait.
         tokio::task::spawn_blocking(phone::warm_up).await?;
         Ok(Self {
             port,
-            listener,
-            health: Health {
-                pause: pause.clone(),
-                consuming: is_consuming,
-                publisher,
-                alarm: alarm_trouble,
-            },
-            metrics,
-            pause_supervisor: PauseSupervisor {
-                first_start: FirstStart {
-                    broker: settings.broker.clone(),
-                    prefix: settings.redis.prefix.clone(),
+            admin: Admin {
+                listener,
+                health: Health {
+                    pause: shared.pause.clone(),
+                    consuming: is_consuming,
+                    publisher: shared.publisher.clone(),
+                    alarm: alarm_trouble,
                 },
-                pause: pause.clone(),
-                store,
-                client: client.clone(),
-                probe_interval: settings.pipedrive.probe_interval,
+                metrics,
             },
-            client: client.clone(),
-            refresher: refresher(&client, &pause, settings.pipedrive.probe_interval),
-            rotation: Rotation {
-                files: settings.secret_files,
-                client,
-                broker: settings.broker.clone(),
-                redis: settings.redis,
-            },
-            queue_monitor: QueueMonitor {
-                broker: settings.broker.clone(),
-                delays: delays.clone(),
-                name: format!("{worker} queues"),
-                head: head_of_queue,
-                seen,
-            },
-            alarm,
-            consumer: Consumer {
-                broker: settings.broker,
-                delays,
-                concurrency: settings.worker.concurrency,
-                grace_period: settings.worker.grace_period,
-                name: format!("{worker} consume"),
-                pipeline: Arc::new(pipeline),
-                pause,
-                consuming,
-            },
+            client: shared.client.clone(),
+            publisher: shared.publisher.clone(),
+            consumer: consumer(&settings, &shared, consuming),
+            tasks: tasks(settings, shared, queue_monitor, alarm),
         })
     }
 
@@ -174,40 +130,187 @@ impl Application {
         self.port
     }
 
-    /// Works until `shutdown`, then drains.
+    /// Runs until `shutdown`, then drains.
     ///
     /// # Errors
     ///
-    /// When the admin listener fails.
+    /// When the admin listener fails, or a background task ends before shutdown or panics.
     pub async fn run_until_stopped(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let server = health::serve(self.listener, self.health, self.metrics)?;
+        let Admin {
+            listener,
+            health,
+            metrics,
+        } = self.admin;
+        let server = health::serve(listener, health, metrics)?;
         let admin = server.handle();
-        let serving = tokio::spawn(server);
-        tracing::info!(port = self.port, "Worker is up");
-        let keeping = tokio::spawn(self.pause_supervisor.run(shutdown.clone()));
-        let rotating = tokio::spawn(self.rotation.run(shutdown.clone()));
-        let refreshing = self
-            .refresher
-            .map(|refresher| tokio::spawn(refresher.run(shutdown.clone())));
-        let surveying = tokio::spawn(self.queue_monitor.run(shutdown.clone()));
-        let watching = tokio::spawn(self.alarm.run(shutdown.clone()));
-        self.consumer.run(shutdown).await;
-        rotating.await?;
-        keeping.await?;
-        surveying.await?;
-        watching.await?;
-        if let Some(refreshing) = refreshing {
-            refreshing.await?;
+        let mut supervisor = Supervisor::default();
+        supervisor.spawn_fallible("admin server", server);
+        self.tasks.start(&mut supervisor, &shutdown);
+        let mut state = self.publisher.watch();
+        let publisher_gone = async move { while state.changed().await.is_ok() {} };
+        let stopped = shutdown.clone();
+        supervisor.spawn("publisher", async move {
+            tokio::select! {
+                () = stopped.cancelled() => {}
+                () = publisher_gone => {}
+            }
+        });
+        supervisor.spawn("consumer", self.consumer.run(shutdown.clone()));
+        tracing::info!(port = self.port, "Worker is running");
+        tokio::select! {
+            biased; // after shutdown began, a task that ends is no failure
+            () = shutdown.cancelled() => {}
+            error = supervisor.failure() => return Err(error.into()),
         }
-        self.client.credential().settled().await;
-        admin.stop(false).await;
-        serving.await??;
-        tracing::info!("Worker is down");
+        let draining = drain(supervisor, &self.client, admin);
+        draining.await?;
+        tracing::info!("Worker has stopped");
         Ok(())
     }
 }
 
-/// Makes Pipedrive's client, with the budget and an app's tokens in `store`.
+/// Waits for the tasks, last of all for the admin server: it answers until the others are done.
+async fn drain(
+    mut supervisor: Supervisor,
+    client: &Client,
+    admin: ServerHandle,
+) -> Result<(), TaskError> {
+    let others = supervisor.finish_except("admin server").await;
+    client.credential().settled().await;
+    admin.stop(false).await;
+    others.and(supervisor.finish().await)
+}
+
+impl Tasks {
+    fn start(self, supervisor: &mut Supervisor, shutdown: &CancellationToken) {
+        let stop = || shutdown.clone();
+        supervisor.spawn("pause supervisor", self.pause_supervisor.run(stop()));
+        supervisor.spawn("secret rotation", self.rotation.run(stop()));
+        supervisor.spawn("queue monitor", self.queue_monitor.run(stop()));
+        supervisor.spawn("alarm", self.alarm.run(stop()));
+        if let Some(refresher) = self.refresher {
+            supervisor.spawn("token refresher", refresher.run(stop()));
+        }
+    }
+}
+
+impl Shared {
+    async fn start(
+        settings: &config::Settings,
+        store: Store,
+        client: Client,
+    ) -> anyhow::Result<Self> {
+        let worker = format!("worker@{}/{}", hostname(), std::process::id());
+        let publisher = Publisher::start(
+            settings.broker.clone(),
+            settings.retry.delays.clone(),
+            format!("{worker} publish"),
+        )
+        .await?;
+        Ok(Self {
+            store,
+            client,
+            publisher,
+            pause: Pause::until_redis_answers(),
+            outcomes: OutcomeCounter::default(),
+            worker,
+        })
+    }
+}
+
+fn listen(settings: &config::Worker) -> anyhow::Result<TcpListener> {
+    let address = settings.listen;
+    TcpListener::bind(address)
+        .with_context(|| format!("cannot listen on {address} (worker.listen)"))
+}
+
+fn start_metrics() -> anyhow::Result<PrometheusHandle> {
+    let metrics = telemetry::start_metrics()?;
+    crate::metrics::register(
+        &metrics,
+        &Labels {
+            pauses: &PauseReason::LABELS,
+            alarms: &Rule::ALL.map(Rule::name),
+        },
+    );
+    Ok(metrics)
+}
+
+/// The alarm, the monitor of the queues that it watches, and why its notifications cannot be delivered.
+fn alarm(
+    settings: &config::Settings,
+    shared: &Shared,
+) -> anyhow::Result<(Alarm, QueueMonitor, watch::Receiver<Option<String>>)> {
+    let (head, head_of_queue) = watch::channel(None);
+    let (seen, queues) = watch::channel(None);
+    let (trouble, alarm_trouble) = watch::channel(None);
+    let sources = Sources {
+        pause: shared.pause.clone(),
+        outcomes: shared.outcomes.clone(),
+        queues,
+        head,
+        bucket: token_bucket(&settings.pipedrive, &shared.store),
+        trouble,
+    };
+    let alarm = Alarm::new(sources, shared.store.clone(), settings.alarm.clone())?;
+    let queue_monitor = QueueMonitor {
+        broker: settings.broker.clone(),
+        delays: settings.retry.delays.clone(),
+        name: format!("{} queues", shared.worker),
+        head: head_of_queue,
+        seen,
+    };
+    Ok((alarm, queue_monitor, alarm_trouble))
+}
+
+fn consumer(
+    settings: &config::Settings,
+    shared: &Shared,
+    consuming: watch::Sender<bool>,
+) -> Consumer {
+    Consumer {
+        broker: settings.broker.clone(),
+        delays: settings.retry.delays.clone(),
+        concurrency: settings.worker.concurrency,
+        grace_period: settings.worker.grace_period,
+        name: format!("{} consume", shared.worker),
+        pipeline: Arc::new(pipeline(settings, shared)),
+        pause: shared.pause.clone(),
+        consuming,
+    }
+}
+
+fn tasks(
+    settings: config::Settings,
+    shared: Shared,
+    queue_monitor: QueueMonitor,
+    alarm: Alarm,
+) -> Tasks {
+    let probe_interval = settings.pipedrive.probe_interval;
+    Tasks {
+        refresher: refresher(&shared.client, &shared.pause, probe_interval),
+        pause_supervisor: PauseSupervisor {
+            first_start: FirstStart {
+                broker: settings.broker.clone(),
+                prefix: settings.redis.prefix.clone(),
+            },
+            pause: shared.pause,
+            store: shared.store,
+            client: shared.client.clone(),
+            probe_interval,
+        },
+        rotation: Rotation {
+            files: settings.secret_files,
+            client: shared.client,
+            broker: settings.broker,
+            redis: settings.redis,
+        },
+        queue_monitor,
+        alarm,
+    }
+}
+
+/// Builds Pipedrive's client, with the budget and an app's tokens in `store`.
 ///
 /// # Errors
 ///
@@ -246,7 +349,7 @@ pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<Clie
     Ok(Client::new(http, client, budget))
 }
 
-/// Refreshes an app's tokens ahead of their end.
+/// The task that refreshes an app's tokens before they expire.
 fn refresher(client: &Client, pause: &Pause, retry_after: Duration) -> Option<TokenRefresher> {
     match client.credential() {
         pipedrive::Credential::ApiToken(_) => None,
@@ -268,15 +371,8 @@ fn token_bucket(settings: &config::Pipedrive, store: &Store) -> TokenBucket {
     TokenBucket::new(store.clone(), bucket)
 }
 
-fn pipeline(
-    settings: &config::Settings,
-    store: &Store,
-    client: Client,
-    publisher: Publisher,
-    pause: Pause,
-    outcomes: OutcomeCounter,
-    worker: String,
-) -> Pipeline {
+fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
+    let (store, client) = (&shared.store, shared.client.clone());
     let (pipedrive, region) = (&settings.pipedrive, settings.phone.default_region);
     let timing = Timing::new(pipedrive);
     Pipeline {
@@ -292,7 +388,7 @@ fn pipeline(
         records_internal_calls: settings.ingest.internal_calls,
         recorder: Recorder {
             client,
-            // An intent is looked for as long as it is remembered.
+            // An intent is searched for as long as it is stored.
             lookup: ActivityLookup::new(settings.redis.done_ttl.max(settings.redis.open_ttl)),
             style: Style {
                 call_type: pipedrive.call_type.clone(),
@@ -305,10 +401,10 @@ fn pipeline(
         },
         reader: settings.phone.reader(),
         schedule: RetrySchedule::new(settings.retry.delays.clone(), settings.retry.max_age),
-        publisher,
-        outcomes,
-        pause,
-        worker,
+        publisher: shared.publisher.clone(),
+        outcomes: shared.outcomes.clone(),
+        pause: shared.pause.clone(),
+        worker: shared.worker.clone(),
     }
 }
 

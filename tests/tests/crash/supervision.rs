@@ -1,8 +1,9 @@
-//! A background task of `ingest` that panics ends the process at once, with its name in the log and a failing exit code.
+//! A background task that panics ends the process at once, with its name in the log and a failing exit code.
 
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use bridge_tests::bridge::ENCRYPTION_KEY;
 use bridge_tests::servers::Scratch;
 use bridge_tests::servers::authority::Authority;
 use tokio::process::Command;
@@ -61,5 +62,59 @@ async fn a_task_of_ingest_that_panics_ends_the_process_and_is_named() {
         let line = said.lines().find(|line| line.contains("Background task"));
         let line = line.unwrap_or_else(|| panic!("{panicking}: {said}"));
         assert!(line.contains(&format!("`{named}`")), "{panicking}: {line}");
+    }
+}
+
+/// Runs a `worker` with every task, without a broker or Redis, until it ends by itself.
+async fn run_worker(panicking: &str) -> Output {
+    let child = Command::new(env!("CARGO_BIN_EXE_worker-with-kill-points"))
+        .env("BRIDGE__WORKER__LISTEN", "127.0.0.1:0")
+        .env("BRIDGE__BROKER__URL", "amqp://127.0.0.1:1")
+        .env("BRIDGE__REDIS__URL", "redis://127.0.0.1:1")
+        .env("BRIDGE__PIPEDRIVE__BASE_URL", "http://127.0.0.1:1")
+        .env("BRIDGE__PIPEDRIVE__OAUTH__CLIENT_ID", "client")
+        .env(
+            "BRIDGE__PIPEDRIVE__OAUTH__CLIENT_SECRET",
+            "secret-of-the-app",
+        )
+        .env("BRIDGE__PIPEDRIVE__OAUTH__REFRESH_TOKEN", "refresh-token")
+        .env("BRIDGE__PIPEDRIVE__OAUTH__ENCRYPTION_KEY", ENCRYPTION_KEY)
+        .env("BRIDGE__PIPEDRIVE__OAUTH__TOKEN_URL", "http://127.0.0.1:1/")
+        .env(
+            "BRIDGE_KILL_POINT",
+            format!("task-started=panic@{panicking}"),
+        )
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    tokio::time::timeout(PATIENCE, child)
+        .await
+        .unwrap_or_else(|_| panic!("worker goes on without `{panicking}`"))
+        .expect("worker starts")
+}
+
+#[tokio::test]
+async fn a_task_of_the_worker_that_panics_ends_the_process_and_is_named() {
+    for panicking in [
+        "admin server",
+        "pause supervisor",
+        "secret rotation",
+        "queue monitor",
+        "alarm",
+        "token refresher",
+        "publisher",
+        "consumer",
+    ] {
+        let output = run_worker(panicking).await;
+
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(output.status.code(), Some(1), "{panicking}: {said}");
+        let line = said.lines().find(|line| line.contains("Background task"));
+        let line = line.unwrap_or_else(|| panic!("{panicking}: {said}"));
+        assert!(
+            line.contains(&format!("`{panicking}`")),
+            "{panicking}: {line}"
+        );
     }
 }

@@ -112,7 +112,7 @@ async fn an_expired_token_rings_once_for_all_workers_and_again_when_it_is_good()
     }
 
     let heard = receiver.wait_for(1).await;
-    assert!(heard[0].contains("does not let the bridge in"), "{heard:?}");
+    assert!(heard[0].contains("refuses the credential"), "{heard:?}");
     assert!(heard[0].contains("Pipedrive answers 401"), "{heard:?}");
     assert!(heard[0].contains("pipedrive.api_token"), "{heard:?}");
 

@@ -6,21 +6,18 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pipedrive::{DealId, Participant, PersonId, UserId};
 use serde::Serialize;
 use shared::domain::event::{Channel, Direction};
-use shared::domain::ids::InteractionId;
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
 
+use crate::activity::marker::{self, MARKER};
 use crate::activity::note_merge as note;
 use crate::person::attachment::Attachment;
+use crate::text::{escape, one_line};
 
-/// What the marker line begins with; the interaction id follows.
-pub(crate) const MARKER: &str = "Genesys interaction ";
 /// Longest texts, in characters, that are copied into a note. A character takes six bytes at most when it is escaped, and
 /// the whole note must stay under Pipedrive's 100 KB.
 const EXCERPT_MAX_CHARS: usize = 6_000;
 const NAME_MAX_CHARS: usize = 400;
-/// Longest name in a subject, and of a person who is created.
-const NAME_LINE_MAX_CHARS: usize = 200;
 /// Longest address that is linked.
 const URL_MAX_BYTES: usize = 2_000;
 /// What a note says of an interaction of which an event came cut off.
@@ -103,18 +100,6 @@ pub fn activity(
             None
         },
     }
-}
-
-/// The line by which a record of `interaction` is found again.
-#[must_use]
-pub fn marker(interaction: &InteractionId) -> String {
-    format!("{MARKER}{interaction}")
-}
-
-/// The marks in a note as Pipedrive gives it back, whole lines each: an id must not be taken for a longer one.
-pub fn marks(note: &str) -> impl Iterator<Item = &str> {
-    let pieces = note.split(['\n', '<', '>']).map(str::trim);
-    pieces.filter(|piece| piece.starts_with(MARKER))
 }
 
 fn subject(interaction: &Interaction, party: &Party) -> String {
@@ -225,7 +210,7 @@ fn tell(
             .replace("{id}", &percent_encode(interaction.id.as_str()));
         lines.link("Interaction", &url, "Open in Genesys Cloud");
     }
-    lines.html.push_str(&escape(&marker(&interaction.id)));
+    lines.html.push_str(&escape(&marker::of(&interaction.id)));
     lines.html
 }
 
@@ -347,28 +332,6 @@ fn joined(values: &[String], separator: &str) -> Option<String> {
     } else {
         Some(values.join(separator))
     }
-}
-
-/// A name in one line of a sensible length.
-#[must_use]
-pub fn one_line(text: &str) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    words.chars().take(NAME_LINE_MAX_CHARS).collect()
-}
-
-/// A text in HTML.
-pub(crate) fn escape(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            other => html.push(other),
-        }
-    }
-    html
 }
 
 /// All but what RFC 3986 leaves as it is (section 2.3, unreserved).

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::domain::event::{Filter, Reading, Recognised, read_body, recognise};
 use shared::domain::facts::Facts;
+use shared::domain::ids::InteractionId;
 use shared::domain::interaction::no_own_numbers;
 use shared::domain::phone::{Region, read_party};
 
@@ -11,8 +12,8 @@ use super::*;
 
 /// Whether a note is marked as the record of an interaction.
 fn carries_mark(note: &str, interaction: &InteractionId) -> bool {
-    let wanted = marker(interaction);
-    marks(note).any(|mark| mark == wanted || mark == escape(&wanted))
+    let wanted = marker::of(interaction);
+    marker::all_in(note).any(|mark| mark == wanted || mark == escape(&wanted))
 }
 
 fn interaction(bodies: &[&[u8]]) -> Interaction {
@@ -253,7 +254,10 @@ fn the_marker_is_found_again_and_never_taken_for_a_longer_id() {
     ] {
         assert!(carries_mark(note, &other), "{note}");
     }
-    assert!(carries_mark(&format!("<br>{}", escape(&marker(&id))), &id));
+    assert!(carries_mark(
+        &format!("<br>{}", escape(&marker::of(&id))),
+        &id
+    ));
     for note in [
         "Genesys interaction call-10",
         "call-1",

@@ -1,7 +1,7 @@
-//! Which activities are records of interactions, as far as Pipedrive's lists told: for the times when Redis does not know.
+//! Finds the activities of interactions in Pipedrive's lists, for interactions that Redis does not know.
 //!
-//! What was listed once stays known, and a look lists only what changed since the last one. Those who look at the same
-//! time share a list: after Redis lost its data, a whole queue looks.
+//! What was listed once stays known, and each search lists only what changed since the last one. Concurrent searches share
+//! a list: after Redis lost its data, every message in the queue searches.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,13 +13,14 @@ use shared::clock;
 use shared::domain::ids::InteractionId;
 use tokio::sync::Mutex;
 
-use crate::activity::content;
+use crate::activity::marker;
 use crate::effect::timing::surely_before;
+use crate::text::escape;
 
 /// Most activities that are remembered. Beyond that, all are listed anew.
 const MAX_MARKS: usize = 200_000;
 
-/// The record of an interaction.
+/// The activity of an interaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The activity.
@@ -28,11 +29,11 @@ pub struct Found {
     pub has_person: bool,
 }
 
-/// Finds records by their marks. Clones share what they know.
+/// Finds activities by their markers. Clones share what they know.
 #[derive(Clone, Debug)]
 pub struct ActivityLookup {
     known: Arc<Mutex<Known>>,
-    /// How long an interaction is known. No sender's clock makes us look back further.
+    /// How long an interaction is known, and the limit of a search, however wrong a sender's clock is.
     memory: SignedDuration,
 }
 
@@ -45,7 +46,7 @@ struct Known {
 }
 
 impl ActivityLookup {
-    /// Knows nothing yet, and looks back `memory` at most.
+    /// A lookup that knows nothing yet, and searches `memory` back at most.
     #[must_use]
     pub fn new(memory: Duration) -> Self {
         Self {
@@ -55,7 +56,7 @@ impl ActivityLookup {
     }
 
     /// The record of `interaction`, if there is one by now that was changed after `since`. 10 tokens a page, of what
-    /// changed since somebody looked last.
+    /// changed since the last search.
     ///
     /// # Errors
     ///
@@ -107,9 +108,9 @@ impl Known {
                 id: activity.id,
                 has_person: activity.person_id.is_some(),
             };
-            for mark in content::marks(activity.note.as_deref().unwrap_or_default()) {
+            for mark in marker::all_in(activity.note.as_deref().unwrap_or_default()) {
                 let record = self.records.entry(mark.to_owned()).or_insert(marked);
-                // The record itself: a copy that somebody made of it, note and all, is younger.
+                // The lowest id is the original: a copy that a user made, with its note, is younger.
                 if marked.id <= record.id {
                     *record = marked;
                 }
@@ -124,11 +125,9 @@ impl Known {
     }
 
     fn record(&self, interaction: &InteractionId) -> Option<Found> {
-        let mark = content::marker(interaction);
+        let mark = marker::of(interaction);
         let record = self.records.get(&mark);
-        record
-            .or_else(|| self.records.get(&content::escape(&mark)))
-            .copied()
+        record.or_else(|| self.records.get(&escape(&mark))).copied()
     }
 }
 

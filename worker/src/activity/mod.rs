@@ -2,5 +2,6 @@
 
 pub(crate) mod content;
 pub(crate) mod lookup;
+pub(crate) mod marker;
 pub(crate) mod note_merge;
 pub(crate) mod recorder;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use shared::domain::ids::sha256_hex;
 
-use crate::activity::content::MARKER;
+use crate::activity::marker::MARKER;
 
 /// Label of the line that says that an event was cut off. It goes when the whole event comes.
 pub const INCOMPLETE: &str = "Incomplete";

@@ -12,9 +12,9 @@ use shared::fail_point::{self, FailPoint};
 use crate::activity::content::{self, Activity, Style};
 use crate::activity::lookup::ActivityLookup;
 use crate::activity::note_merge as note;
-use crate::delivery::failure::Failure;
 use crate::effect::once::{Intent, NotDone, once};
 use crate::effect::timing::{Timing, surely_before, wait_since};
+use crate::failure::Failure;
 use crate::metrics as names;
 use crate::person::attachment::Attachment;
 use crate::store::{Effect, Lease, LeaseError, Progress};
@@ -22,11 +22,11 @@ use crate::store::{Effect, Lease, LeaseError, Progress};
 /// Writes activities.
 #[derive(Clone, Debug)]
 pub struct Recorder {
-    /// Where to.
+    /// Pipedrive client.
     pub client: Client,
-    /// Which are there, where Redis does not know.
+    /// Finds activities that Redis does not know.
     pub lookup: ActivityLookup,
-    /// How they look.
+    /// Types, owner and link of activities.
     pub style: Style,
     /// Whether a person's only open deal is linked.
     pub link_open_deal: bool,
@@ -34,16 +34,16 @@ pub struct Recorder {
     pub timing: Timing,
 }
 
-/// What was done.
+/// What was done to the activity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
-    /// A new activity.
+    /// It was created.
     Created(ActivityId),
-    /// An existing one was changed.
+    /// It was changed.
     Updated(ActivityId),
-    /// An existing one tells everything already.
+    /// It was up to date.
     Unchanged(ActivityId),
-    /// Somebody deleted it; it stays deleted.
+    /// A user deleted it; it stays deleted.
     Deleted(ActivityId),
 }
 
@@ -68,7 +68,7 @@ impl Recorded {
     }
 }
 
-/// Body of a PATCH: what events can add. Type, owner and "done" belong to people once the activity exists.
+/// Body of a PATCH: the fields that events can change. Type, owner and "done" are left to users once the activity exists.
 #[derive(Debug, Serialize)]
 struct Update<'a> {
     #[serde(flatten)]
@@ -81,7 +81,7 @@ struct Update<'a> {
     deal_id: Option<DealId>,
 }
 
-/// What the customer's side of the interaction tells.
+/// Fields that only events of the customer's side determine.
 #[derive(Debug, Serialize)]
 struct Head<'a> {
     subject: &'a str,
@@ -90,12 +90,23 @@ struct Head<'a> {
     duration: &'a str,
 }
 
+impl<'a> Head<'a> {
+    fn of(activity: &'a Activity) -> Self {
+        Self {
+            subject: &activity.subject,
+            due_date: &activity.due_date,
+            due_time: &activity.due_time,
+            duration: &activity.duration,
+        }
+    }
+}
+
 impl Recorder {
-    /// Brings the one activity of `interaction` into being, or up to date; `progress` then says what was written.
+    /// Creates the one activity of `interaction`, or updates it; `progress` then holds what was written.
     ///
     /// # Errors
     ///
-    /// When that cannot be done, or cannot be known to be done, now.
+    /// When Pipedrive or Redis fails, or the outcome of an earlier attempt is not certain yet.
     ///
     /// # Panics
     ///
@@ -135,8 +146,7 @@ impl Recorder {
         Ok(recorded)
     }
 
-    /// The activity that is there already, known or found. What a found one tells is kept: Redis forgot the events that
-    /// told it.
+    /// The activity of the interaction, known or found, once it is certain whether it exists.
     async fn existing(
         &self,
         lease: &Lease,
@@ -153,28 +163,40 @@ impl Recorder {
             }
             Effect::NotTried if progress.known_unrecorded => return Ok(None),
             Effect::NotTried => {
-                // Somebody whom Redis forgot may be about to write.
+                // A delivery that Redis forgot may be about to write.
                 wait_since(lease.epoch_began(), self.timing.in_flight())?;
                 let earliest = progress.facts.values().map(Facts::earliest).min();
                 earliest.unwrap_or(interaction.started)
             }
             Effect::Intended(at) => {
                 wait_since(at, self.timing.settle_time)?;
-                // Redis may have forgotten a later one.
+                // Redis may have forgotten a later intent.
                 wait_since(lease.epoch_began(), self.timing.in_flight())?;
                 at
             }
         };
-        let looking = self
+        self.search(progress, interaction, attachment, since).await
+    }
+
+    /// Searches for an activity that Redis does not know. One that is found without an intent is adopted: its content is
+    /// kept, since Redis forgot the events that it was written for.
+    async fn search(
+        &self,
+        progress: &mut Progress,
+        interaction: &Interaction,
+        attachment: &Attachment,
+        since: Timestamp,
+    ) -> Result<Option<ActivityId>, Failure> {
+        let searching = self
             .lookup
             .find(&self.client, &interaction.id, surely_before(since));
-        let found = looking.await?;
+        let found = searching.await?;
         metrics::counter!(names::RECONCILIATIONS, "found" => found.is_some().to_string())
             .increment(1);
         let Some(found) = found else { return Ok(None) };
         if progress.activity == Effect::NotTried {
             progress.adopted = true;
-            // Somebody may have moved it: whom it is attached to by now is left.
+            // A person in it stays: a user may have moved the activity.
             progress.person = attachment.person().filter(|_| found.has_person);
         }
         Ok(Some(found.id))
@@ -218,34 +240,15 @@ impl Recorder {
             Ok(_) | Err(PipedriveError::NotFound { .. }) => return Ok(Recorded::Deleted(id)),
             Err(error) => return Err(error.into()),
         };
-        let present = present.note.as_deref().unwrap_or_default();
-        let note = if progress.adopted {
-            note::inherit(
-                &activity.note,
-                present,
-                &progress.lines,
-                only_adds(progress),
-            )
-        } else {
-            note::keep(&activity.note, present, &progress.lines)
-        };
-        if note.is_none() {
-            tracing::warn!(activity.id = %id, "The note is left as it is: with what people wrote, it would be too long");
-        }
+        let note = merged_note(progress, id, &activity.note, present.note.as_deref());
         let moves = progress.person != attachment.person();
         let deal_id = if moves {
             self.deal(lease, attachment).await?
         } else {
             None
         };
-        let head = Head {
-            subject: &activity.subject,
-            due_date: &activity.due_date,
-            due_time: &activity.due_time,
-            duration: &activity.duration,
-        };
         let update = Update {
-            head: (!progress.adopted || !only_adds(progress)).then_some(head),
+            head: (!progress.adopted || !only_adds(progress)).then(|| Head::of(&activity)),
             note: note.as_deref(),
             participants: moves.then_some(&*activity.participants),
             deal_id,
@@ -267,7 +270,7 @@ impl Recorder {
         }
     }
 
-    /// What it means that a change was refused: somebody deleted the activity meanwhile, or what it was to be attached to.
+    /// Finds out why a change was refused: the activity was deleted meanwhile, or its person or deal.
     async fn not_updated(
         &self,
         id: ActivityId,
@@ -285,8 +288,8 @@ impl Recorder {
         }
     }
 
-    /// A refusal says nothing of the record where its person or deal is gone: merged, deleted or closed since they were
-    /// looked up. The next attempt finds who took their place.
+    /// Turns a refusal into "not found" where the person or deal was merged, deleted or closed since it was read. The next
+    /// attempt searches again.
     async fn unless_gone(
         &self,
         error: PipedriveError,
@@ -317,7 +320,7 @@ impl Recorder {
         }
     }
 
-    /// The person's only open deal. Not being allowed to look at deals is no reason to lose a call.
+    /// The person's only open deal. A call is recorded even where deals cannot be read.
     async fn deal(
         &self,
         lease: &Lease,
@@ -336,7 +339,10 @@ impl Recorder {
                 | PipedriveError::NotFound { .. }
                 | PipedriveError::Rejected { .. }),
             ) => {
-                tracing::warn!(%error, "No deal is linked");
+                tracing::warn!(
+                    %error,
+                    "Cannot read the deals of person {person}: the activity is recorded without a deal"
+                );
                 Ok(None)
             }
             other => Ok(other?),
@@ -344,7 +350,7 @@ impl Recorder {
     }
 }
 
-/// The note that the activity is about to be created.
+/// The intent to create the activity.
 struct CreateIntent<'a> {
     lease: &'a Lease,
     progress: &'a Progress,
@@ -370,7 +376,7 @@ impl Intent for CreateIntent<'_> {
     }
 }
 
-/// The note that the activity is about to be changed, with the lines that its note may have from us by then.
+/// The intent to change the activity, with the lines of ours that its note may have by then.
 ///
 /// A change may take effect late, and undo what another event adds in the meantime: that one has to wait.
 struct ChangeIntent<'a> {
@@ -394,7 +400,29 @@ impl Intent for ChangeIntent<'_> {
     }
 }
 
-/// Whether all that is known are events that only add to what others tell.
+/// The new note with the lines that people added to the `present` one; `None` where that is longer than Pipedrive takes.
+fn merged_note(
+    progress: &Progress,
+    id: ActivityId,
+    new: &str,
+    present: Option<&str>,
+) -> Option<String> {
+    let present = present.unwrap_or_default();
+    let note = if progress.adopted {
+        note::inherit(new, present, &progress.lines, only_adds(progress))
+    } else {
+        note::keep(new, present, &progress.lines)
+    };
+    if note.is_none() {
+        tracing::warn!(
+            activity.id = %id,
+            "The note of activity {id} stays unchanged: with the lines that people added it would be too long"
+        );
+    }
+    note
+}
+
+/// Whether all known events only add to others.
 fn only_adds(progress: &Progress) -> bool {
     progress.facts.values().all(|facts| facts.kind.enriches())
 }

@@ -27,14 +27,14 @@ pub struct Budget {
     pub until_reset: Duration,
 }
 
-/// What we spent when, in the last hour: what Pipedrive tells comes and goes, and is of a day that may be another.
+/// Tokens that the workers counted in the last hour. Pipedrive's own count is not sampled: it may be of another day.
 #[derive(Debug, Default)]
 pub struct Forecast {
     samples: VecDeque<(Timestamp, u64)>,
 }
 
 impl Forecast {
-    /// Takes in what is spent now, and says what will be spent at the reset.
+    /// Adds a sample, and projects what is spent at the reset.
     pub fn update(
         &mut self,
         limit: u64,
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     fn ours(ours: u64) -> Spent {
-        Spent { ours, told: 0 }
+        Spent { ours, reported: 0 }
     }
 
     fn at(second: i64) -> Timestamp {
@@ -146,14 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn what_pipedrive_tells_and_no_longer_tells_is_no_pace() {
+    fn a_report_of_pipedrive_that_comes_and_goes_is_no_pace() {
         let mut forecast = Forecast::default();
         let rest = Duration::from_secs(3600);
-        let told = |told| Spent { ours: 20, told };
-        forecast.update(100, told(60), rest, at(0));
-        forecast.update(100, told(0), rest, at(900));
+        let reported = |reported| Spent { ours: 20, reported };
+        forecast.update(100, reported(60), rest, at(0));
+        forecast.update(100, reported(0), rest, at(900));
 
-        let budget = forecast.update(100, told(70), rest, at(1800));
+        let budget = forecast.update(100, reported(70), rest, at(1800));
 
         assert_eq!((budget.spent, budget.projected), (70, Some(70)));
     }

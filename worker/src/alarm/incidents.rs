@@ -1,19 +1,19 @@
-//! One incident from its first sign to its end, and when it is told of. Plain functions of what was found and the time.
+//! One incident from beginning to end, and when a notification of it is due. Pure functions of verdicts and time.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How often a lasting incident is noted as seen: well below any time after which it counts as over.
+/// How often a lasting incident is stored as seen: well below the time after which it counts as over.
 const NOTE_INTERVAL: SignedDuration = SignedDuration::from_secs(2);
 
-/// What was found of one rule.
+/// The result of one rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Something is wrong, and what.
+    /// The rule fires, with a sentence on what is wrong.
     Firing(String),
-    /// All is well.
+    /// The rule does not fire.
     Clear,
-    /// It cannot be told at present: an incident lasts, none begins.
+    /// Not known at present: an open incident lasts, and none begins.
     Unknown,
 }
 
@@ -24,53 +24,53 @@ pub struct Incident {
     pub since: Timestamp,
     /// When any worker saw it last.
     pub seen: Timestamp,
-    /// When it was last told; never, while that could not be delivered.
+    /// When a notification was last delivered; `None` before the first one.
     pub told: Option<Timestamp>,
     /// What is wrong.
     pub what: String,
 }
 
-/// What is told.
+/// The kind of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// It began.
+    /// The incident began.
     Raised,
-    /// It lasts.
+    /// The incident lasts.
     Reminder,
-    /// It is over.
+    /// The incident is over.
     Recovered,
 }
 
-/// What to do about one rule.
+/// The next step for one rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Nothing.
     Rest,
-    /// Write the incident down.
-    Note(Incident),
-    /// Tell, and once that is delivered, forget the incident (recovered) or note that it was told.
-    Tell(Notice, Incident),
+    /// Store the incident.
+    Store(Incident),
+    /// Send a notification; once delivered, delete the incident (recovered) or store that it was sent.
+    Notify(Notice, Incident),
 }
 
-/// When an incident is told again, and when it counts as over.
+/// When a reminder is due, and when an incident counts as over.
 #[derive(Clone, Copy, Debug)]
 pub struct NotificationPolicy {
     /// Between two reminders.
     pub reminder: SignedDuration,
-    /// How long nobody must have seen it.
+    /// How long no worker must have seen the incident until it is over.
     pub recovery: SignedDuration,
 }
 
 impl NotificationPolicy {
-    /// Decides what to do about a rule by what is known of its incident and what was found `now`.
+    /// Decides the next step from the known incident and the verdict `now`.
     ///
-    /// An incident is over when no worker has seen it for a while, rather than when one worker does not see it: workers
-    /// look at their own gates, and what comes and goes is one incident.
+    /// An incident is over when no worker has seen it for a while, not when one worker does not see it: each worker
+    /// evaluates its own pause, and a condition that comes and goes is one incident.
     #[must_use]
     pub fn next(&self, incident: Option<Incident>, verdict: &Verdict, now: Timestamp) -> Step {
         match (incident, verdict) {
             (None, Verdict::Clear | Verdict::Unknown) => Step::Rest,
-            (None, Verdict::Firing(what)) => Step::Tell(
+            (None, Verdict::Firing(what)) => Step::Notify(
                 Notice::Raised,
                 Incident {
                     since: now,
@@ -81,9 +81,9 @@ impl NotificationPolicy {
             ),
             (Some(incident), Verdict::Clear) => {
                 if now.duration_since(incident.seen) >= self.recovery {
-                    Step::Tell(Notice::Recovered, incident)
+                    Step::Notify(Notice::Recovered, incident)
                 } else if incident.told.is_none() {
-                    Step::Tell(Notice::Raised, incident)
+                    Step::Notify(Notice::Raised, incident)
                 } else {
                     Step::Rest
                 }
@@ -95,11 +95,11 @@ impl NotificationPolicy {
                     incident.what.clone_from(what);
                 }
                 match incident.told {
-                    None => Step::Tell(Notice::Raised, incident),
+                    None => Step::Notify(Notice::Raised, incident),
                     Some(told) if now.duration_since(told) >= self.reminder => {
-                        Step::Tell(Notice::Reminder, incident)
+                        Step::Notify(Notice::Reminder, incident)
                     }
-                    Some(_) if unnoted >= NOTE_INTERVAL => Step::Note(incident),
+                    Some(_) if unnoted >= NOTE_INTERVAL => Step::Store(incident),
                     Some(_) => Step::Rest,
                 }
             }
@@ -111,7 +111,7 @@ impl NotificationPolicy {
 mod tests {
     use super::*;
 
-    const RHYTHM: NotificationPolicy = NotificationPolicy {
+    const POLICY: NotificationPolicy = NotificationPolicy {
         reminder: SignedDuration::from_hours(1),
         recovery: SignedDuration::from_mins(1),
     };
@@ -124,15 +124,15 @@ mod tests {
         Verdict::Firing("it is wrong".to_owned())
     }
 
-    /// Plays verdicts, each with its second, as a worker whose messages are delivered does; tells what was told when.
+    /// Plays verdicts, each with its second, as a worker whose notifications are delivered; returns what was sent when.
     fn play(script: impl IntoIterator<Item = (i64, Verdict)>) -> Vec<(i64, Notice)> {
         let mut incident = None;
         let mut told = Vec::new();
         for (second, verdict) in script {
-            match RHYTHM.next(incident.clone(), &verdict, at(second)) {
+            match POLICY.next(incident.clone(), &verdict, at(second)) {
                 Step::Rest => {}
-                Step::Note(noted) => incident = Some(noted),
-                Step::Tell(notice, noted) => {
+                Step::Store(noted) => incident = Some(noted),
+                Step::Notify(notice, noted) => {
                     told.push((second, notice));
                     incident = (notice != Notice::Recovered).then_some(Incident {
                         told: Some(at(second)),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_incident_is_told_once_and_again_when_it_is_over() {
+    fn an_incident_is_notified_once_and_again_when_it_is_over() {
         let script = (0..300).map(|second| match second {
             10..100 => (second, firing()),
             _ => (second, Verdict::Clear),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lasts_is_told_every_hour() {
+    fn a_lasting_incident_is_notified_every_hour() {
         let script = (0..9000).step_by(5).map(|second| (second, firing()));
 
         assert_eq!(
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_neither_begins_nor_ends_an_incident() {
+    fn an_unknown_verdict_neither_begins_nor_ends_an_incident() {
         assert_eq!(play((0..300).map(|s| (s, Verdict::Unknown))), []);
 
         let script = (0..900).map(|second| match second {
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_delivered_is_told_until_it_is() {
+    fn an_undelivered_notification_stays_due() {
         let undelivered = Incident {
             since: at(0),
             seen: at(0),
@@ -206,11 +206,11 @@ mod tests {
             what: "it is wrong".to_owned(),
         };
 
-        let step = RHYTHM.next(Some(undelivered.clone()), &firing(), at(9));
-        assert!(matches!(step, Step::Tell(Notice::Raised, _)), "{step:?}");
-        let step = RHYTHM.next(Some(undelivered.clone()), &Verdict::Clear, at(9));
-        assert_eq!(step, Step::Tell(Notice::Raised, undelivered.clone()));
-        let step = RHYTHM.next(Some(undelivered.clone()), &Verdict::Clear, at(90));
-        assert_eq!(step, Step::Tell(Notice::Recovered, undelivered));
+        let step = POLICY.next(Some(undelivered.clone()), &firing(), at(9));
+        assert!(matches!(step, Step::Notify(Notice::Raised, _)), "{step:?}");
+        let step = POLICY.next(Some(undelivered.clone()), &Verdict::Clear, at(9));
+        assert_eq!(step, Step::Notify(Notice::Raised, undelivered.clone()));
+        let step = POLICY.next(Some(undelivered.clone()), &Verdict::Clear, at(90));
+        assert_eq!(step, Step::Notify(Notice::Recovered, undelivered));
     }
 }

@@ -1,4 +1,4 @@
-//! Incidents in Redis, shared by all workers; in this process while Redis is away, when each speaks for itself.
+//! Incidents in Redis, shared by all workers. While Redis is away each worker keeps and notifies of its own.
 
 use std::collections::HashMap;
 
@@ -8,11 +8,11 @@ use super::incidents::Incident;
 use super::rules::Rule;
 use crate::store::Incidents;
 
-/// Remembers incidents.
+/// The known incidents.
 #[derive(Debug)]
 pub(super) struct Memory {
     shared: Incidents,
-    /// As last read or written.
+    /// State of each incident as last read or written.
     own: HashMap<Rule, Incident>,
     /// Rules whose state was changed while Redis was away.
     unshared: Vec<Rule>,
@@ -27,31 +27,37 @@ impl Memory {
         }
     }
 
-    /// The incident of a rule. What was found out while Redis was away is shared first.
+    /// The incident of a rule. A change that was made while Redis was away is written first.
     pub(super) async fn read(&mut self, rule: Rule) -> Option<Incident> {
         if self.unshared.contains(&rule) {
             let own = self.own.get(&rule).cloned();
             self.write(rule, own).await;
         }
         if !self.unshared.contains(&rule) {
-            match self.shared.read(rule.name()).await {
+            match self.shared.read::<Incident>(rule.name()).await {
                 Ok(Some(incident)) => {
                     self.own.insert(rule, incident);
                 }
                 Ok(None) => {
                     self.own.remove(&rule);
                 }
-                Err(error) => tracing::debug!(error = chain(&error), "Incidents are not shared"),
+                Err(error) => tracing::debug!(
+                    error = chain(&error),
+                    "Cannot read incidents from Redis: this worker uses its own copy until Redis answers"
+                ),
             }
         }
         self.own.get(&rule).cloned()
     }
 
-    /// Remembers an incident, or that it is over.
+    /// Stores an incident, or that it is over.
     pub(super) async fn write(&mut self, rule: Rule, incident: Option<Incident>) {
         self.unshared.retain(|unshared| *unshared != rule);
         if let Err(error) = self.shared.write(rule.name(), incident.as_ref()).await {
-            tracing::debug!(error = chain(&error), "An incident is not shared");
+            tracing::debug!(
+                error = chain(&error),
+                "Cannot write an incident to Redis: it is written once Redis answers"
+            );
             self.unshared.push(rule);
         }
         match incident {
@@ -60,7 +66,7 @@ impl Memory {
         };
     }
 
-    /// Whether this worker is to tell. Without Redis each is.
+    /// Whether this worker sends the notification. Without Redis each worker does.
     pub(super) async fn acquire_notifier(&self, rule: Rule) -> bool {
         self.shared
             .acquire_notifier(rule.name())
@@ -68,9 +74,13 @@ impl Memory {
             .unwrap_or(true)
     }
 
-    pub(super) async fn give_word(&self, rule: Rule) {
-        if let Err(error) = self.shared.give_word(rule.name()).await {
-            tracing::debug!(error = chain(&error), "The word is left to expire");
+    /// Gives the right to notify back.
+    pub(super) async fn release_notifier(&self, rule: Rule) {
+        if let Err(error) = self.shared.release_notifier(rule.name()).await {
+            tracing::debug!(
+                error = chain(&error),
+                "Cannot release the right to notify: it expires by itself"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Delivers messages to a Slack-compatible incoming webhook. Its address is a secret, and in no log line.
+//! Delivers notifications to a Slack-compatible incoming webhook. Its address is a secret, and is never logged.
 
 use std::time::Duration;
 
@@ -10,48 +10,52 @@ use super::incidents::{Incident, Notice};
 use super::rules::Rule;
 use crate::metrics as names;
 
-/// For one delivery; well below the time for which a worker has the word.
+/// Time limit of one delivery; well below the time for which a worker has the right to notify.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Between attempts: the first pause, and the longest.
+/// First and longest pause between attempts.
 const PAUSES: (SignedDuration, SignedDuration) =
     (SignedDuration::from_secs(1), SignedDuration::from_secs(60));
 
-/// Posts messages.
+/// Posts notifications.
 #[derive(Debug)]
 pub(super) struct Messenger {
     http: reqwest::Client,
     url: SecretString,
-    /// Whose incidents these are.
-    who: String,
+    /// Name of the installation.
+    installation: String,
 }
 
-/// A message was not delivered.
+/// A notification was not delivered.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DeliveryError {
-    #[error("nobody answers at the address of alarm.webhook_url")]
+    #[error("the address of alarm.webhook_url does not answer")]
     Unanswered(#[source] reqwest::Error),
     #[error("the address of alarm.webhook_url answers {0}")]
     Refused(u16),
 }
 
 impl Messenger {
-    pub(super) fn new(url: SecretString, who: String) -> reqwest::Result<Self> {
+    pub(super) fn new(url: SecretString, installation: String) -> reqwest::Result<Self> {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Self { http, url, who })
+        Ok(Self {
+            http,
+            url,
+            installation,
+        })
     }
 
-    /// Delivers one message.
-    pub(super) async fn tell(
+    /// Delivers one notification.
+    pub(super) async fn post(
         &self,
         rule: Rule,
         notice: Notice,
         incident: &Incident,
         now: Timestamp,
     ) -> Result<(), DeliveryError> {
-        let text = text(rule, notice, incident, now, &self.who);
+        let text = text(rule, notice, incident, now, &self.installation);
         let posting = self
             .http
             .post(self.url.expose_secret())
@@ -93,26 +97,30 @@ impl Delay {
     }
 }
 
-fn text(rule: Rule, notice: Notice, incident: &Incident, now: Timestamp, who: &str) -> String {
+fn text(
+    rule: Rule,
+    notice: Notice,
+    incident: &Incident,
+    now: Timestamp,
+    installation: &str,
+) -> String {
     let minutes = now.duration_since(incident.since).as_mins();
+    let (title, advice) = (rule.title(), rule.advice());
+    let what = &incident.what;
     match notice {
-        Notice::Raised => format!(
-            ":rotating_light: *{}* ({who})\n{}\n{}",
-            rule.title(),
-            incident.what,
-            rule.advice()
-        ),
-        Notice::Reminder => format!(
-            ":rotating_light: *{}* ({who}), for {minutes} min now\n{}\n{}",
-            rule.title(),
-            incident.what,
-            rule.advice()
-        ),
-        Notice::Recovered => format!(
-            ":white_check_mark: Over after {minutes} min: *{}* ({who})\nIt was: {}",
-            rule.title(),
-            incident.what
-        ),
+        Notice::Raised => {
+            format!(":rotating_light: *{title}* ({installation})\n{what}\n{advice}")
+        }
+        Notice::Reminder => {
+            format!(
+                ":rotating_light: *{title}* ({installation}), for {minutes} min now\n{what}\n{advice}"
+            )
+        }
+        Notice::Recovered => {
+            format!(
+                ":white_check_mark: Over after {minutes} min: *{title}* ({installation})\nIt was: {what}"
+            )
+        }
     }
 }
 

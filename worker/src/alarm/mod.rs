@@ -1,8 +1,9 @@
-//! The alarm: tells a Slack-compatible webhook of incidents, once each, again while they last, and when they are over.
+//! The alarm: notifies a Slack-compatible webhook of incidents: once when one begins, again while it lasts, and when it
+//! is over.
 //!
-//! [`Rule`] says what an incident is and [`NotificationPolicy`] when to tell; neither knows of I/O. Workers share counts and
-//! incidents in Redis, so that however many there are, one message is sent. A message that cannot be delivered stays
-//! due, is tried again, and is seen in metrics, log and readiness.
+//! [`Rule`] defines what an incident is and [`NotificationPolicy`] when a notification is due; neither does I/O. Workers
+//! share counts and incidents in Redis, so that one notification is sent however many workers run. A notification that
+//! cannot be delivered stays due and is tried again; metrics, log and readiness show it.
 
 mod forecast;
 mod incidents;
@@ -21,49 +22,50 @@ use shared::{clock, config};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::alarm::queues::QueueSnapshot;
 use crate::metrics as names;
 use crate::pause::reason::PauseReason;
 use crate::pause::state::Pause;
-use crate::store::{Incidents, Store, TokenBucket};
+use crate::store::{Incidents, Store, TokenBucket, Window};
 
-pub(crate) use forecast::{Budget, Forecast};
-pub(crate) use incidents::{Incident, Notice, NotificationPolicy, Step, Verdict};
 pub(crate) use outcomes::OutcomeCounter;
-pub(crate) use rules::{Findings, Rule, Window};
+pub(crate) use rules::Rule;
 
+use forecast::{Budget, Forecast};
+use incidents::{Incident, Notice, NotificationPolicy, Step, Verdict};
 use memory::Memory;
 use messenger::{Delay, Messenger};
+use queues::QueueSnapshot;
+use rules::Findings;
 
-/// Between two looks. The pause's closing is looked at when it happens.
+/// Between two evaluations of the rules. A change of the pause is evaluated at once.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// What the alarm looks at, and whom it tells.
+/// What the alarm watches, and the channels to which it reports.
 #[derive(Debug)]
-pub struct Watch {
-    /// Closed: something is wrong.
+pub struct Sources {
+    /// Whether consumption is paused.
     pub pause: Pause,
-    /// What became of this worker's messages.
+    /// Outcomes of this worker's messages.
     pub outcomes: OutcomeCounter,
-    /// The queues.
+    /// The last state of the queues.
     pub queues: watch::Receiver<Option<QueueSnapshot>>,
-    /// Takes the mark of the work queue's head that all workers share.
+    /// Takes the watermark of the work queue that all workers share.
     pub head: watch::Sender<Option<Timestamp>>,
-    /// The day's tokens.
+    /// The budget of the day's tokens.
     pub bucket: TokenBucket,
-    /// Takes what is wrong with the alarm itself, for readiness.
+    /// Takes why notifications cannot be delivered, for readiness.
     pub trouble: watch::Sender<Option<String>>,
 }
 
-/// Watches, and tells.
+/// Evaluates the rules and sends notifications.
 #[derive(Debug)]
 pub struct Alarm {
-    watch: Watch,
+    sources: Sources,
     settings: config::Alarm,
-    rhythm: NotificationPolicy,
+    policy: NotificationPolicy,
     shared: Incidents,
     memory: Memory,
-    /// Without: watched for the metrics, and nobody is told.
+    /// `None` without `alarm.webhook_url`: the rules are evaluated for the metrics only.
     messenger: Option<Messenger>,
     delays: HashMap<Rule, Delay>,
     forecast: Forecast,
@@ -71,25 +73,27 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// An alarm of this installation, which Redis' prefix names.
+    /// An alarm of this installation; messages name it by its Redis prefix.
     ///
     /// # Errors
     ///
     /// When the system's certificates cannot be loaded.
-    pub fn new(watch: Watch, store: Store, settings: config::Alarm) -> reqwest::Result<Self> {
-        let who = store.settings().prefix.clone();
+    pub fn new(sources: Sources, store: Store, settings: config::Alarm) -> reqwest::Result<Self> {
+        let installation = store.settings().prefix.clone();
         let url = settings.webhook_url.clone();
         let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
         let shared = Incidents::new(store, settings.failed_window);
         Ok(Self {
-            watch,
-            rhythm: NotificationPolicy {
+            sources,
+            policy: NotificationPolicy {
                 reminder: signed(settings.reminder),
                 recovery: signed(settings.recovery),
             },
             memory: Memory::new(shared.clone()),
             shared,
-            messenger: url.map(|url| Messenger::new(url, who)).transpose()?,
+            messenger: url
+                .map(|url| Messenger::new(url, installation))
+                .transpose()?,
             settings,
             delays: HashMap::new(),
             forecast: Forecast::default(),
@@ -97,12 +101,12 @@ impl Alarm {
         })
     }
 
-    /// Watches until shutdown.
+    /// Evaluates the rules until shutdown.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        let mut pause = self.watch.pause.watch();
+        let mut pause = self.sources.pause.watch();
         loop {
-            // Not given up half-way: a delivery takes seconds at most.
-            self.look().await;
+            // Never cancelled half-way: a delivery takes seconds at most.
+            self.evaluate().await;
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(INTERVAL) => {}
@@ -111,7 +115,7 @@ impl Alarm {
         }
     }
 
-    async fn look(&mut self) {
+    async fn evaluate(&mut self) {
         let now = clock::now();
         let findings = self.find(now).await;
         let mut undelivered = 0_u32;
@@ -126,12 +130,12 @@ impl Alarm {
             }
         }
         metrics::gauge!(names::ALARM_UNDELIVERED).set(undelivered);
-        self.watch.trouble.send_replace(trouble);
+        self.sources.trouble.send_replace(trouble);
     }
 
-    /// Looks at everything there is.
+    /// Gathers the input of the rules.
     async fn find(&mut self, now: Timestamp) -> Findings {
-        let queues = self.watch.queues.borrow().clone();
+        let queues = self.sources.queues.borrow().clone();
         Findings {
             paused: self.paused(now),
             window: self.exchange(now).await,
@@ -141,7 +145,7 @@ impl Alarm {
     }
 
     fn paused(&mut self, now: Timestamp) -> Option<(PauseReason, SignedDuration)> {
-        let reason = self.watch.pause.reason();
+        let reason = self.sources.pause.reason();
         if reason.is_none() {
             self.paused_since = None;
         }
@@ -150,24 +154,24 @@ impl Alarm {
         Some((reason, now.duration_since(since)))
     }
 
-    /// Tells the other workers what this one counted, and learns what they did.
+    /// Shares the counts of this worker, and reads those of all.
     async fn exchange(&mut self, now: Timestamp) -> Option<Window> {
-        let counted = self.watch.outcomes.take();
-        let own_head = self.watch.outcomes.head();
+        let counted = self.sources.outcomes.take();
+        let own_head = self.sources.outcomes.head();
         if let Ok((window, head)) = self.shared.exchange(&counted, own_head, now).await {
-            self.watch.head.send_replace(head);
+            self.sources.head.send_replace(head);
             return Some(window);
         }
-        self.watch.outcomes.give_back(counted);
-        self.watch.head.send_replace(own_head);
+        self.sources.outcomes.give_back(counted);
+        self.sources.head.send_replace(own_head);
         None
     }
 
     async fn budget(&mut self, now: Timestamp) -> Option<Budget> {
-        let spent = self.watch.bucket.spent_today().await.ok()?;
+        let spent = self.sources.bucket.spent_today().await.ok()?;
         let (limit, until_reset) = (
-            self.watch.bucket.daily_tokens(),
-            self.watch.bucket.until_reset(),
+            self.sources.bucket.daily_tokens(),
+            self.sources.bucket.until_reset(),
         );
         let budget = self.forecast.update(limit, spent, until_reset, now);
         #[expect(clippy::cast_precision_loss, reason = "gauges")]
@@ -180,11 +184,11 @@ impl Alarm {
         Some(budget)
     }
 
-    /// Takes the step that is due about one rule.
+    /// Takes the step that is due for one rule.
     ///
     /// # Errors
     ///
-    /// When somebody should be told, and cannot be.
+    /// When a notification is due and cannot be delivered.
     async fn follow(
         &mut self,
         rule: Rule,
@@ -195,32 +199,34 @@ impl Alarm {
             return Ok(());
         }
         let known = self.memory.read(rule).await;
-        match self.rhythm.next(known, verdict, now) {
+        match self.policy.next(known, verdict, now) {
             Step::Rest => Ok(()),
-            Step::Note(incident) => {
+            Step::Store(incident) => {
                 self.memory.write(rule, Some(incident)).await;
                 Ok(())
             }
-            Step::Tell(..) if !self.is_due(rule, now) => {
+            Step::Notify(..) if !self.is_due(rule, now) => {
                 Err("an alarm could not be delivered; it is tried again".to_owned())
             }
-            Step::Tell(..) => {
+            Step::Notify(..) => {
                 if !self.memory.acquire_notifier(rule).await {
                     return Ok(());
                 }
-                // Another worker may have told meanwhile.
+                // Another worker may have sent it meanwhile.
                 let known = self.memory.read(rule).await;
-                let outcome = match self.rhythm.next(known, verdict, now) {
-                    Step::Tell(notice, incident) => self.tell(rule, notice, incident, now).await,
-                    Step::Rest | Step::Note(_) => Ok(()),
+                let outcome = match self.policy.next(known, verdict, now) {
+                    Step::Notify(notice, incident) => {
+                        self.notify(rule, notice, incident, now).await
+                    }
+                    Step::Rest | Step::Store(_) => Ok(()),
                 };
-                self.memory.give_word(rule).await;
+                self.memory.release_notifier(rule).await;
                 outcome
             }
         }
     }
 
-    async fn tell(
+    async fn notify(
         &mut self,
         rule: Rule,
         notice: Notice,
@@ -230,18 +236,23 @@ impl Alarm {
         let Some(messenger) = &self.messenger else {
             return Ok(());
         };
-        // First of all it is remembered that there is something to tell: this process may end any moment.
+        // The incident is stored before it is sent, because this process may end at any moment.
         self.memory.write(rule, Some(incident.clone())).await;
-        match messenger.tell(rule, notice, &incident, now).await {
+        match messenger.post(rule, notice, &incident, now).await {
             Ok(()) => {
                 self.delays.remove(&rule);
-                let told = Incident {
+                let notified = Incident {
                     told: Some(now),
                     ..incident
                 };
-                let left = (notice != Notice::Recovered).then_some(told);
+                let left = (notice != Notice::Recovered).then_some(notified);
                 self.memory.write(rule, left).await;
-                tracing::info!(alarm = rule.name(), ?notice, "Told: {}", rule.title());
+                tracing::info!(
+                    alarm = rule.name(),
+                    ?notice,
+                    "Alarm delivered: {}",
+                    rule.title()
+                );
                 Ok(())
             }
             Err(error) => {
@@ -250,7 +261,8 @@ impl Alarm {
                     alarm = rule.name(),
                     ?notice,
                     error = problem,
-                    "The alarm could not be delivered; it is tried again"
+                    "Cannot deliver the alarm \"{}\": the worker tries again within a minute",
+                    rule.title()
                 );
                 self.delays.entry(rule).or_default().failed(now);
                 Err(format!("an alarm could not be delivered: {problem}"))

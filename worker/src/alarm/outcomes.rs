@@ -1,13 +1,13 @@
-//! What became of this worker's messages since it was last looked at.
+//! Outcomes of this worker's messages since they were last shared.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use super::rules::Window;
-use crate::alarm::queues::Watermark;
+use super::queues::Watermark;
+use crate::store::Window;
 
-/// Counts messages. Clones are the same tally.
+/// Counts messages by outcome. Clones share the counts.
 #[derive(Clone, Debug, Default)]
 pub struct OutcomeCounter {
     counts: Arc<Mutex<Window>>,
@@ -30,14 +30,14 @@ impl OutcomeCounter {
         self.update(|counts| *counts.failed.entry(reason.to_owned()).or_default() += 1);
     }
 
-    /// Takes the counts out; the tally begins anew.
+    /// Takes the counts, and begins again at zero.
     pub(super) fn take(&self) -> Window {
         let mut taken = Window::default();
         self.update(|counts| taken = std::mem::take(counts));
         taken
     }
 
-    /// Gives counts back that could not be passed on.
+    /// Adds counts again that could not be shared.
     pub(super) fn give_back(&self, taken: Window) {
         self.update(|counts| {
             counts.done += taken.done;

@@ -1,7 +1,7 @@
-//! Looks at the queues every few seconds: how long they are, and how old the oldest message is.
+//! Measures the queues every few seconds: their lengths, and the age of the oldest message.
 //!
-//! Lengths come from a passive declare, which every broker answers exactly and at once. An age no broker tells of a
-//! quorum queue, and taking a message out to look at it would count as a failed delivery. So it is estimated. The work
+//! Lengths come from a passive declare, which every broker answers exactly and at once. No broker reports
+//! an age for a quorum queue, and taking a message out to read it would count as a failed delivery. So it is estimated. The work
 //! queue is first in, first out: whatever waits was published after the youngest first attempt that was delivered, by any
 //! worker, and cannot be older. Of a queue that nothing was seen to leave, the age is how long it has not been empty.
 
@@ -23,17 +23,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics as names;
 
-/// Between two looks. Seven questions that cost the broker next to nothing.
+/// Between two measurements. Seven requests that cost the broker next to nothing.
 const INTERVAL: Duration = Duration::from_secs(2);
-/// How long a look may take.
+/// Time limit of one measurement.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What was seen.
+/// State of all queues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueSnapshot {
-    /// When.
+    /// When it was measured.
     pub at: Timestamp,
-    /// Every queue of ours.
+    /// Every queue of the bridge.
     pub queues: Vec<QueueState>,
 }
 
@@ -93,33 +93,33 @@ impl Ages {
     }
 }
 
-/// Looks at the queues until shutdown.
+/// Measures the queues until shutdown.
 #[derive(Debug)]
 pub struct QueueMonitor {
-    /// Where the broker is.
+    /// Settings of the broker.
     pub broker: config::Broker,
-    /// The retry queues.
+    /// Delays of the retry queues.
     pub delays: Vec<RetryDelay>,
     /// The connection's name in the management UI.
     pub name: String,
-    /// What the workers took from the work queue.
+    /// Watermark of the work queue, shared by all workers.
     pub head: watch::Receiver<Option<Timestamp>>,
-    /// Takes what was seen; `None` while nothing can be.
+    /// Takes each snapshot; `None` while the queues cannot be measured.
     pub seen: watch::Sender<Option<QueueSnapshot>>,
 }
 
 #[derive(Debug, thiserror::Error)]
-enum SurveyError {
+enum MonitorError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    #[error("cannot look at the queues")]
-    Look(#[from] lapin::Error),
+    #[error("cannot measure the queues")]
+    Measure(#[from] lapin::Error),
     #[error("the broker did not answer in time")]
     TimedOut,
 }
 
 impl QueueMonitor {
-    /// Looks until shutdown, over as many connections as it takes.
+    /// Measures until shutdown, and connects again whenever the connection is lost.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut ages = Ages::default();
         let mut backoff = Backoff::default();
@@ -129,7 +129,10 @@ impl QueueMonitor {
                 Err(error) = self.session(&mut ages, &mut backoff) => error,
             };
             self.seen.send_replace(None);
-            tracing::debug!(error = chain(&failed), "The queues cannot be looked at");
+            tracing::debug!(
+                error = chain(&failed),
+                "Cannot measure the queues: the worker connects again"
+            );
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(backoff.next_pause()) => {}
@@ -137,25 +140,25 @@ impl QueueMonitor {
         }
     }
 
-    /// Looks over one connection until that fails.
+    /// Measures over one connection until it fails.
     async fn session(
         &self,
         ages: &mut Ages,
         backoff: &mut Backoff,
-    ) -> Result<std::convert::Infallible, SurveyError> {
+    ) -> Result<std::convert::Infallible, MonitorError> {
         let connection: Connection = broker::connect(&self.broker, &self.name).await?;
         let channel = connection.create_channel().await?;
         loop {
-            let looked = tokio::time::timeout(TIMEOUT, self.look(&channel, ages)).await;
-            let survey = looked.map_err(|_| SurveyError::TimedOut)??;
+            let measured = tokio::time::timeout(TIMEOUT, self.measure(&channel, ages)).await;
+            let snapshot = measured.map_err(|_| MonitorError::TimedOut)??;
             backoff.reset();
-            publish(&survey);
-            self.seen.send_replace(Some(survey));
+            publish(&snapshot);
+            self.seen.send_replace(Some(snapshot));
             tokio::time::sleep(INTERVAL).await;
         }
     }
 
-    async fn look(
+    async fn measure(
         &self,
         channel: &Channel,
         ages: &mut Ages,
@@ -191,14 +194,14 @@ impl QueueMonitor {
     }
 }
 
-fn publish(survey: &QueueSnapshot) {
-    for queue in &survey.queues {
+fn publish(snapshot: &QueueSnapshot) {
+    for queue in &snapshot.queues {
         let labels = [("queue", queue.name.clone())];
         metrics::gauge!(names::QUEUE_MESSAGES, &labels).set(queue.messages);
         metrics::gauge!(names::QUEUE_OLDEST, &labels).set(queue.oldest.as_secs_f64());
     }
     #[expect(clippy::cast_precision_loss, reason = "a time in seconds")]
-    metrics::gauge!(names::QUEUES_SEEN).set(survey.at.as_second() as f64);
+    metrics::gauge!(names::QUEUES_SEEN).set(snapshot.at.as_second() as f64);
 }
 
 #[cfg(test)]

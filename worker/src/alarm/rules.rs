@@ -1,4 +1,4 @@
-//! What is an incident. Plain functions of what was counted and seen.
+//! The rules of the alarm. Pure functions of counts and states.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,22 +10,23 @@ use shared::config;
 
 use super::forecast::Budget;
 use super::incidents::Verdict;
-use crate::alarm::queues::QueueSnapshot;
+use super::queues::{QueueSnapshot, QueueState};
 use crate::pause::reason::PauseReason;
+use crate::store::Window;
 
-/// Part of the day's tokens that must be spent before a forecast rings: a busy hour in the morning is no incident yet.
+/// Part of the day's tokens that must be spent before a forecast fires: a busy hour in the morning is no incident yet.
 const BUDGET_FLOOR: f64 = 0.5;
-/// How long Redis may be away, or Cloudflare block, before it is told: a restart is over by then.
+/// How long Redis may be away, or Cloudflare block, before the rule fires: a restart is over by then.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_mins(1);
 /// Reasons that a message names.
-const REASONS_TOLD: usize = 3;
+const REASONS_NAMED: usize = 3;
 
-/// What is watched.
+/// One rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rule {
     /// Too many messages fail.
     FailedShare,
-    /// Pipedrive does not let us in.
+    /// Pipedrive refuses the credential.
     Unauthorized,
     /// Consumption is paused for another reason.
     Paused,
@@ -66,7 +67,7 @@ impl Rule {
     pub fn title(self) -> &'static str {
         match self {
             Self::FailedShare => "Too many interactions fail",
-            Self::Unauthorized => "Pipedrive does not let the bridge in",
+            Self::Unauthorized => "Pipedrive refuses the credential",
             Self::Paused => "Consumption is paused",
             Self::StuckQueue => "The work queue is stuck",
             Self::DeadLetters => "There are dead letters",
@@ -74,7 +75,7 @@ impl Rule {
         }
     }
 
-    /// What to do; the section of `docs/OPERATIONS.md` of the same title tells more.
+    /// What to do; the section of `docs/OPERATIONS.md` of the same title explains more.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
@@ -86,14 +87,14 @@ impl Rule {
                  402: have the account opened. Nothing is lost meanwhile, and work resumes by itself."
             }
             Self::Paused => {
-                "Redis: bring it back. Token endpoint: look at Pipedrive's status page. Cloudflare: wait, and look for what \
-                 else sends from this address. Nothing is lost meanwhile."
+                "Redis: start it again. Token endpoint: check Pipedrive's status page. Cloudflare: wait, and check what else \
+                 sends from this address. Nothing is lost meanwhile."
             }
             Self::StuckQueue => {
-                "Ask the workers at /health/ready what keeps them; if they are well, they are too few, or Pipedrive too slow."
+                "Check /health/ready of the workers; if they are ready, start more workers, or Pipedrive is too slow."
             }
             Self::DeadLetters => {
-                "Read x-failure-reason in interactions.dead, mend its cause, then `worker replay`."
+                "Read x-failure-reason in interactions.dead, fix the cause, then run `worker replay`."
             }
             Self::Budget => {
                 "Raise pipedrive.daily_tokens if the plan has more, buy more, or set pipedrive.link_open_deal = false. When \
@@ -103,21 +104,12 @@ impl Rule {
     }
 }
 
-/// What became of messages within the window.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Window {
-    /// Recorded, or found to be recorded already.
-    pub done: u64,
-    /// Failed, by reason: dead-lettered, or sent to a retry queue for an error.
-    pub failed: BTreeMap<String, u64>,
-}
-
-/// All that rules look at. What is `None` is not known at present.
+/// The input of the rules. `None` is not known at present.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     /// Why consumption is paused, and for how long.
     pub paused: Option<(PauseReason, SignedDuration)>,
-    /// What became of messages.
+    /// Outcomes of messages.
     pub window: Option<Window>,
     /// The queues.
     pub queues: Option<QueueSnapshot>,
@@ -126,7 +118,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Finds whether a rule is broken.
+    /// Evaluates one rule.
     #[must_use]
     pub fn verdict(&self, rule: Rule, settings: &config::Alarm) -> Verdict {
         match rule {
@@ -179,7 +171,7 @@ impl Findings {
     }
 
     fn stuck_queue(&self, max_age: Duration) -> Verdict {
-        // It stands still by intent then, and another rule tells why.
+        // The queue stands still by design then, and another rule fires.
         if matches!(
             self.paused,
             Some((
@@ -220,7 +212,7 @@ impl Findings {
             .filter(|window| !window.failed.is_empty())
         {
             let failed = reasons(&window.failed);
-            what = format!("{what} Failures of late: {failed}.");
+            what = format!("{what} Recent failures: {failed}.");
         }
         Verdict::Firing(what)
     }
@@ -248,7 +240,7 @@ impl Findings {
         ))
     }
 
-    fn queue(&self, name: &str) -> Option<&crate::alarm::queues::QueueState> {
+    fn queue(&self, name: &str) -> Option<&QueueState> {
         self.queues
             .as_ref()?
             .queues
@@ -262,7 +254,7 @@ fn reasons(failed: &BTreeMap<String, u64>) -> String {
     let mut ranked: Vec<(&String, &u64)> = failed.iter().collect();
     ranked.sort_by(|(name, count), (other, fewer)| fewer.cmp(count).then(name.cmp(other)));
     let mut text = String::new();
-    for (reason, count) in ranked.into_iter().take(REASONS_TOLD) {
+    for (reason, count) in ranked.into_iter().take(REASONS_NAMED) {
         let separator = if text.is_empty() { "" } else { ", " };
         write!(text, "{separator}{reason} ({count})").expect("a text takes any text");
     }

@@ -1,5 +1,4 @@
 use super::*;
-use crate::alarm::queues::QueueState;
 use jiff::Timestamp;
 use pipedrive::Denial;
 
@@ -155,7 +154,7 @@ fn any_dead_letter_is_an_incident_until_none_is_left() {
 
     assert_eq!(
         what,
-        "1 wait in interactions.dead. Failures of late: pipedrive_forbidden (1)."
+        "1 wait in interactions.dead. Recent failures: pipedrive_forbidden (1)."
     );
     let emptied = queue("interactions.dead", 0, 0);
     assert_eq!(

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
+use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
@@ -53,12 +54,12 @@ impl Filter {
     }
 }
 
-/// What was done.
+/// Result of a replay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
-    /// Dead letters looked at.
+    /// Dead letters that were read.
     pub seen: u32,
-    /// Those that the filter admits: moved, unless it was a dry run.
+    /// Dead letters that match the filter: moved, unless it was a dry run.
     pub moved: u32,
 }
 
@@ -78,30 +79,28 @@ pub async fn replay(settings: &Settings, filter: &Filter) -> anyhow::Result<Repl
     let connection = broker::connect(&settings.broker, "worker replay").await?;
     publisher.ready().await;
     let channel = connection.create_channel().await?;
-    let passive = QueueDeclareOptions {
-        passive: true,
-        ..QueueDeclareOptions::default()
-    };
-    let queue = channel
-        .queue_declare(
-            topology::DEAD_LETTER_QUEUE.into(),
-            passive,
-            FieldTable::default(),
-        )
-        .await
-        .context("cannot look at the dead letter queue")?;
-    // What dies again meanwhile is not moved again.
-    let waiting = queue.message_count();
+    let done = move_letters(&channel, &publisher, filter).await?;
+    // What was moved is moved, however the connection ends.
+    let closed = connection.close(200, "done".into()).await;
+    tracing::debug!(ok = closed.is_ok(), "Closed the connection");
+    Ok(done)
+}
+
+async fn move_letters(
+    channel: &Channel,
+    publisher: &Publisher,
+    filter: &Filter,
+) -> anyhow::Result<Replayed> {
+    // A message that dies again meanwhile is not moved again.
+    let waiting = count_letters(channel).await?;
     let bar = progress(waiting.into());
     let mut done = Replayed::default();
-    // Those that stay are held, so that they are not met again; the end of the connection gives them back.
+    // Letters that stay are held, so that they are not delivered twice; closing the connection requeues them.
     let mut held = Vec::new();
     while done.seen < waiting && filter.limit.is_none_or(|limit| done.moved < limit) {
+        let options = BasicGetOptions::default();
         let got = channel
-            .basic_get(
-                topology::DEAD_LETTER_QUEUE.into(),
-                BasicGetOptions::default(),
-            )
+            .basic_get(topology::DEAD_LETTER_QUEUE.into(), options)
             .await?;
         let Some(got) = got else { break };
         done.seen += 1;
@@ -116,14 +115,27 @@ pub async fn replay(settings: &Settings, filter: &Filter) -> anyhow::Result<Repl
             bar.suspend(|| list(&letter));
             held.push(letter.acker);
         } else {
-            publish_again(&publisher, letter).await?;
+            publish_again(publisher, letter).await?;
         }
     }
     bar.finish_and_clear();
-    // What was moved is moved, however the connection ends.
-    let closed = connection.close(200, "done".into()).await;
-    tracing::debug!(ok = closed.is_ok(), "Closed the connection");
     Ok(done)
+}
+
+async fn count_letters(channel: &Channel) -> anyhow::Result<u32> {
+    let passive = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let queue = channel
+        .queue_declare(
+            topology::DEAD_LETTER_QUEUE.into(),
+            passive,
+            FieldTable::default(),
+        )
+        .await
+        .context("cannot read the length of the dead letter queue")?;
+    Ok(queue.message_count())
 }
 
 async fn publish_again(publisher: &Publisher, letter: Delivery) -> anyhow::Result<()> {

@@ -1,5 +1,5 @@
-//! Keeps an app's tokens, whether or not anything is sent: a refresh token that nobody uses ends after 60 days, and a
-//! worker without an access token shall say so before the next interaction comes.
+//! Keeps an app's tokens fresh, whether or not anything is sent: an unused refresh token expires after 60 days, and a
+//! worker without an access token reports that before the next interaction arrives.
 
 use std::time::Duration;
 
@@ -10,24 +10,24 @@ use crate::pause::reason::PauseReason;
 use crate::pause::state::Pause;
 use pipedrive::{OAuth, PipedriveError};
 
-/// Between two looks at whether Redis still has the tokens.
-const LOOK: Duration = Duration::from_secs(5);
-/// Between two refreshes at least, whatever life Pipedrive grants a token.
-const BREATH: Duration = Duration::from_millis(100);
+/// Longest time between two checks of whether Redis still has the tokens.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// Shortest time between two refreshes, however short-lived Pipedrive's tokens are.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Keeps the tokens fresh, and in Redis.
 #[derive(Debug)]
 pub struct TokenRefresher {
-    /// Whose tokens.
+    /// Tokens of the app.
     pub oauth: OAuth,
-    /// Closed when there is no access token any more.
+    /// Begins a pause when there is no valid access token.
     pub pause: Pause,
-    /// After a refresh that failed.
+    /// Wait after a refresh that failed.
     pub retry_after: Duration,
 }
 
 impl TokenRefresher {
-    /// Keeps them until shutdown.
+    /// Refreshes tokens until shutdown.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut wait = Duration::ZERO;
         while shutdown
@@ -39,17 +39,18 @@ impl TokenRefresher {
         }
     }
 
-    /// Does what is due, and tells how long to wait then.
+    /// Refreshes the tokens if due, and returns how long to wait.
     async fn keep_fresh(&self) -> Duration {
         let error = match self.oauth.keep_fresh().await {
-            Ok(wait) => return wait.clamp(BREATH, LOOK),
+            Ok(wait) => return wait.clamp(SHORTEST_WAIT, CHECK_INTERVAL),
             Err(error) => PipedriveError::from(error),
         };
         tracing::warn!(
             error = chain(&error),
-            "Cannot keep the access token fresh at present"
+            "Cannot refresh the access token: next attempt in {:.0?}",
+            self.retry_after
         );
-        // Until it ends the present one serves.
+        // The present token is used until it expires.
         if !self.oauth.has_valid_token()
             && let Some(reason) = PauseReason::caused_by(&error)
         {

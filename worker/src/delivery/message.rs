@@ -1,62 +1,89 @@
-//! A message this worker holds, and the event it tells.
+//! One message of the work queue, from its delivery to its acknowledgement. Its stage is a type.
+//!
+//! ```text
+//! Received → Decoded → Leased → Settled → acknowledged
+//!     │         ├────────┴────→ Settled             (a duplicate, or nothing to record yet)
+//!     └─────────┴────────┴────→ Failed → Settled     (confirmed in a retry queue or the dead letter queue)
+//! ```
+//!
+//! Every step consumes the stage before it. Only a [`Settled`] message can be acknowledged.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use lapin::BasicProperties;
-use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
+use lapin::types::ShortString;
+use pipedrive::ActivityId;
 use shared::backoff::Backoff;
-use shared::broker::message::{self, Envelope};
+use shared::broker::message::Envelope;
 use shared::broker::topology;
 use shared::broker::{Outgoing, Publisher};
 use shared::clock;
 use shared::config::RetryDelay;
-use shared::domain::event::{Filter, Kind, Reading, Unrecognised, read_body};
-use shared::domain::facts::Facts;
-use shared::domain::ids::{EventKey, InteractionId};
 use shared::error::chain;
 use shared::fail_point::{self, FailPoint};
 
-use crate::delivery::failure::Failure;
+use crate::delivery::decode::Event;
+use crate::failure::Failure;
+use crate::store::{Lease, Progress};
 
-/// Failed deliveries after which a message is suspect. One is what every message has that a worker held when it was killed.
+/// Failed deliveries after which a message is suspected to kill workers. Every message that a worker held when it was
+/// killed has one.
 const SUSPECT_AFTER: u32 = 2;
-/// How long one attempt to publish may take before another is made.
+/// Time limit of one attempt to publish, after which another one is made.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A message from the work queue that is not settled yet.
-///
-/// Settling consumes it: a second time will not compile.
+/// A message that this worker holds. `Stage` says how far it got.
 #[derive(Debug)]
 #[must_use = "an unsettled message holds a prefetch slot until its channel closes"]
-pub struct Inbound {
-    delivery: Delivery,
-    /// What its headers tell.
-    pub envelope: Envelope,
+pub struct Delivery<Stage> {
+    held: Box<Held>,
+    stage: Stage,
 }
 
-/// What a message tells.
+#[derive(Debug)]
+struct Held {
+    delivery: lapin::message::Delivery,
+    envelope: Envelope,
+}
+
+/// Delivered by the broker, and not decoded.
+#[derive(Debug)]
+pub struct Received;
+
+/// Carries an event, and is not leased.
 #[derive(Debug)]
 pub struct Decoded {
-    /// Which interaction.
-    pub interaction: InteractionId,
-    /// Which of its events.
-    pub event: EventKey,
-    /// The event's kind.
-    pub kind: Kind,
-    /// What it tells.
-    pub facts: Facts,
+    event: Event,
 }
 
-/// The message could not be settled: its connection is gone, and the broker will deliver it again.
+/// Holds the lease on its interaction.
+#[derive(Debug)]
+pub struct Leased {
+    event: Event,
+    lease: Lease,
+    progress: Box<Progress>,
+}
+
+/// Not recorded: has to be published to a retry queue or to the dead letter queue.
+#[derive(Debug)]
+pub struct Failed;
+
+/// Recorded, a duplicate, or confirmed in another queue: nothing is left to do but to acknowledge it.
+#[derive(Debug)]
+pub struct Settled;
+
+/// The message could not be settled: its connection is lost, and the broker delivers it again.
 #[derive(Debug, thiserror::Error)]
 pub enum SettleError {
     /// Not acknowledged.
     #[error("the message was not acknowledged")]
     Ack(#[source] lapin::Error),
-    /// Its channel closed before it was published to where it should go next.
+    /// Its channel closed before it was published to the queue named here.
     #[error("the channel closed before the message was published to {0}")]
     Gone(String),
 }
@@ -81,105 +108,210 @@ impl Moving {
     }
 }
 
-impl Inbound {
-    /// Takes a delivery.
-    pub fn new(delivery: Delivery) -> Self {
-        let envelope = Envelope::read(&delivery.properties, delivery.redelivered);
-        Self { delivery, envelope }
+impl<Stage> Delivery<Stage> {
+    /// The headers.
+    #[must_use]
+    pub(crate) fn envelope(&self) -> &Envelope {
+        &self.held.envelope
     }
 
-    /// When `ingest` received it; for one that was published by hand, now.
+    /// When `ingest` received it; for a message that was published by hand, now.
     #[must_use]
-    pub fn received_at(&self) -> Timestamp {
-        self.envelope.received_at.unwrap_or_else(clock::now)
+    pub(crate) fn received_at(&self) -> Timestamp {
+        self.envelope().received_at.unwrap_or_else(clock::now)
     }
 
-    /// Whether somebody may have worked on it before.
+    /// Whether a worker may have worked on it before.
     #[must_use]
-    pub fn was_seen_before(&self) -> bool {
-        self.delivery.redelivered
-            || self.envelope.attempts > 0
-            || self.envelope.is_replay
-            || self.envelope.deferred
+    pub(crate) fn was_seen_before(&self) -> bool {
+        self.held.delivery.redelivered
+            || self.envelope().attempts > 0
+            || self.envelope().is_replay
+            || self.envelope().deferred
     }
 
-    /// Whether somebody may have recorded it before: a message that was parked was in somebody's hands, too.
+    /// Whether a worker may have recorded it before: a worker also held a message that was parked.
     #[must_use]
-    pub fn may_be_recorded(&self) -> bool {
-        self.was_seen_before() || self.envelope.retry_since.is_some()
+    pub(crate) fn may_be_recorded(&self) -> bool {
+        self.was_seen_before() || self.envelope().retry_since.is_some()
     }
 
     /// Whether it failed so often that it may have killed a worker.
     #[must_use]
-    pub fn is_suspect(&self) -> bool {
-        self.envelope.failed_deliveries >= SUSPECT_AFTER
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.envelope().failed_deliveries >= SUSPECT_AFTER
     }
 
-    /// The body as it came.
+    /// The body as delivered.
     #[must_use]
-    pub fn body(&self) -> &[u8] {
-        &self.delivery.data
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.held.delivery.data
     }
 
-    /// Properties and headers as they came.
+    /// Properties and headers as delivered.
     #[must_use]
-    pub fn properties(&self) -> &BasicProperties {
-        &self.delivery.properties
+    pub(crate) fn properties(&self) -> &BasicProperties {
+        &self.held.delivery.properties
     }
 
-    /// Recognises the body, as `ingest` did. What was accepted once is recorded, whatever the filter says by now.
+    /// The interaction id in the properties, for log lines.
+    #[must_use]
+    pub(crate) fn interaction(&self) -> &str {
+        let id = self.properties().message_id().as_ref();
+        id.map_or("without an id", ShortString::as_str)
+    }
+
+    fn into_stage<Next>(self, stage: Next) -> Delivery<Next> {
+        Delivery {
+            held: self.held,
+            stage,
+        }
+    }
+}
+
+impl Delivery<Received> {
+    /// Takes over a delivery of the broker.
+    pub(crate) fn new(delivery: lapin::message::Delivery) -> Self {
+        let envelope = Envelope::read(&delivery.properties, delivery.redelivered);
+        Self {
+            held: Box::new(Held { delivery, envelope }),
+            stage: Received,
+        }
+    }
+
+    /// Carries `event`, which its body was decoded to.
+    pub(crate) fn decoded(self, event: Event) -> Delivery<Decoded> {
+        self.into_stage(Decoded { event })
+    }
+
+    /// Was not decoded.
+    pub(crate) fn failed(self) -> Delivery<Failed> {
+        self.into_stage(Failed)
+    }
+
+    /// Returns it to the queue untouched; at shutdown only.
     ///
     /// # Errors
     ///
-    /// When it tells no event that is ever recorded: somebody else published it, a newer
-    /// version did, or it was cut off too early.
-    pub fn decode(&self) -> Result<Decoded, Failure> {
-        if self.envelope.schema > message::SCHEMA {
-            return Err(Failure::NewerSchema {
-                what: "message",
-                schema: self.envelope.schema,
-            });
+    /// When the channel is closed: then the message is back in the queue already.
+    pub(crate) async fn requeue(self) -> Result<(), SettleError> {
+        let options = BasicNackOptions {
+            requeue: true,
+            ..BasicNackOptions::default()
+        };
+        let rejected = self.held.delivery.acker.nack(options).await;
+        rejected.map(drop).map_err(SettleError::Ack)
+    }
+}
+
+impl Delivery<Decoded> {
+    /// The event.
+    #[must_use]
+    pub(crate) fn event(&self) -> &Event {
+        &self.stage.event
+    }
+
+    /// Holds `lease` from now on.
+    pub(crate) fn leased(self, lease: Lease, progress: Box<Progress>) -> Delivery<Leased> {
+        let Self { held, stage } = self;
+        Delivery {
+            held,
+            stage: Leased {
+                event: stage.event,
+                lease,
+                progress,
+            },
         }
-        let (topic, filter) = (self.envelope.event.as_deref(), Filter::everything());
-        let read = read_body(self.body(), topic, &filter, true)
-            .map_err(|error| Failure::Unrecognised(reason(&error)))?;
-        match read.reading {
-            Reading::Event(event) => Ok(Decoded {
-                facts: Facts::of(&event, self.received_at()),
-                interaction: event.interaction,
-                event: event.key,
-                kind: event.kind,
+    }
+
+    /// The claim found its event recorded.
+    pub(crate) fn duplicate(self) -> Delivery<Settled> {
+        self.into_stage(Settled)
+    }
+
+    /// Was not leased.
+    pub(crate) fn failed(self) -> Delivery<Failed> {
+        self.into_stage(Failed)
+    }
+}
+
+impl Delivery<Leased> {
+    /// The event.
+    #[must_use]
+    pub(crate) fn event(&self) -> &Event {
+        &self.stage.event
+    }
+
+    /// The event, the lease, and the progress to update.
+    pub(crate) fn parts(&mut self) -> (&Event, &Lease, &mut Progress) {
+        let Leased {
+            event,
+            lease,
+            progress,
+        } = &mut self.stage;
+        (event, lease, progress)
+    }
+
+    /// Marks its events as recorded in `activity`, and ends the lease.
+    ///
+    /// # Errors
+    ///
+    /// When the lease was lost, or Redis did not confirm the step.
+    pub(crate) async fn complete(
+        self,
+        activity: ActivityId,
+    ) -> Result<Delivery<Settled>, (Delivery<Failed>, Failure)> {
+        let Self { held, stage } = self;
+        let completing = stage.lease.complete(&stage.progress, activity);
+        let outcome = match AssertUnwindSafe(completing).catch_unwind().await {
+            Ok(completed) => completed.map_err(Failure::from),
+            Err(_) => Err(Failure::Panicked),
+        };
+        match outcome {
+            Ok(()) => Ok(Delivery {
+                held,
+                stage: Settled,
             }),
-            Reading::Ignored(why) => Err(Failure::NotOurs(why.to_string())),
-            Reading::Fragment { why, .. } => Err(Failure::Unrecognised(format!(
-                "it is cut off after {} bytes, and {}",
-                self.body().len(),
-                reason(&why)
-            ))),
+            Err(failure) => Err((
+                Delivery {
+                    held,
+                    stage: Failed,
+                },
+                failure,
+            )),
         }
     }
 
-    /// Acknowledges it: all is done.
-    ///
-    /// # Errors
-    ///
-    /// When the channel is gone. The message comes again then, and is found to be done.
-    pub async fn ack(self) -> Result<(), SettleError> {
-        self.delivery
-            .acker
-            .ack(BasicAckOptions::default())
-            .await
-            .map(drop)
-            .map_err(SettleError::Ack)
+    /// Ends the lease of a message that is not recorded: its content is stored with the claim, or recorded already.
+    pub(crate) async fn leave_unrecorded(self) -> Delivery<Settled> {
+        self.release().await.into_stage(Settled)
     }
 
-    /// Publishes it to a retry queue, and acknowledges it. In this order a crash in between makes a second message, which
-    /// is found to be a duplicate; in the other it would be lost.
+    /// Ends the lease with the work undone. It would expire by itself; this spares the next delivery the wait.
+    pub(crate) async fn release(self) -> Delivery<Failed> {
+        let Self { held, stage } = self;
+        if let Err(error) = stage.lease.release().await {
+            tracing::debug!(
+                error = chain(&error),
+                "Cannot release the lease on interaction {}: it expires by itself",
+                stage.event.interaction
+            );
+        }
+        Delivery {
+            held,
+            stage: Failed,
+        }
+    }
+}
+
+impl Delivery<Failed> {
+    /// Publishes it to a retry queue, and acknowledges it once that is confirmed. In this order a crash in between leaves a
+    /// second message, which is found to be a duplicate; in the other order the message would be lost.
     ///
     /// # Errors
     ///
-    /// When either is not confirmed. The message comes again then.
-    pub async fn retry(
+    /// When either is not confirmed. The broker delivers the message again then.
+    pub(crate) async fn retry(
         mut self,
         publisher: &Publisher,
         delay: &RetryDelay,
@@ -192,16 +324,17 @@ impl Inbound {
             properties,
             body: self.take_body(),
         };
-        self.move_on(publisher, message, FailPoint::RetryPublished)
-            .await
+        let settled = self.publish(publisher, message).await?;
+        fail_point::reach(FailPoint::RetryPublished).await;
+        settled.acknowledge().await
     }
 
-    /// Publishes it to the dead letter queue, body unchanged, and acknowledges it.
+    /// Publishes it to the dead letter queue, body unchanged, and acknowledges it once that is confirmed.
     ///
     /// # Errors
     ///
-    /// When either is not confirmed. The message comes again then.
-    pub async fn dead_letter(
+    /// When either is not confirmed. The broker delivers the message again then.
+    pub(crate) async fn dead_letter(
         mut self,
         publisher: &Publisher,
         properties: BasicProperties,
@@ -213,35 +346,17 @@ impl Inbound {
             properties,
             body: self.take_body(),
         };
-        self.move_on(publisher, message, FailPoint::DeadLetterPublished)
-            .await
+        let settled = self.publish(publisher, message).await?;
+        fail_point::reach(FailPoint::DeadLetterPublished).await;
+        settled.acknowledge().await
     }
 
-    /// Gives it back to the queue untouched; at shutdown only.
-    ///
-    /// # Errors
-    ///
-    /// When the channel is gone: then it is back in the queue already.
-    pub async fn requeue(self) -> Result<(), SettleError> {
-        let options = BasicNackOptions {
-            requeue: true,
-            ..BasicNackOptions::default()
-        };
-        self.delivery
-            .acker
-            .nack(options)
-            .await
-            .map(drop)
-            .map_err(SettleError::Ack)
-    }
-
-    /// Publishes until it is confirmed: the broker may be short of memory, or on its way back.
-    async fn move_on(
+    /// Publishes until it is confirmed: the broker may be short of memory, or starting.
+    async fn publish(
         self,
         publisher: &Publisher,
         message: Moving,
-        passed: FailPoint,
-    ) -> Result<(), SettleError> {
+    ) -> Result<Delivery<Settled>, SettleError> {
         let mut publisher = publisher.clone();
         let mut backoff = Backoff::default();
         loop {
@@ -249,32 +364,50 @@ impl Inbound {
                 publisher.ready().await;
                 publisher.publish(message.to_outgoing()).await
             };
-            match tokio::time::timeout(PUBLISH_TIMEOUT, publishing).await {
-                Ok(Ok(())) => break,
-                // The broker gave the message to somebody else: that one moves it on.
-                _ if !self.delivery.acker.usable() => return Err(SettleError::Gone(message.queue)),
-                Ok(Err(error)) => tracing::warn!(
-                    error = chain(&error),
-                    queue = message.queue,
-                    "Not published yet"
-                ),
-                Err(_) => tracing::warn!(queue = message.queue, "Not confirmed yet"),
-            }
-            tokio::time::sleep(backoff.next_pause()).await;
+            let problem = match tokio::time::timeout(PUBLISH_TIMEOUT, publishing).await {
+                Ok(Ok(())) => return Ok(self.into_stage(Settled)),
+                // The broker delivered the message again: that delivery publishes it.
+                _ if !self.held.delivery.acker.usable() => {
+                    return Err(SettleError::Gone(message.queue));
+                }
+                Ok(Err(error)) => chain(&error),
+                Err(_) => format!("not confirmed within {} s", PUBLISH_TIMEOUT.as_secs()),
+            };
+            let pause = backoff.next_pause();
+            tracing::warn!(
+                error = problem,
+                queue = message.queue,
+                "Cannot publish interaction {} to {}: next attempt in {pause:.1?}",
+                self.interaction(),
+                message.queue
+            );
+            tokio::time::sleep(pause).await;
         }
-        fail_point::reach(passed).await;
-        self.ack().await
     }
 
     fn take_body(&mut self) -> Bytes {
-        Bytes::from(std::mem::take(&mut self.delivery.data))
+        Bytes::from(std::mem::take(&mut self.held.delivery.data))
     }
 }
 
-/// Without what the body says: a syntax error quotes nothing, but a shape error may.
-fn reason(error: &Unrecognised) -> String {
-    match error {
-        Unrecognised::Shape(_) => "a member is there twice".to_owned(),
-        other => other.to_string(),
+impl Delivery<Settled> {
+    /// Acknowledges the message.
+    ///
+    /// # Errors
+    ///
+    /// When the channel is closed. The broker delivers the message again then, and it is found to be a duplicate.
+    pub async fn acknowledge(self) -> Result<(), SettleError> {
+        let acknowledged = self
+            .held
+            .delivery
+            .acker
+            .ack(BasicAckOptions::default())
+            .await;
+        acknowledged.map(drop).map_err(SettleError::Ack)
+    }
+
+    /// Has to be delivered again although it is recorded: what follows the record failed. The next delivery is a duplicate.
+    pub(crate) fn failed(self) -> Delivery<Failed> {
+        self.into_stage(Failed)
     }
 }

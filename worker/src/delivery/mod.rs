@@ -1,6 +1,6 @@
-//! One message in the worker's hands: what it holds, how it can fail, and where it goes then.
+//! One message that the worker holds: its stages, its event, and where it goes when it fails.
 
-pub(crate) mod failure;
+pub(crate) mod decode;
 pub(crate) mod message;
 pub(crate) mod poison;
 pub(crate) mod retry;

@@ -1,37 +1,28 @@
-//! What becomes of a message: settled, retried or dead-lettered. Plain functions, no runtime.
+//! Where a failed message goes: a retry queue or the dead letter queue. Pure functions.
 
 use std::time::Duration;
 
 use shared::config::RetryDelay;
 
-/// How a failure is to be treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disposition {
-    /// May heal: the next rung of the ladder, and one attempt more.
-    Retry,
-    /// Nobody's fault: wait at least so long, no attempt spent.
-    Park(Duration),
-    /// Will not heal by itself.
-    DeadLetter,
-}
+use crate::failure::Disposition;
 
 /// Where a message goes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next<'a> {
-    /// To the retry queue of this delay, with this many attempts on its account.
+    /// To the retry queue of this delay.
     Retry {
-        /// The rung.
+        /// Delay of the retry queue.
         delay: &'a RetryDelay,
         /// Failed attempts so far.
         attempts: u32,
     },
-    /// To the dead letter queue: it will not heal.
+    /// To the dead letter queue: a retry would fail in the same way.
     Permanent,
-    /// To the dead letter queue: it had its time.
+    /// To the dead letter queue: its retry window has passed.
     Exhausted,
 }
 
-/// The ladder of delays, and how long it is climbed.
+/// The delays between attempts, and the retry window.
 #[derive(Clone, Debug)]
 pub struct RetrySchedule {
     delays: Vec<RetryDelay>,
@@ -39,7 +30,7 @@ pub struct RetrySchedule {
 }
 
 impl RetrySchedule {
-    /// A ladder of at least one delay.
+    /// A schedule of at least one delay.
     ///
     /// # Panics
     ///
@@ -52,8 +43,8 @@ impl RetrySchedule {
 
     /// Decides where a message goes that failed with `attempts` failed attempts before.
     ///
-    /// Its age is the time that it waited on the ladder, not by the clock: before any attempt it may have waited for days,
-    /// while a budget was spent or a token expired. So a first failure is never the last.
+    /// Its age is the sum of its delays, not the time by the clock: before any attempt it may have waited for days, while a
+    /// budget was spent or a token expired. So a first failure is always retried.
     #[must_use]
     pub fn next(&self, disposition: Disposition, attempts: u32) -> Next<'_> {
         match disposition {
@@ -72,7 +63,7 @@ impl RetrySchedule {
         }
     }
 
-    /// How long a message with so many failed attempts waited on the ladder.
+    /// Sum of the delays of a message with this many failed attempts.
     fn age(&self, attempts: u32) -> Duration {
         let rungs = u32::try_from(self.delays.len()).unwrap_or(u32::MAX);
         let climbed = attempts.min(rungs);
@@ -84,7 +75,7 @@ impl RetrySchedule {
         rungs.fold(repeated, Duration::saturating_add)
     }
 
-    /// The last rung repeats.
+    /// The delay after this many failed attempts; the last one repeats.
     fn rung(&self, attempts: u32) -> &RetryDelay {
         &self.delays[(attempts as usize).min(self.delays.len() - 1)]
     }

@@ -9,8 +9,8 @@ use pipedrive::{Call, Client, PipedriveError, Sent};
 use serde::de::DeserializeOwned;
 use shared::clock;
 
-use crate::delivery::failure::Failure;
 use crate::effect::timing::Timing;
+use crate::failure::Failure;
 use crate::store::LeaseError;
 
 /// The note in Redis about one write.

@@ -1,4 +1,4 @@
-//! How long what was sent to Pipedrive may be under way, and what has to wait for that.
+//! How long a request to Pipedrive may be in flight, and what has to wait for it.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 use shared::domain::times::CLOCK_SKEW;
 use shared::{clock, config};
 
-use crate::delivery::failure::Failure;
+use crate::failure::Failure;
 
-/// How long things take in Pipedrive.
+/// How long requests and their effects take in Pipedrive.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
     /// How long one request may take.
     pub request_timeout: Duration,
-    /// How long after a lost answer a record may still appear.
+    /// How long after a lost answer the request may still take effect.
     pub settle_time: Duration,
-    /// How long the search may not know a person.
+    /// How long the search may not show a new person.
     pub search_lag: Duration,
 }
 
@@ -30,14 +30,14 @@ impl Timing {
         }
     }
 
-    /// How long after it was sent a request whose sender is unknown may still change something.
+    /// How long after it was sent a request of an unknown sender may still take effect.
     #[must_use]
     pub fn in_flight(&self) -> Duration {
         self.request_timeout + self.settle_time
     }
 
-    /// When a request that begins now has surely ended. Written down as the time of an intent, so that a crash, or a
-    /// second note that is not written, never makes it look older than it is.
+    /// When a request that begins now has certainly ended. It is stored as the time of an intent, so that a crash, or a
+    /// second write that fails, never makes the intent seem older than it is.
     #[must_use]
     pub fn latest_end(&self) -> Timestamp {
         let now = clock::now();
@@ -55,7 +55,7 @@ pub(crate) fn wait_since(moment: Timestamp, wait: Duration) -> Result<(), Failur
     }
 }
 
-/// A time from which on a list surely holds what was written at `moment`, by whichever clock.
+/// A time from which on a list certainly contains what was written at `moment`, by whichever clock.
 pub(crate) fn surely_before(moment: Timestamp) -> Timestamp {
     moment.checked_sub(CLOCK_SKEW).unwrap_or(moment)
 }

@@ -14,13 +14,13 @@ use crate::pause::state::Pause;
 /// What readiness depends on.
 #[derive(Clone, Debug)]
 pub struct Health {
-    /// Closed: not ready.
+    /// Not ready while consumption is paused.
     pub pause: Pause,
-    /// Messages are being consumed.
+    /// Whether messages are being consumed.
     pub consuming: watch::Receiver<bool>,
     /// To the retry and dead letter queues.
     pub publisher: Publisher,
-    /// What is wrong with the alarm: worth a note, but no reason to take no messages.
+    /// Why notifications of the alarm cannot be delivered: a note only, since messages are processed all the same.
     pub alarm: watch::Receiver<Option<String>>,
 }
 

@@ -13,7 +13,7 @@ use super::state::Pause;
 use crate::store::Store;
 use crate::store::first_start::FirstStart;
 
-/// The longest between two checks of whether the reason is gone. A check costs Pipedrive nothing before its time has come.
+/// Longest time between two checks of whether the reason is gone. Pipedrive is probed only when its interval is over.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How many probe intervals pass before Cloudflare is tried again: it blocks clients that go on despite limits.
 const BLOCKED_INTERVALS: u32 = 6;
@@ -55,8 +55,8 @@ impl PauseSupervisor {
                 _ => clock::now(),
             };
             tried = Some((reason, since));
-            if self.is_redis_well().await {
-                match self.has_healed(reason, since).await {
+            if self.is_redis_ready().await {
+                match self.recovery(reason, since).await {
                     Recovery::Done if self.pause.end(reason) => return,
                     Recovery::Done | Recovery::Waiting => {}
                     Recovery::RefusedAgain => tried = Some((reason, clock::now())),
@@ -67,7 +67,7 @@ impl PauseSupervisor {
     }
 
     /// Whether Redis is connected; connects it. After a failure the present connection is thrown away.
-    async fn is_redis_well(&self) -> bool {
+    async fn is_redis_ready(&self) -> bool {
         if self.pause.take_redis_failure() {
             self.store.disconnect();
         }
@@ -89,7 +89,7 @@ impl PauseSupervisor {
         }
     }
 
-    async fn has_healed(&self, reason: PauseReason, since: Timestamp) -> Recovery {
+    async fn recovery(&self, reason: PauseReason, since: Timestamp) -> Recovery {
         let elapsed = clock::now().duration_since(since).unsigned_abs();
         if elapsed < self.least_pause(reason) {
             return Recovery::Waiting;
@@ -105,7 +105,7 @@ impl PauseSupervisor {
                         error = chain(&error),
                         "Pipedrive still refuses the credential; the worker probes again"
                     );
-                    // It may be for another reason by now.
+                    // The reason may be another one by now.
                     if let Some(reason) = PauseReason::caused_by(&error) {
                         self.pause.begin(reason);
                     }
@@ -117,8 +117,8 @@ impl PauseSupervisor {
         }
     }
 
-    /// How long nothing is tried. `users/me` may be let through where the rest is not: without a pause the pause would open
-    /// and close again at once, and each time what is in progress costs tokens.
+    /// Shortest pause. Pipedrive may answer `users/me` where it refuses the rest: without a shortest pause, consumption would
+    /// resume and pause again at once, and each time the messages in progress cost tokens.
     fn least_pause(&self, reason: PauseReason) -> Duration {
         match reason {
             PauseReason::Redis => Duration::ZERO,
@@ -127,7 +127,7 @@ impl PauseSupervisor {
             | PauseReason::ScopeMissing
             | PauseReason::NoToken => self.probe_interval,
             PauseReason::Blocked => self.probe_interval * BLOCKED_INTERVALS,
-            // Pipedrive may tell a time that is far too short.
+            // Pipedrive may state a time that is far too short.
             PauseReason::BudgetSpent { wait } => wait.max(self.probe_interval),
         }
     }

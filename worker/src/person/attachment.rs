@@ -1,8 +1,8 @@
-//! What an activity is attached to.
+//! The person to which an activity is attached.
 
 use pipedrive::PersonId;
 
-/// What an activity is attached to.
+/// The person to which an activity is attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Attachment {
     /// One person.

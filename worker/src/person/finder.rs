@@ -5,23 +5,24 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pipedrive::{Client, NewPerson, Person, PersonId, Phone, PipedriveError};
+use shared::backoff;
 use shared::clock;
 use shared::domain::phone::{self, Comparison, E164, Region};
 use shared::fail_point::{self, FailPoint};
 
-use crate::activity::content;
-use crate::delivery::failure::Failure;
 use crate::effect::once::{Intent, once};
 use crate::effect::timing::{Timing, surely_before, wait_since};
+use crate::failure::Failure;
+use crate::metrics::PEOPLE_CREATED;
 use crate::person::attachment::Attachment;
 use crate::person::matching::{self, Candidate, PersonMatch};
 use crate::store::{LeaseError, People, PersonClaim, PersonLease};
-use shared::backoff;
+use crate::text::one_line;
 
-/// How often, and first for how long, a number is waited for that somebody else looks up.
+/// Number and first length of the waits for a number that another delivery searches for.
 const BUSY_TRIES: usize = 5;
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
-/// So many who have a number are ambiguous.
+/// From so many holders on, a number is ambiguous.
 const SHARED_BY: usize = 2;
 /// So many who may have a number are looked at; the rest is taken as it was found.
 const UNDECIDED_LOOKED_AT: usize = 3;
@@ -41,25 +42,25 @@ pub enum WhenUnknown<'n> {
 /// Finds people by number.
 #[derive(Clone, Debug)]
 pub struct PersonFinder {
-    /// Where they are.
+    /// Pipedrive client.
     pub client: Client,
-    /// Who is remembered.
+    /// People by number, in Redis.
     pub people: People,
-    /// How stored numbers without country code are read.
+    /// Region of stored numbers that have no country code.
     pub region: Option<Region>,
     /// Whether a number is searched in its international form too.
     pub search_international: bool,
-    /// How long things take there.
+    /// How long requests take in Pipedrive.
     pub timing: Timing,
 }
 
 impl PersonFinder {
-    /// The person who has `number`; nobody, where several have it, or may have it; where nobody has it, what
+    /// The person who has `number`; no person where several have it, or may have it; where none has it, what
     /// `when_unknown` says.
     ///
     /// # Errors
     ///
-    /// When it cannot be found out now. A search that fails is never "nobody".
+    /// When the search fails, or its result is not certain yet. A failed search never counts as "no person".
     pub async fn find(
         &self,
         number: &E164,
@@ -88,18 +89,13 @@ impl PersonFinder {
                     None => return Err(Failure::Busy),
                 },
                 PersonClaim::Granted(lease) => {
-                    let found = self.find_or_create(&lease, number, when_unknown).await;
-                    if found.is_err() {
-                        // It would expire by itself; giving it back spares others the wait.
-                        give_back(&lease).await;
-                    }
-                    return found;
+                    return self.find_or_create(lease, number, when_unknown).await;
                 }
             }
         }
     }
 
-    /// One token buys certainty: a person who is remembered, or found, may have been merged away, or given another number.
+    /// Reads the person for one token: since it was stored or indexed it may have been merged, or its number changed.
     async fn still_has(&self, person: PersonId, number: &E164) -> Result<bool, Failure> {
         Ok(self.compare_now(person, number).await? == Comparison::Same)
     }
@@ -113,15 +109,45 @@ impl PersonFinder {
         }
     }
 
-    /// Who took the place of somebody who is gone may be unknown to the search if that was not before. No request of ours
-    /// is under way: there is nothing to wait for.
+    /// Since when a person may have taken the number over without being in the search yet. No request of ours is in
+    /// flight: there is nothing to wait for.
     fn unknown_since(&self) -> Timestamp {
         let now = clock::now();
         let lag = self.timing.search_lag.max(self.timing.settle_time);
         now.checked_sub(lag).unwrap_or(now)
     }
 
+    /// Searches, creates where needed, and ends the lease.
     async fn find_or_create(
+        &self,
+        lease: PersonLease,
+        number: &E164,
+        when_unknown: WhenUnknown<'_>,
+    ) -> Result<Attachment, Failure> {
+        let attachment = match self.attachment(&lease, number, when_unknown).await {
+            Ok(attachment) => attachment,
+            Err(failure) => {
+                // The lease would expire by itself; ending it now spares other deliveries the wait.
+                release(lease).await;
+                return Err(failure);
+            }
+        };
+        match &attachment {
+            Attachment::Person(person) => lease.remember(*person).await?,
+            Attachment::NewPerson(person) => {
+                lease.remember(*person).await?;
+                fail_point::reach(FailPoint::PersonRemembered).await;
+                metrics::counter!(PEOPLE_CREATED).increment(1);
+                tracing::info!(person.id = %person, "Created person {person}");
+            }
+            Attachment::Shared(_) => lease.withdraw().await?,
+            // An intent stays: an older call may have created a person that the search does not show yet.
+            Attachment::Undecided(_) | Attachment::Nobody => lease.release().await?,
+        }
+        Ok(attachment)
+    }
+
+    async fn attachment(
         &self,
         lease: &PersonLease,
         number: &E164,
@@ -142,34 +168,20 @@ impl PersonFinder {
                 found = forgotten;
             }
         }
-        match found {
-            PersonMatch::One(person) => {
-                lease.remember(person).await?;
-                Ok(Attachment::Person(person))
-            }
-            PersonMatch::Ambiguous(people) => {
-                lease.withdraw().await?;
-                Ok(Attachment::Shared(people))
-            }
-            // An intent stays: it is an older call's, of a person whom the search may not know yet.
-            PersonMatch::Undecided(people) => {
-                lease.release().await?;
-                Ok(Attachment::Undecided(people))
-            }
+        Ok(match found {
+            PersonMatch::One(person) => Attachment::Person(person),
+            PersonMatch::Ambiguous(people) => Attachment::Shared(people),
+            PersonMatch::Undecided(people) => Attachment::Undecided(people),
             PersonMatch::Unknown => match when_unknown {
-                WhenUnknown::Create { name } => self
-                    .create(lease, number, name)
-                    .await
-                    .map(Attachment::NewPerson),
-                WhenUnknown::Leave => {
-                    lease.release().await?;
-                    Ok(Attachment::Nobody)
+                WhenUnknown::Create { name } => {
+                    Attachment::NewPerson(self.create(lease, number, name).await?)
                 }
+                WhenUnknown::Leave => Attachment::Nobody,
             },
-        }
+        })
     }
 
-    /// The person who was created just before Redis lost its data: not remembered, and not known to the search yet.
+    /// Finds a person that was created just before Redis lost its data: not stored, and not in the search yet.
     async fn find_forgotten(
         &self,
         epoch_began: Timestamp,
@@ -186,8 +198,8 @@ impl PersonFinder {
         Ok(PersonMatch::of(self.holders(&recent, number)))
     }
 
-    /// Searches, with those beside what is found whom the search may not know yet. It may not know either that somebody is
-    /// gone, or gave the number away: whom it brings up is looked at.
+    /// Searches, and adds `recent` people that the search may not show yet. The search may also show people that were
+    /// deleted, or whose number changed: each hit is read.
     async fn search(
         &self,
         lease: &PersonLease,
@@ -205,9 +217,9 @@ impl PersonFinder {
             let hits: Vec<Candidate> = hits.into_iter().map(Candidate::from).collect();
             undecided.extend(self.undecided(&hits, number));
             let hits = self.holders(&hits, number);
-            let is_stale = self.look_at(lease, number, hits, &mut found).await?;
+            let is_stale = self.verify(lease, number, hits, &mut found).await?;
             if is_stale && !is_listed {
-                // The search does not know who took the number over either.
+                // The search may not show the person who took the number over either.
                 let recent = self.changed_since(self.unknown_since()).await?;
                 found.extend(self.holders(&recent, number));
                 undecided.extend(self.undecided(&recent, number));
@@ -250,9 +262,9 @@ impl PersonFinder {
         Ok(PersonMatch::of(found))
     }
 
-    /// Adds those of `hits` to `found` who have the number still. Tells whether there are others. 1 token each, until two
-    /// have it: that is enough to attach to none, and the rest is taken as it was found.
-    async fn look_at(
+    /// Adds those of `hits` to `found` who still have the number, and returns whether there are others. Costs one token
+    /// each until two have it: that is enough to attach to none, and the rest is taken as found.
+    async fn verify(
         &self,
         lease: &PersonLease,
         number: &E164,
@@ -281,7 +293,7 @@ impl PersonFinder {
         matching::compared(candidates, number, self.region, Comparison::Undecidable)
     }
 
-    /// People whom the search may not know yet, from the database's list.
+    /// People that the search may not show yet, from Pipedrive's list.
     async fn changed_since(&self, since: Timestamp) -> Result<Vec<Candidate>, Failure> {
         let people = self.client.people_since(surely_before(since)).await?;
         let living = people.into_iter().filter(|person| !person.is_deleted);
@@ -304,7 +316,7 @@ impl PersonFinder {
             label: Some("work".to_owned()),
         };
         let person = NewPerson {
-            name: name.map_or_else(|| number.as_str().to_owned(), content::one_line),
+            name: name.map_or_else(|| number.as_str().to_owned(), one_line),
             phones: vec![phone],
             emails: Vec::new(),
         };
@@ -313,15 +325,11 @@ impl PersonFinder {
             .await?
             .id;
         fail_point::reach(FailPoint::PersonAnswered).await;
-        lease.remember(id).await?;
-        fail_point::reach(FailPoint::PersonRemembered).await;
-        metrics::counter!(crate::metrics::PEOPLE_CREATED).increment(1);
-        tracing::info!(person.id = %id, "Created person {id}");
         Ok(id)
     }
 }
 
-/// The note that a person is about to be created for a number.
+/// The intent to create a person for a number.
 struct PersonIntent<'l>(&'l PersonLease);
 
 impl Intent for PersonIntent<'_> {
@@ -340,8 +348,8 @@ fn values(phones: Vec<Phone>) -> Vec<String> {
     phones.into_iter().map(|phone| phone.value).collect()
 }
 
-async fn give_back(lease: &PersonLease) {
+async fn release(lease: PersonLease) {
     if let Err(LeaseError::Redis(error)) = lease.release().await {
-        tracing::debug!(%error, "A number's lock is left to expire");
+        tracing::debug!(%error, "Cannot release the lease on a number: it expires by itself");
     }
 }

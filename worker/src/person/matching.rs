@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use pipedrive::{PersonHit, PersonId};
 use shared::domain::phone::{self, Comparison, E164, Region};
 
-/// A person whom a search brought up, with telephone numbers as they are stored.
+/// A person that a search returned, with telephone numbers as they are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// The person.
     pub id: PersonId,
-    /// Numbers in whatever form somebody typed them.
+    /// Numbers in any form, as users typed them.
     pub phones: Vec<String>,
 }
 
@@ -26,9 +26,9 @@ impl From<PersonHit> for Candidate {
 /// Which person in Pipedrive an interaction belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PersonMatch {
-    /// Just this one has the number.
+    /// Exactly this person has the number.
     One(PersonId),
-    /// Nobody has it.
+    /// No person has it.
     Unknown,
     /// Several people share it. We attach to none of them: a call logged on the wrong customer is worse than one that
     /// waits for a person to decide.
@@ -39,7 +39,7 @@ pub enum PersonMatch {
 }
 
 impl PersonMatch {
-    /// What it means that just `holders` have the number.
+    /// The match where exactly `holders` have the number.
     #[must_use]
     pub fn of(holders: BTreeSet<PersonId>) -> Self {
         let holders: Vec<PersonId> = holders.into_iter().collect();
@@ -51,8 +51,8 @@ impl PersonMatch {
     }
 }
 
-/// The candidates whose numbers compare with the one that is wanted as `expected` says. A search is no proof: it finds
-/// parts of numbers.
+/// The candidates whose numbers compare with the wanted one as `expected` says. A hit proves nothing: the search also
+/// matches parts of numbers.
 #[must_use]
 pub fn compared(
     candidates: &[Candidate],

@@ -35,9 +35,9 @@ const JITTER_MS: u64 = 50;
 const DAY: i64 = 86_400;
 /// The day's counter outlives its day, whatever the clocks say.
 const DAY_TTL: Duration = Duration::from_secs(2 * 86_400);
-/// How long it counts that Pipedrive told that little is left. Its day begins at an hour that nobody names: what it told
-/// may be of a day that is over, and where it keeps us from asking, nobody is told anew.
-const TOLD_TTL: Duration = Duration::from_secs(900);
+/// How long Pipedrive's report counts that little is left. The hour at which its day begins is not documented: the report
+/// may be of a day that is over, and while it holds requests back no new report arrives.
+const REPORT_TTL: Duration = Duration::from_secs(900);
 
 /// How much may be spent.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +88,7 @@ impl Budget for TokenBucket {
 
     fn end_day(&self, wait: Duration) -> BoxFuture<'_, Result<(), StoreError>> {
         // What the headers said of the day before ends with the day.
-        let ended = Some(self.told_key());
+        let ended = Some(self.report_key());
         async move { self.hold(wait, ended).await.map_err(StoreError::new) }.boxed()
     }
 
@@ -106,25 +106,25 @@ impl Budget for TokenBucket {
 pub struct Spent {
     /// By all workers, since the day began for us.
     pub ours: u64,
-    /// By everybody, as Pipedrive told lately; 0 where it told nothing, or that much is left.
-    pub told: u64,
+    /// By all clients, as Pipedrive reported lately; 0 where it reported nothing, or that much is left.
+    pub reported: u64,
 }
 
 impl Spent {
-    /// What is gone of the day's tokens at least.
+    /// Least number of the day's tokens that are spent.
     #[must_use]
     pub fn at_least(self) -> u64 {
-        self.ours.max(self.told)
+        self.ours.max(self.reported)
     }
 }
 
-/// Hands out tokens.
+/// Grants tokens of the budget.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
     store: Store,
     settings: TokenBucketSettings,
-    /// The limit that Pipedrive told last, where it is lower than the one configured.
-    told_requests: Arc<AtomicU32>,
+    /// The limit that Pipedrive reported last, where it is lower than the one configured.
+    reported_requests: Arc<AtomicU32>,
 }
 
 impl TokenBucket {
@@ -134,7 +134,7 @@ impl TokenBucket {
         Self {
             store,
             settings,
-            told_requests: Arc::new(AtomicU32::new(u32::MAX)),
+            reported_requests: Arc::new(AtomicU32::new(u32::MAX)),
         }
     }
 
@@ -165,14 +165,14 @@ impl TokenBucket {
         let settings = &self.settings;
         let requests = settings
             .requests
-            .min(self.told_requests.load(Ordering::Relaxed))
+            .min(self.reported_requests.load(Ordering::Relaxed))
             .max(1);
         let mut call = TAKE.prepare_invoke();
         call.key(self.key("requests"))
             .key(self.key("searches"))
             .key(self.key("pause"))
             .key(self.day_key())
-            .key(self.told_key());
+            .key(self.report_key());
         call.arg(WINDOW.as_micros())
             .arg(requests)
             .arg(settings.searches)
@@ -189,7 +189,7 @@ impl TokenBucket {
     async fn correct(&self, limits: Limits) -> Result<(), RedisError> {
         let mut used = -1_i64;
         if let Some((limit, left)) = limits.requests {
-            self.told_requests.store(limit, Ordering::Relaxed);
+            self.reported_requests.store(limit, Ordering::Relaxed);
             metrics::gauge!(names::REQUESTS_LEFT).set(left);
             // What others take matters near the limit only; asking Redis after every call would cost a round trip each.
             if left <= limit / 4 {
@@ -209,11 +209,11 @@ impl TokenBucket {
             return Ok(());
         }
         let mut call = LEARN.prepare_invoke();
-        call.key(self.key("requests")).key(self.told_key());
+        call.key(self.key("requests")).key(self.report_key());
         call.arg(WINDOW.as_micros())
             .arg(used)
             .arg(spent)
-            .arg(ms(TOLD_TTL));
+            .arg(ms(REPORT_TTL));
         call.invoke_async(&mut self.store.connection()?).await
     }
 
@@ -241,7 +241,7 @@ impl TokenBucket {
     }
 
     /// What everybody spent of our tokens at least, by Pipedrive's account.
-    fn told_key(&self) -> String {
+    fn report_key(&self) -> String {
         self.key("told")
     }
 
@@ -257,14 +257,14 @@ impl TokenBucket {
     ///
     /// When Redis does not answer.
     pub async fn spent_today(&self) -> Result<Spent, RedisError> {
-        let (ours, told): (Option<u64>, Option<u64>) = redis::cmd("MGET")
+        let (ours, reported): (Option<u64>, Option<u64>) = redis::cmd("MGET")
             .arg(self.day_key())
-            .arg(self.told_key())
+            .arg(self.report_key())
             .query_async(&mut self.store.connection()?)
             .await?;
         Ok(Spent {
             ours: ours.unwrap_or(0),
-            told: told.unwrap_or(0),
+            reported: reported.unwrap_or(0),
         })
     }
 

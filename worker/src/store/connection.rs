@@ -18,10 +18,10 @@ pub enum StoreError {
     /// It cannot be reached, or refuses.
     #[error("cannot use Redis")]
     Redis(#[from] RedisError),
-    /// Nobody knows whether it lost its data.
+    /// It is unknown whether it lost its data.
     #[error("cannot find out whether Redis lost its data")]
     Marker(#[from] MarkerError),
-    /// It would throw away what makes duplicates known.
+    /// It may evict the keys by which duplicates are recognised.
     #[error(
         "Redis evicts keys (maxmemory-policy {0}): set maxmemory-policy noeviction, on an instance of our own"
     )]
@@ -31,7 +31,7 @@ pub enum StoreError {
 /// What was found when the connection was made.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// `maxmemory-policy`; `None` where the server does not tell.
+    /// `maxmemory-policy`; `None` where the server does not report it.
     pub eviction: Option<String>,
     /// What a crash of the server leaves.
     pub persistence: Persistence,
@@ -97,12 +97,11 @@ impl Store {
         })
     }
 
-    /// Connects, and finds out or begins the epoch. `is_first` tells, when no epoch is on record, whether there never was
-    /// one.
+    /// Connects, and reads or begins the epoch. Where no epoch is stored, `is_first` returns whether there never was one.
     ///
     /// # Errors
     ///
-    /// When Redis cannot be reached, evicts keys or is full, or nobody knows whether there was an epoch.
+    /// When Redis cannot be reached, evicts keys or is full, or it is unknown whether there was an epoch.
     pub async fn connect(
         &self,
         is_first: impl AsyncFnOnce() -> Result<bool, MarkerError>,
@@ -116,7 +115,7 @@ impl Store {
         Ok(())
     }
 
-    /// Looks whether Redis can be used, and changes nothing.
+    /// Checks whether Redis can be used, and changes nothing.
     ///
     /// # Errors
     ///
@@ -147,7 +146,7 @@ impl Store {
         {
             return Err(StoreError::Evicts(policy.clone()));
         }
-        // A Redis that is full answers questions, but takes nothing.
+        // A full Redis answers reads, but refuses writes.
         let probe = redis::cmd("SET")
             .arg(self.key("probe"))
             .arg(1)
@@ -168,7 +167,7 @@ impl Store {
         Ok(connection)
     }
 
-    /// Forgets the connection: it failed, or the epoch turned out to be another.
+    /// Drops the connection: it failed, or the epoch changed.
     pub fn disconnect(&self) {
         self.inner.session.send_replace(None);
     }
@@ -212,7 +211,7 @@ fn not_connected() -> RedisError {
     RedisError::from((ErrorKind::Io, "not connected to Redis"))
 }
 
-/// When the append-only file is written through; `None` where the server does not tell.
+/// When the append-only file is written through; `None` where the server does not report it.
 async fn appendfsync(connection: &mut MultiplexedConnection) -> RedisResult<Option<String>> {
     let asked: RedisResult<Vec<String>> = redis::cmd("CONFIG")
         .arg("GET")
@@ -221,7 +220,7 @@ async fn appendfsync(connection: &mut MultiplexedConnection) -> RedisResult<Opti
         .await;
     match asked {
         Ok(pair) => Ok(pair.into_iter().nth(1)),
-        // Managed servers forbid the question.
+        // Managed servers forbid the command.
         Err(error) if error.kind() != ErrorKind::Io => Ok(None),
         Err(error) => Err(error),
     }

@@ -1,14 +1,14 @@
-//! Since when Redis is known to remember everything.
+//! Since when Redis is known to have lost nothing.
 
 use jiff::Timestamp;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Script};
 use uuid::Uuid;
 
-/// A span of time in which Redis lost nothing. A record that should be there and is not, and an interaction older than
-/// the epoch, may have been written to Pipedrive by somebody whom Redis forgot.
+/// A span of time in which Redis lost nothing. An interaction without an entry that is older than the epoch may have been
+/// written to Pipedrive by a worker whose entry was lost.
 ///
-/// The first epoch of an installation begins with time itself: there was nothing to forget.
+/// The first epoch of an installation has no beginning: there was nothing to lose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Epoch {
     pub(super) id: String,
@@ -16,10 +16,10 @@ pub struct Epoch {
     pub since: Timestamp,
 }
 
-/// What decides whether an epoch goes on.
+/// Evidence that decides whether an epoch continues.
 #[derive(Debug)]
 pub(super) struct Evidence {
-    /// Which run of Redis it is.
+    /// Id of the server's run.
     pub run: String,
     /// Whether a restart loses nothing: each write is on disk before it is answered (`appendfsync always`), and the
     /// server is not a replica that was promoted.

@@ -15,13 +15,13 @@ pub struct FirstStart {
     pub prefix: String,
 }
 
-/// The witness cannot be asked.
+/// The marker cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum MarkerError {
-    /// It does not answer.
+    /// The broker does not answer.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// It does not tell.
+    /// The broker does not declare or find the marker.
     #[error(transparent)]
     Mark(#[from] TopologyError),
 }

@@ -1,7 +1,6 @@
 //! Redis: every key and every script, and the connection.
 //!
-//! The connection is ours to rebuild: whenever one is made, the eviction policy and the epoch are checked, so that a
-//! Redis which lost data is never taken for one that remembers.
+//! Each new connection checks the eviction policy and the epoch, so that a Redis that lost data is recognised.
 
 mod budget;
 mod client;
@@ -11,18 +10,20 @@ mod epoch;
 pub(crate) mod first_start;
 mod incidents;
 mod interactions;
+mod lease;
 mod numbers;
 mod poison;
+mod progress;
 mod script;
 mod tokens;
 
 pub(crate) use budget::{Spent, TokenBucket, TokenBucketSettings};
 pub use connection::{Facts as StoreFacts, Store, StoreError};
 pub use epoch::Epoch;
-pub(crate) use incidents::Incidents;
-pub use interactions::{
-    Claim, ClaimRequest, Effect, InteractionStore, Lease, LeaseError, Progress,
-};
+pub(crate) use incidents::{Incidents, Window};
+pub use interactions::{Claim, ClaimRequest, InteractionStore};
+pub use lease::{Lease, LeaseError};
 pub use numbers::{People, PersonClaim, PersonLease};
 pub use poison::{AttemptState, DeliveryAttempts};
+pub use progress::{Effect, Progress};
 pub(crate) use tokens::EncryptedTokens;

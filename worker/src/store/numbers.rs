@@ -1,4 +1,4 @@
-//! Which person a number belongs to, remembered; and the lock under which a person is looked for and created.
+//! The person of each number, and the lease under which a person is searched for and created.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use shared::domain::ids::sha256_hex;
 use shared::domain::phone::E164;
 
 use super::connection::Store;
-use super::interactions::{LeaseError, parse_intent, step};
+use super::lease::{LeaseError, step};
+use super::progress::parse_intent;
 use super::script::{ms, unknown_verdict};
 
 /// `scripts/claim_person.lua`, hashed once.
@@ -20,32 +21,32 @@ static CLAIM_PERSON: LazyLock<Script> =
 static FORGET_PERSON: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/forget_person.lua")));
 
-/// Version of the record. One without a version is of the same form.
+/// Version of the entry. An entry without a version has the same form.
 const SCHEMA: &str = "1";
 
-/// Remembers people by number.
+/// People by number.
 #[derive(Clone, Debug)]
 pub struct People {
     store: Store,
     lease: Duration,
 }
 
-/// The answer to a claim.
+/// Result of a claim.
 #[derive(Debug)]
 pub enum PersonClaim {
-    /// The number is this person's, as far as is remembered.
+    /// The number belonged to this person when it was stored.
     Known(PersonId),
-    /// Somebody else is finding out.
+    /// Another delivery holds the lease.
     Busy,
-    /// Find out.
+    /// The lease: the person is not known.
     Granted(PersonLease),
-    /// Redis is not the one that was connected to: it lost data.
+    /// Redis lost data since it was connected.
     EpochChanged,
-    /// The record has this schema, which a newer version wrote.
+    /// A newer version wrote the entry, with this schema.
     Newer(i64),
 }
 
-/// The right to find out, or to create, the person of one number.
+/// The exclusive, expiring right to search for, or to create, the person of one number.
 #[derive(Debug)]
 #[must_use = "a lease that is dropped blocks its number until it expires"]
 pub struct PersonLease {
@@ -54,21 +55,21 @@ pub struct PersonLease {
     owner: String,
     fencing_token: String,
     duration: Duration,
-    /// Since when there may be a person whom neither this record nor the search knows: somebody was about to create them,
-    /// or the one who was remembered turned out to be gone.
+    /// Since when a person may exist that neither this entry nor Pipedrive's search shows: a create was intended, or the
+    /// stored person turned out to be deleted.
     pub intent: Option<Timestamp>,
-    /// Since when Redis is known to remember everybody.
+    /// Since when Redis is known to have lost nothing.
     pub epoch_began: Timestamp,
 }
 
 impl People {
-    /// A memory whose locks last `lease`.
+    /// Entries whose leases last `lease` after each step.
     #[must_use]
     pub fn new(store: Store, lease: Duration) -> Self {
         Self { store, lease }
     }
 
-    /// Asks who it is, or for the right to find out.
+    /// Returns the person of a number, or the lease to search for it.
     ///
     /// # Errors
     ///
@@ -109,9 +110,9 @@ impl People {
         })
     }
 
-    /// Forgets `person`, who turned out not to have the number, or not to exist. Somebody may have taken their place
-    /// whom the search does not know yet, if not before `since`: that is remembered instead. Whom another worker found
-    /// meanwhile is kept.
+    /// Deletes `person`, which turned out not to have the number, or not to exist. Another person may have the number
+    /// since `since` without being in the search yet: an intent of that time is stored instead. A person that another
+    /// worker stored meanwhile is kept.
     ///
     /// # Errors
     ///
@@ -140,7 +141,7 @@ impl People {
 }
 
 impl PersonLease {
-    /// Writes down that the person is about to be created.
+    /// Stores that the person is about to be created.
     ///
     /// # Errors
     ///
@@ -150,12 +151,12 @@ impl PersonLease {
             .await
     }
 
-    /// Remembers the person, and gives the lease back.
+    /// Stores the person, and ends the lease.
     ///
     /// # Errors
     ///
     /// When the lease is lost, or Redis does not answer.
-    pub async fn remember(&self, person: PersonId) -> Result<(), LeaseError> {
+    pub async fn remember(self, person: PersonId) -> Result<(), LeaseError> {
         self.step(
             &[("id", &person.to_string()), ("intent", "")],
             Duration::ZERO,
@@ -163,7 +164,7 @@ impl PersonLease {
         .await
     }
 
-    /// Puts back what was noted when the lease was granted: this attempt created no person.
+    /// Restores the intent that was stored when the lease was granted: this attempt created no person.
     ///
     /// # Errors
     ///
@@ -177,12 +178,12 @@ impl PersonLease {
         format!("intent:{}:{}", self.fencing_token, at.as_millisecond())
     }
 
-    /// Clears an intent: no person is missing, several have the number. Gives the lease back.
+    /// Deletes an intent, because several people have the number and none is created. Ends the lease.
     ///
     /// # Errors
     ///
     /// When the lease is lost, or Redis does not answer.
-    pub async fn withdraw(&self) -> Result<(), LeaseError> {
+    pub async fn withdraw(self) -> Result<(), LeaseError> {
         self.step(&[("intent", "")], Duration::ZERO).await
     }
 
@@ -195,12 +196,12 @@ impl PersonLease {
         self.step(&[], self.duration).await
     }
 
-    /// Gives the lease back; an intent stays.
+    /// Ends the lease; an intent stays stored.
     ///
     /// # Errors
     ///
     /// When the lease is lost, or Redis does not answer.
-    pub async fn release(&self) -> Result<(), LeaseError> {
+    pub async fn release(self) -> Result<(), LeaseError> {
         self.step(&[], Duration::ZERO).await
     }
 

@@ -16,7 +16,7 @@ static SUSPECT: LazyLock<Script> =
 /// Longer than any message goes on failing.
 const TTL: Duration = Duration::from_secs(86_400);
 
-/// Who began to work on a message and never ended.
+/// Processes that began to process a message and never ended.
 ///
 /// A note is the name of a process, with the time: one that is written down late, twice, or by a process that still lives
 /// proves nothing. Another process may hold a copy of the message, so its note is no proof before it is old.
@@ -28,18 +28,18 @@ pub struct DeliveryAttempts {
     work: Duration,
 }
 
-/// What other processes made of a message.
+/// What the notes of other processes prove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptState {
-    /// One may be working on it, or has died just now.
+    /// A process may be processing it, or died just now.
     Open,
-    /// So many began and never ended.
+    /// Number of processes that died while they processed it.
     Crashes(u32),
 }
 
 impl DeliveryAttempts {
-    /// Notes in `store`, under a name of this process's own. Whose note is older than `work` is dead: a lease is as long as
-    /// work on one message may be, and keeps others waiting for as long.
+    /// Notes in `store`, under a unique name of this process. A process whose note is older than `work` is dead: `work` is
+    /// as long as a lease, which limits the work on one message.
     #[must_use]
     pub fn new(store: Store, work: Duration) -> Self {
         Self {
@@ -49,16 +49,16 @@ impl DeliveryAttempts {
         }
     }
 
-    /// Tells what others made of a message.
+    /// Whether other processes are processing a message, or died of it.
     ///
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn look(&self, message: &str) -> RedisResult<AttemptState> {
+    pub async fn state(&self, message: &str) -> RedisResult<AttemptState> {
         self.ask(message, false).await
     }
 
-    /// Writes down that work begins, unless the suspicion is open.
+    /// Stores a note that work begins, unless another process may be at work.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl DeliveryAttempts {
         })
     }
 
-    /// Takes our own notes back. Those of others stay: a process that died is not alive because we are.
+    /// Deletes the notes of this process. Those of others stay: that this process lives proves nothing about them.
     ///
     /// # Errors
     ///
@@ -94,7 +94,7 @@ impl DeliveryAttempts {
         pipe.query_async(&mut self.store.connection()?).await
     }
 
-    /// Strikes all notes out: work ended, and the process is alive.
+    /// Deletes all notes: work ended, and the process is alive.
     ///
     /// # Errors
     ///

@@ -140,7 +140,7 @@ impl Recording {
             Effect::Done(id) => Some(id),
             Effect::Intended(_) => found,
             Effect::NotTried if job.known_unrecorded => None,
-            Effect::NotTried if self.is_sending() => return give_back(&lease).await,
+            Effect::NotTried if self.is_sending() => return give_back(lease).await,
             Effect::NotTried => {
                 job.adopted = found.is_some();
                 found
@@ -177,7 +177,7 @@ impl Recording {
         if is_answered {
             At::Written(lease, job, id)
         } else {
-            give_back(&lease).await
+            give_back(lease).await
         }
     }
 
@@ -206,7 +206,7 @@ fn told(job: &Progress) -> BTreeSet<String> {
     job.facts.keys().cloned().collect()
 }
 
-async fn give_back(lease: &Lease) -> At {
+async fn give_back(lease: Lease) -> At {
     // One that is lost is nobody's to give back.
     lease.release().await.ok();
     At::Idle

@@ -110,7 +110,7 @@ impl Lookup {
     async fn intend(&self, lease: PersonLease) -> At {
         let may_be_forgotten = !self.redis.is_first_epoch;
         if may_be_forgotten && self.is_sending() {
-            return give_back(&lease).await;
+            return give_back(lease).await;
         }
         let is_listed = lease.intent.is_some() || may_be_forgotten;
         if let Some(person) = self.persons.first().filter(|_| is_listed) {
@@ -129,12 +129,12 @@ impl Lookup {
         if is_answered {
             At::Found(lease, person)
         } else {
-            give_back(&lease).await
+            give_back(lease).await
         }
     }
 }
 
-async fn give_back(lease: &PersonLease) -> At {
+async fn give_back(lease: PersonLease) -> At {
     // One that is lost is nobody's to give back.
     lease.release().await.ok();
     At::Idle

@@ -1,66 +1,54 @@
-//! What can go wrong with a message, and what that means: for the message, and for consumption as a whole.
+//! Why a message is not recorded, and what follows: for the message, and for consumption as a whole.
 
 use std::time::Duration;
 
+use pipedrive::PipedriveError;
 use redis::RedisError;
 
-use crate::delivery::retry::Disposition;
 use crate::pause::reason::PauseReason;
 use crate::store::LeaseError;
-use pipedrive::PipedriveError;
 
-/// A moment: as long as the shortest delay is.
+/// Waits for the shortest delay of the retry schedule.
 const A_MOMENT: Duration = Duration::ZERO;
 
-/// The steps of the pipeline.
+/// How the message of a failure is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PipelineStep {
-    Decode,
-    Lease,
-    Match,
-    Record,
-}
-
-impl PipelineStep {
-    /// The name in headers and logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Decode => "decode",
-            Self::Lease => "lease",
-            Self::Match => "match",
-            Self::Record => "record",
-        }
-    }
+pub enum Disposition {
+    /// The cause may pass: the message waits for the next delay of the retry schedule, and one more attempt counts.
+    Retry,
+    /// The cause lies outside of the message: it waits at least so long, and no attempt counts.
+    Park(Duration),
+    /// A retry would fail in the same way.
+    DeadLetter,
 }
 
 /// A message was not recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The body tells no event.
-    #[error("the body is no event: {0}")]
+    /// The body is not an event.
+    #[error("the body is not an event: {0}")]
     Unrecognised(String),
-    /// The body tells an event that is never recorded.
-    #[error("the event is none to record: {0}")]
+    /// Events of this kind are never recorded.
+    #[error("events of this kind are never recorded: {0}")]
     NotOurs(String),
-    /// A newer version wrote the message, or Redis' record of its interaction. It waits for a newer worker.
+    /// A newer version wrote the message, or the entry in Redis. The message waits for a newer worker.
     #[error("schema {schema} of the {what} is newer than this worker")]
     NewerSchema {
-        /// Which of both.
+        /// `message` or `record in Redis`.
         what: &'static str,
         /// Its schema.
         schema: i64,
     },
     /// Another delivery works on the same interaction, or on the same number.
-    #[error("somebody else works on it")]
+    #[error("another delivery works on the same interaction or number")]
     Busy,
-    /// It only adds to an event that has not come yet.
+    /// The event only adds to another one, which has not arrived yet.
     #[error("waits for the event that it enriches")]
     Deferred,
-    /// A record may still appear that was sent before; it is looked for later.
-    #[error("a lost answer has not settled for another {}s", .0.as_secs())]
+    /// An earlier request may still take effect; the next attempt searches for its record.
+    #[error("an earlier request may still take effect for {} s", .0.as_secs())]
     Unsettled(Duration),
-    /// The lease expired while we worked.
+    /// The lease expired during the work.
     #[error("the lease was lost")]
     LeaseLost,
     /// Redis lost data while we were connected.
@@ -69,16 +57,16 @@ pub enum Failure {
     /// Redis does not answer.
     #[error("Redis does not answer")]
     Redis(#[source] RedisError),
-    /// Pipedrive did not do what was asked.
-    #[error("Pipedrive did not do it")]
+    /// A request to Pipedrive failed.
+    #[error("a request to Pipedrive failed")]
     Pipedrive(#[from] PipedriveError),
-    /// It killed the worker whenever it was worked on.
-    #[error("the worker died {crashes} times while it worked on this message alone")]
+    /// The worker died each time it processed this message.
+    #[error("the worker died {crashes} times while it processed this message alone")]
     Poison {
-        /// How often.
+        /// Number of deaths.
         crashes: u32,
     },
-    /// A defect of ours.
+    /// A defect of the worker.
     #[error("processing panicked")]
     Panicked,
 }
@@ -103,13 +91,13 @@ impl From<LeaseError> for Failure {
 pub struct Classification {
     /// A stable code for headers and metrics.
     pub reason: &'static str,
-    /// What becomes of the message.
+    /// Where the message goes.
     pub disposition: Disposition,
-    /// Why nothing at all should be consumed until it heals: every other message would fail alike.
+    /// Why consumption pauses: every other message would fail alike.
     pub pause: Option<PauseReason>,
     /// Pipedrive's status, where it answered.
     pub http_status: Option<u16>,
-    /// Whether the message itself harms the worker, or is no event.
+    /// Whether the message itself harms the worker, or is not an event.
     pub is_poison: bool,
 }
 
@@ -164,8 +152,8 @@ impl Failure {
     }
 }
 
-/// Our trouble, not the message's, pauses consumption: dead-lettering here would empty the work queue within minutes of a
-/// token's end. Consumption pauses meanwhile, so that the short wait is no hammering.
+/// A failure that lies outside of the message pauses consumption: dead letters would empty the work queue within minutes
+/// of a token's end. The pause also keeps short waits from flooding Pipedrive.
 fn of_pipedrive(error: &PipedriveError) -> Classification {
     let class = error.class();
     let disposition = match error {
