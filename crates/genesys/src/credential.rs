@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::answer::{ErrorBody, Limits};
 use crate::error::GenesysError;
-use crate::exchange::{Failure, transport};
+use crate::http::{Failure, read_body, transport};
 use crate::model::tolerant;
 use crate::redaction::code;
 
@@ -198,7 +198,7 @@ impl Credential {
             .map_err(|error| transport(OPERATION, error))?;
         let status = answer.status().as_u16();
         let headers = answer.headers().clone();
-        let body = crate::exchange::read_body(answer)
+        let body = read_body(answer)
             .await
             .map_err(|failure| failure.during(OPERATION, status))?;
         if status != 200 {

@@ -2,10 +2,8 @@
 //!
 //! Nothing else is repeated here. What failed is the caller's to try again, after a pause that holds no message.
 
-use std::time::Duration;
-
+use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
-use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
 use crate::answer::{ErrorBody, Limits, refused};
@@ -13,28 +11,8 @@ use crate::call::Call;
 use crate::client::Client;
 use crate::credential::Token;
 use crate::error::GenesysError;
+use crate::http::{Failure, read_body, transport};
 use crate::ports::NoRoom;
-
-/// Largest body that is read: a long conversation's transcript is about a megabyte.
-const BODY_MAX: usize = 16 * 1024 * 1024;
-
-/// An HTTP client as [`Client`] needs it: with time limits, and without redirects, which would turn a POST into a GET.
-///
-/// # Errors
-///
-/// When the system's certificates cannot be loaded.
-pub fn http_client(
-    user_agent: &str,
-    request_timeout: Duration,
-    connect_timeout: Duration,
-) -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .user_agent(user_agent)
-        .timeout(request_timeout)
-        .connect_timeout(connect_timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-}
 
 /// A success.
 pub(crate) struct Success {
@@ -122,49 +100,4 @@ fn no_room(operation: &'static str, error: NoRoom) -> GenesysError {
         NoRoom::Busy(wait) => GenesysError::RateLimited { operation, wait },
         NoRoom::Store(source) => GenesysError::Budget { operation, source },
     }
-}
-
-/// What a failure of HTTP means. Addresses are left out: they contain ids, and signatures of transcripts.
-pub(crate) fn transport(operation: &'static str, source: reqwest::Error) -> GenesysError {
-    let is_unsent = source.is_connect() || source.is_builder();
-    let source = source.without_url();
-    if is_unsent {
-        GenesysError::Unreachable { operation, source }
-    } else {
-        GenesysError::NoAnswer { operation, source }
-    }
-}
-
-/// Why a body is of no use.
-pub(crate) enum Failure {
-    Transport(reqwest::Error),
-    Form(&'static str),
-}
-
-impl Failure {
-    pub fn during(self, operation: &'static str, status: u16) -> GenesysError {
-        match self {
-            Self::Transport(error) => GenesysError::NoAnswer {
-                operation,
-                source: error.without_url(),
-            },
-            Self::Form(reason) => GenesysError::Unreadable {
-                operation,
-                status,
-                reason,
-            },
-        }
-    }
-}
-
-/// Reads a body, up to a size that no honest answer has.
-pub(crate) async fn read_body(mut answer: Response) -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(Failure::Transport)? {
-        if body.len() + chunk.len() > BODY_MAX {
-            return Err(Failure::Form("it is too large"));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }

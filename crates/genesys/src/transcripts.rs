@@ -10,7 +10,8 @@ use url::{Host, Url};
 use crate::call::Call;
 use crate::client::{Client, same};
 use crate::error::GenesysError;
-use crate::exchange::{Failure, Success, decode, read_body, transport};
+use crate::exchange::{Success, decode};
+use crate::http::{Failure, read_body, transport};
 use crate::model::{Transcript, tolerant};
 use crate::operations;
 

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::error::PipedriveError;
+use crate::limits::Limits;
 use crate::model::{Envelope, Identified, Refusal};
 use crate::redaction::presentable;
 
@@ -22,15 +23,6 @@ const WINDOW: Duration = Duration::from_secs(2);
 /// The gateway's reason where a token lacks a scope.
 /// Source: answers that other integrations report; the documents do not name it.
 const SCOPE_MISMATCH: &str = "Scope and URL mismatch";
-
-/// What an answer's headers say of the limits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Requests in 2 seconds, and those left.
-    pub requests: Option<(u32, u32)>,
-    /// What is left of the daily tokens.
-    pub daily_left: Option<u64>,
-}
 
 /// An answer that reports success.
 #[derive(Debug)]

@@ -7,11 +7,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::answer::Limits;
 use crate::credential::{Credential, NewSecret};
 use crate::error::PipedriveError;
-use crate::lists::PageSize;
+use crate::limits::Limits;
 use crate::model::User;
+use crate::page_size::PageSize;
 use crate::ports::Budget;
 
 /// Pauses between the repetitions of a read.

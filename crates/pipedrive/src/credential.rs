@@ -8,7 +8,8 @@ use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::oauth::{NoToken, OAuth, Tokens};
+use crate::oauth::{NoToken, OAuth};
+use crate::tokens::Tokens;
 
 /// What requests are authorized with.
 #[derive(Clone)]

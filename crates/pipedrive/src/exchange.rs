@@ -6,11 +6,12 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
-use crate::answer::{Answer, Limits, limits, parse, refused};
+use crate::answer::{Answer, limits, parse, refused};
 use crate::call::Call;
 use crate::client::Client;
 use crate::credential::Authorization;
 use crate::error::PipedriveError;
+use crate::limits::Limits;
 use crate::metrics as names;
 use crate::oauth::Denial;
 

@@ -16,25 +16,29 @@ mod error;
 mod exchange;
 mod ids;
 mod lenient;
+mod limits;
 mod lists;
 pub mod metrics;
 mod model;
 mod oauth;
+mod page_size;
 mod persons;
 pub mod ports;
 mod redaction;
+mod tokens;
 mod users;
 
 pub use activities::{create_activity, update_activity};
-pub use answer::Limits;
 pub use call::Call;
 pub use client::{Client, Probe, Settings, http_client};
 pub use credential::{Credential, NewSecret};
 pub use error::{Class, PipedriveError};
 pub use exchange::{Permit, Refused, Sent};
 pub use ids::{ActivityId, DealId, OrganizationId, PersonId, UserId};
+pub use limits::Limits;
 pub use model::{
     ActivityRecord, ActivityType, Email, NewPerson, Participant, Person, PersonHit, Phone, User,
 };
-pub use oauth::{App, Denial, NoToken, OAuth, TokenOrigin, Tokens};
+pub use oauth::{App, Denial, NoToken, OAuth};
 pub use persons::create_person;
+pub use tokens::{TokenOrigin, Tokens};

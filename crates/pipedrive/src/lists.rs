@@ -1,7 +1,5 @@
 //! Lists, page by page.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -12,40 +10,10 @@ use crate::call::Call;
 use crate::client::Client;
 use crate::error::PipedriveError;
 
-/// Records a page; the cost of a list does not depend on it. 500 is the most that Pipedrive gives.
-const LARGEST_PAGE: usize = 500;
-/// A page is never made smaller than this.
-const SMALLEST_PAGE: usize = 31;
 /// How many times longer than another request a page may take.
 const LIST_PATIENCE: u32 = 2;
 /// How many pages of one list may time out: the caller holds a lease meanwhile.
 const TIMEOUTS: usize = 2;
-
-/// How many records a page has at present: half as many after one that timed out, more again after one that did not.
-#[derive(Clone, Debug)]
-pub(crate) struct PageSize(Arc<AtomicUsize>);
-
-impl Default for PageSize {
-    fn default() -> Self {
-        Self(Arc::new(AtomicUsize::new(LARGEST_PAGE)))
-    }
-}
-
-impl PageSize {
-    fn get(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn halve(&self, from: usize) {
-        let half = (from / 2).max(SMALLEST_PAGE);
-        self.0.fetch_min(half, Ordering::Relaxed);
-    }
-
-    fn double(&self, from: usize) {
-        let double = (from * 2).min(LARGEST_PAGE);
-        self.0.fetch_max(double, Ordering::Relaxed);
-    }
-}
 
 /// The records of one page, each still to be read: a record that is odd does not blind the page.
 pub(crate) type Records = Vec<Box<RawValue>>;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 
-use crate::answer::Limits;
-use crate::oauth::Tokens;
+use crate::limits::Limits;
+use crate::tokens::Tokens;
 
 /// What a call costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

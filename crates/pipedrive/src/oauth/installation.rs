@@ -9,10 +9,12 @@ use futures_util::future::{BoxFuture, Shared as SharedFuture};
 use secrecy::SecretString;
 use tokio::sync::watch;
 
-use super::refresh::Wanted;
-use super::{NoToken, Outcome, Shared, Tokens};
+use super::error::NoToken;
+use super::shared::{Outcome, Shared};
+use super::wanted::Wanted;
 use crate::clock;
 use crate::metrics as names;
+use crate::tokens::Tokens;
 
 /// The longest that a request waits for a refresh: its message is held meanwhile, under a lease.
 const PATIENCE: Duration = Duration::from_secs(5);

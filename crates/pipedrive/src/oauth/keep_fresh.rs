@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::access::OAuth;
+use super::error::NoToken;
 use super::installation::Installation;
-use super::{NoToken, OAuth};
 use crate::clock;
 use crate::metrics as names;
 

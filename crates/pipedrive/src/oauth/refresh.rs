@@ -10,34 +10,14 @@ use uuid::Uuid;
 use super::endpoint::Grant;
 use super::error::{Denial, NoToken};
 use super::installation::Installation;
-use super::tokens::{TokenOrigin, Tokens, next_candidate, next_generation};
-use super::{Outcome, Shared};
-use crate::clock;
+use super::shared::Outcome;
+use super::wanted::Wanted;
 use crate::metrics as names;
 use crate::ports::TokenStoreError;
+use crate::tokens::{TokenOrigin, Tokens, next_candidate, next_generation};
 
-/// The right to refresh outlives one exchange by this: its answer is stored meanwhile.
-const AFTER_EXCHANGE: Duration = Duration::from_secs(5);
 /// Between two reads of what another process stores.
 const POLL_MS: std::ops::Range<u64> = 50..150;
-/// Which tokens are wanted.
-#[derive(Debug, Default)]
-pub(super) struct Wanted {
-    /// Any that are newer than these.
-    pub newer_than: Option<u64>,
-    /// Those obtained with this secret of the app, and no others.
-    pub client_secret: Option<SecretString>,
-}
-
-impl Wanted {
-    /// Whether tokens that another process stored will do.
-    fn is_met_by(&self, kept: &Tokens) -> bool {
-        self.client_secret.is_none()
-            && kept.is_valid(clock::now())
-            && Some(kept.generation) > self.newer_than
-    }
-}
-
 impl Installation {
     /// Gets the tokens that are wanted, from another process or from Pipedrive, and holds them.
     pub async fn refresh(&self, wanted: Wanted) -> Outcome {
@@ -141,13 +121,6 @@ impl Installation {
             tracing::info!(valid_until = %tokens.expires_at, "Refreshed the access token");
         }
         is_best
-    }
-}
-
-impl Shared {
-    /// How long the right to refresh lasts: for one exchange and for storing its answer.
-    pub fn expiry(&self) -> Duration {
-        self.timeout + AFTER_EXCHANGE
     }
 }
 

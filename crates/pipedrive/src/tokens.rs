@@ -77,7 +77,7 @@ impl Tokens {
 }
 
 /// A generation after all that are known.
-pub(super) fn next_generation<'t>(
+pub(crate) fn next_generation<'t>(
     now: Timestamp,
     known: impl IntoIterator<Item = &'t Tokens>,
 ) -> u64 {
@@ -88,7 +88,7 @@ pub(super) fn next_generation<'t>(
 
 /// The refresh token to try next. The newest that is known goes first, for older ones may be spent, and the first of
 /// the installation last.
-pub(super) fn next_candidate<'t>(
+pub(crate) fn next_candidate<'t>(
     known: impl IntoIterator<Item = &'t Tokens>,
     first: &SecretString,
     denied: &[SecretString],
