@@ -3,6 +3,8 @@ use std::path::PathBuf;
 
 use futures_util::future::join_all;
 
+use bytes::Bytes;
+
 use super::*;
 
 fn file(name: &str) -> PathBuf {
