@@ -1,9 +1,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use futures_util::future::join_all;
-
 use bytes::Bytes;
+use futures_util::future::join_all;
 
 use super::*;
 
