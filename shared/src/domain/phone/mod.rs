@@ -1,7 +1,7 @@
 //! Telephone numbers: read from events, compared with those that Pipedrive holds.
 //!
 //! [`Reader`] gives a text one class with a reason. Numbers are E.164 exactly as Google's libphonenumber writes it
-//! ([`library`] owns the crate; docs/adr/0012). Numbers are not refused for being unassigned: the guide's own
+//! (`library.rs` owns the crate; docs/adr/0012). Numbers are not refused for being unassigned: the guide's own
 //! `+15550123456` is possible, and no more is asked. [`MatchingKey`] joins the two spellings of one mobile, and
 //! [`compare`] decides whether a stored text is a number.
 
