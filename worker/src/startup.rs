@@ -16,6 +16,7 @@ use shared::supervision::{Supervisor, TaskError};
 use shared::telemetry;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::activity::content::Style;
 use crate::activity::lookup::ActivityLookup;
@@ -33,6 +34,7 @@ use crate::metrics::Labels;
 use crate::pause::reason::PauseReason;
 use crate::pause::recovery::PauseSupervisor;
 use crate::pause::state::Pause;
+use crate::person::access::Access;
 use crate::person::finder::PersonFinder;
 use crate::pipeline::Pipeline;
 use crate::store::first_start::FirstStart;
@@ -381,8 +383,10 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
         finder: PersonFinder {
             client: client.clone(),
             people: People::new(store.clone(), settings.worker.lease),
+            access: Access::default(),
             region,
             search_international: pipedrive.search_international,
+            link_open_deal: pipedrive.link_open_deal,
             timing,
         },
         records_internal_calls: settings.ingest.internal_calls,
@@ -395,6 +399,7 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
                 chat_type: pipedrive.chat_type.clone(),
                 fallback_owner: pipedrive.fallback_owner_id.map(UserId),
                 interaction_url: settings.genesys.interaction_url.clone(),
+                person_url: person_url(&pipedrive.base_url),
             },
             link_open_deal: pipedrive.link_open_deal,
             timing,
@@ -406,6 +411,13 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
         pause: shared.pause.clone(),
         worker: shared.worker.clone(),
     }
+}
+
+/// Where people are shown, up to their id: on the company's own host. The host that serves every company shows none.
+fn person_url(base_url: &Url) -> Option<String> {
+    let host = base_url.host_str()?;
+    let is_company = host.ends_with(".pipedrive.com") && host != "api.pipedrive.com";
+    is_company.then(|| format!("https://{host}/person/"))
 }
 
 fn hostname() -> String {

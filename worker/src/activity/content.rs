@@ -3,13 +3,13 @@
 use std::fmt::Write;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use pipedrive::{DealId, Participant, PersonId, UserId};
+use pipedrive::{DealId, OrganizationId, Participant, UserId};
 use serde::Serialize;
 use shared::domain::event::{Channel, Direction};
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
 
-use crate::activity::marker::{self, MARKER};
+use crate::activity::marker;
 use crate::activity::note_merge as note;
 use crate::person::attachment::Attachment;
 use crate::text::{escape, one_line};
@@ -35,6 +35,8 @@ pub struct Style {
     pub chat_type: String,
     /// Owner of activities that belong to nobody.
     pub fallback_owner: Option<UserId>,
+    /// Address of a person's page, up to the id; absent where the company's host is not known.
+    pub person_url: Option<String>,
     /// Link to an interaction; `{id}` is replaced.
     pub interaction_url: String,
 }
@@ -58,6 +60,8 @@ pub struct Activity {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deal_id: Option<DealId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<OrganizationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_id: Option<UserId>,
 }
 
@@ -72,7 +76,6 @@ pub fn activity(
 ) -> Activity {
     let started = interaction.started;
     let is_call = interaction.channel == Channel::Voice;
-    let person = attachment.person();
     Activity {
         subject: subject(interaction, party),
         kind: if is_call {
@@ -86,20 +89,29 @@ pub fn activity(
         due_time: started.strftime("%H:%M").to_string(),
         duration: hours_and_minutes(interaction.duration_ms.unwrap_or(0)),
         note: tell(interaction, party, attachment, style),
-        participants: person
-            .map(|person_id| Participant {
-                person_id,
-                primary: true,
-            })
-            .into_iter()
-            .collect(),
+        participants: participants(attachment),
         deal_id: deal,
-        owner_id: if person.is_none() {
+        org_id: attachment.organization(),
+        owner_id: if attachment.person().is_none() && attachment.organization().is_none() {
             style.fallback_owner
         } else {
             None
         },
     }
+}
+
+/// The customer first, as primary participant, then known third parties.
+fn participants(attachment: &Attachment) -> Vec<Participant> {
+    let primary = attachment.person().map(|person_id| Participant {
+        person_id,
+        primary: true,
+    });
+    let others = attachment.third_parties.iter();
+    let others = others.map(|person_id| Participant {
+        person_id: *person_id,
+        primary: false,
+    });
+    primary.into_iter().chain(others).collect()
 }
 
 fn subject(interaction: &Interaction, party: &Party) -> String {
@@ -180,7 +192,8 @@ fn tell(
     }
     lines.optional("Customer", interaction.customer.as_deref());
     lines.text("Number", &number(interaction, party));
-    lines.optional(note::NOT_ATTACHED, not_attached(attachment).as_deref());
+    lines.attachment(&attachment.to, style.person_url.as_deref());
+    lines.optional("Also took part", third_parties(interaction).as_deref());
     lines.optional("Agent", joined(&interaction.agents, ", ").as_deref());
     lines.optional("Queue", joined(&interaction.queues, ", ").as_deref());
     lines.optional(
@@ -216,12 +229,12 @@ fn tell(
 
 /// Lines of a note in HTML.
 #[derive(Default)]
-struct Lines {
+pub(super) struct Lines {
     html: String,
 }
 
 impl Lines {
-    fn text(&mut self, label: &str, value: &str) {
+    pub(super) fn text(&mut self, label: &str, value: &str) {
         self.cut(label, value, NAME_MAX_CHARS);
     }
 
@@ -244,8 +257,7 @@ impl Lines {
         } else {
             ""
         };
-        // A text that has such a line would make this the record of another interaction.
-        let excerpt = excerpt.replace(MARKER, &format!("{}: ", MARKER.trim_end()));
+        let excerpt = marker::defused(excerpt);
         let value = escape(&excerpt).replace('\n', "<br>");
         self.push(format_args!("<b>{label}:</b> {value}{cut}<br>"));
     }
@@ -258,7 +270,7 @@ impl Lines {
         ));
     }
 
-    fn push(&mut self, line: std::fmt::Arguments<'_>) {
+    pub(super) fn push(&mut self, line: std::fmt::Arguments<'_>) {
         self.html
             .write_fmt(line)
             .expect("writing to a String does not fail");
@@ -273,22 +285,15 @@ fn direction(direction: Option<Direction>) -> &'static str {
     }
 }
 
-/// Why the activity belongs to nobody, where people are concerned.
-fn not_attached(attachment: &Attachment) -> Option<String> {
-    let ids = |people: &[PersonId]| {
-        let ids: Vec<String> = people.iter().map(PersonId::to_string).collect();
-        ids.join(", ")
-    };
-    match attachment {
-        Attachment::Shared(people) => {
-            Some(format!("several people share this number: {}", ids(people)))
-        }
-        Attachment::Undecided(people) => Some(format!(
-            "stored without country code, these digits may be a number of another country: {}",
-            ids(people)
-        )),
-        Attachment::Person(_) | Attachment::NewPerson(_) | Attachment::Nobody => None,
-    }
+/// Everyone outside the company who took part beside the customer.
+fn third_parties(interaction: &Interaction) -> Option<String> {
+    let parties = interaction.third_parties.iter();
+    let parties = parties.filter_map(|party| match (&party.name, &party.number) {
+        (Some(name), Some(number)) => Some(format!("{name} ({number})")),
+        (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+        (None, None) => None,
+    });
+    joined(&parties.collect::<Vec<_>>(), ", ")
 }
 
 fn number(interaction: &Interaction, party: &Party) -> String {
