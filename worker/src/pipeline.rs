@@ -230,7 +230,8 @@ impl Pipeline {
         }
         wait_for_the_enriched(was_seen_before, event, progress).during(PipelineStep::Lease)?;
         let party = self.reader.read(interaction.number.as_deref()).party;
-        let finding = find_people(&self.finder, &self.reader, &interaction, &party, progress);
+        let (finder, reader) = (&self.finder, &self.reader);
+        let finding = find_people(finder, reader, &interaction, &party, (lease, progress));
         let attachment = finding.await.during(PipelineStep::Match)?;
         fail_point::reach(FailPoint::Matched).await;
         // An activity that is found after a lost answer is recorded for the first time, too.

@@ -11,6 +11,7 @@ use shared::domain::phone::Party;
 
 use crate::activity::marker;
 use crate::activity::note_merge as note;
+use crate::activity::target_line;
 use crate::person::attachment::Attachment;
 use crate::text::{escape, one_line};
 
@@ -89,7 +90,7 @@ pub fn activity(
         due_time: started.strftime("%H:%M").to_string(),
         duration: hours_and_minutes(interaction.duration_ms.unwrap_or(0)),
         note: tell(interaction, party, attachment, style),
-        participants: participants(attachment),
+        participants: attachment.participants(),
         deal_id: deal,
         org_id: attachment.organization(),
         owner_id: if attachment.person().is_none() && attachment.organization().is_none() {
@@ -98,20 +99,6 @@ pub fn activity(
             None
         },
     }
-}
-
-/// The customer first, as primary participant, then known third parties.
-fn participants(attachment: &Attachment) -> Vec<Participant> {
-    let primary = attachment.person().map(|person_id| Participant {
-        person_id,
-        primary: true,
-    });
-    let others = attachment.third_parties.iter();
-    let others = others.map(|person_id| Participant {
-        person_id: *person_id,
-        primary: false,
-    });
-    primary.into_iter().chain(others).collect()
 }
 
 fn subject(interaction: &Interaction, party: &Party) -> String {
@@ -192,7 +179,9 @@ fn tell(
     }
     lines.optional("Customer", interaction.customer.as_deref());
     lines.text("Number", &number(interaction, party));
-    lines.attachment(&attachment.to, style.person_url.as_deref());
+    if let Some((label, html)) = target_line::of(&attachment.to, style.person_url.as_deref()) {
+        lines.push(format_args!("<b>{label}:</b> {html}<br>"));
+    }
     lines.optional("Also took part", third_parties(interaction).as_deref());
     lines.optional("Agent", joined(&interaction.agents, ", ").as_deref());
     lines.optional("Queue", joined(&interaction.queues, ", ").as_deref());
@@ -229,12 +218,12 @@ fn tell(
 
 /// Lines of a note in HTML.
 #[derive(Default)]
-pub(super) struct Lines {
+struct Lines {
     html: String,
 }
 
 impl Lines {
-    pub(super) fn text(&mut self, label: &str, value: &str) {
+    fn text(&mut self, label: &str, value: &str) {
         self.cut(label, value, NAME_MAX_CHARS);
     }
 
@@ -270,7 +259,7 @@ impl Lines {
         ));
     }
 
-    pub(super) fn push(&mut self, line: std::fmt::Arguments<'_>) {
+    fn push(&mut self, line: std::fmt::Arguments<'_>) {
         self.html
             .write_fmt(line)
             .expect("writing to a String does not fail");
@@ -287,10 +276,12 @@ fn direction(direction: Option<Direction>) -> &'static str {
 
 /// Everyone outside the company who took part beside the customer.
 fn third_parties(interaction: &Interaction) -> Option<String> {
+    let bare = |number: &str| number.strip_prefix("tel:").unwrap_or(number).to_owned();
     let parties = interaction.third_parties.iter();
     let parties = parties.filter_map(|party| match (&party.name, &party.number) {
-        (Some(name), Some(number)) => Some(format!("{name} ({number})")),
-        (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+        (Some(name), Some(number)) => Some(format!("{name} ({})", bare(number))),
+        (Some(name), None) => Some(name.clone()),
+        (None, Some(number)) => Some(bare(number)),
         (None, None) => None,
     });
     joined(&parties.collect::<Vec<_>>(), ", ")

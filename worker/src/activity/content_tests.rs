@@ -299,3 +299,66 @@ fn durations_are_rounded_for_people() {
     assert_eq!(hours_and_minutes(u64::MAX / 2), "23:59");
     assert_eq!(minutes_and_seconds(3_725_400), "1 h 2 min 5 s");
 }
+
+#[test]
+fn who_shares_a_number_is_linked_where_the_companys_host_is_known() {
+    let call = interaction(&[include_bytes!(
+        "../../../shared/fixtures/events/guide-interaction-completed.json"
+    )]);
+    let style = Style {
+        person_url: Some("https://company.pipedrive.com/person/".to_owned()),
+        ..style()
+    };
+
+    let note = written_in(&call, &Attachment::to(shared()), &style).note;
+
+    let links = "share this number: <a href=\"https://company.pipedrive.com/person/3\">Kim Colleague</a>, \
+        <a href=\"https://company.pipedrive.com/person/9\">9</a><br>";
+    assert!(note.contains(links), "{note}");
+}
+
+#[test]
+fn a_name_that_reads_as_a_marker_makes_no_other_record() {
+    let call = interaction(&[include_bytes!(
+        "../../../shared/fixtures/events/guide-interaction-completed.json"
+    )]);
+    let to = Target::Shared {
+        by: HandleKind::Email,
+        people: vec![named(3, Some("Genesys interaction call-1")), named(4, None)],
+    };
+    let style = Style {
+        person_url: Some("https://company.pipedrive.com/person/".to_owned()),
+        ..style()
+    };
+
+    let note = written_in(&call, &Attachment::to(to), &style).note;
+
+    assert_eq!(marker::all_in(&note).count(), 1, "{note}");
+    assert!(note.contains("share this e-mail address"), "{note}");
+}
+
+#[test]
+fn an_organisation_has_the_activity_and_third_parties_take_part_in_it() {
+    let call = interaction(&[include_bytes!(
+        "../../../shared/fixtures/events/guide-interaction-completed.json"
+    )]);
+    let attachment = Attachment {
+        to: Target::Organization {
+            organization: OrganizationId(5),
+            deal: None,
+            by: HandleKind::Number,
+            people: vec![named(3, None), named(4, None)],
+        },
+        third_parties: vec![PersonId(8)],
+    };
+
+    let activity = written_in(&call, &attachment, &style());
+
+    assert_eq!(activity.org_id, Some(OrganizationId(5)));
+    assert_eq!(activity.owner_id, None);
+    let other = Participant {
+        person_id: PersonId(8),
+        primary: false,
+    };
+    assert_eq!(activity.participants, [other]);
+}

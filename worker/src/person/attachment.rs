@@ -1,6 +1,6 @@
 //! What an activity is attached to.
 
-use pipedrive::{DealId, OrganizationId, PersonId};
+use pipedrive::{DealId, OrganizationId, Participant, PersonId};
 use serde::{Deserialize, Serialize};
 
 use crate::person::handle::HandleKind;
@@ -89,6 +89,32 @@ impl Attachment {
     /// The person, if there is one.
     pub(crate) fn person(&self) -> Option<PersonId> {
         self.to.person()
+    }
+
+    /// The customer first, as primary participant, then known third parties.
+    pub(crate) fn participants(&self) -> Vec<Participant> {
+        let primary = self.person().map(|person_id| Participant {
+            person_id,
+            primary: true,
+        });
+        primary.into_iter().chain(self.others()).collect()
+    }
+
+    /// The participants of an activity with the third parties who joined since; nothing if none did.
+    pub(crate) fn joining(&self, present: &[Participant]) -> Option<Vec<Participant>> {
+        let is_there = |other: &Participant| {
+            let mut there = present.iter();
+            there.any(|it| it.person_id == other.person_id)
+        };
+        let joined: Vec<Participant> = self.others().filter(|other| !is_there(other)).collect();
+        (!joined.is_empty()).then(|| [present, &joined].concat())
+    }
+
+    fn others(&self) -> impl Iterator<Item = Participant> {
+        self.third_parties.iter().map(|person_id| Participant {
+            person_id: *person_id,
+            primary: false,
+        })
     }
 
     /// The person, if it can have a deal: one that was created just now has none.

@@ -9,7 +9,7 @@ use crate::person::attachment::{Attachment, NotCreated, Target};
 use crate::person::finder::{PersonFinder, WhenUnknown};
 use crate::person::handle::Handle;
 use crate::person::memory::{self, ThirdParties};
-use crate::store::Progress;
+use crate::store::{Lease, Progress};
 
 /// Most third parties of one interaction that are looked for. Each may cost two searches, once: what came of it is
 /// remembered with the interaction. The others are named in the note alone.
@@ -21,14 +21,14 @@ pub(crate) async fn find_people(
     reader: &Reader,
     interaction: &Interaction,
     party: &Party,
-    progress: &mut Progress,
+    (lease, progress): (&Lease, &mut Progress),
 ) -> Result<Attachment, Failure> {
     let to = find_customer(finder, interaction, party, progress).await?;
     let mut attachment = Attachment {
         to,
         third_parties: Vec::new(),
     };
-    let found = find_third_parties(finder, reader, interaction, progress).await?;
+    let found = find_third_parties(finder, reader, interaction, (lease, progress)).await?;
     for person in found {
         let is_there = attachment.person() == Some(person);
         if !is_there && !attachment.third_parties.contains(&person) {
@@ -88,23 +88,22 @@ async fn find_third_parties(
     finder: &PersonFinder,
     reader: &Reader,
     interaction: &Interaction,
-    progress: &mut Progress,
+    (lease, progress): (&Lease, &mut Progress),
 ) -> Result<Vec<PersonId>, Failure> {
     let mut known = ThirdParties::of(progress);
     let mut people = Vec::new();
     for number in numbers(reader, interaction) {
-        let person = match known.get(&number) {
-            Some(person) => person,
-            None if known.len() >= THIRD_PARTIES_MAX => continue,
-            None => {
-                let handle = [Handle::Number(number.clone())];
-                let unknown = WhenUnknown::Leave(NotCreated::Unconfirmed);
-                let person = finder.find(&handle, unknown).await?.person();
-                known.insert(&number, person);
-                person
+        if !known.contains(&number) {
+            if known.len() >= THIRD_PARTIES_MAX {
+                continue;
             }
-        };
-        people.extend(person);
+            lease.renew().await?;
+            let handle = [Handle::Number(number.clone())];
+            let unknown = WhenUnknown::Leave(NotCreated::Unconfirmed);
+            let person = finder.find(&handle, unknown).await?.person();
+            known.insert(&number, person);
+        }
+        people.extend(known.person(&number));
     }
     known.store(progress);
     Ok(people)

@@ -110,18 +110,17 @@ impl PersonFinder {
         let mut search: Option<Search<'_>> = None;
         let mut findings: Vec<Finding> = Vec::new();
         for (position, handle) in handles.iter().enumerate() {
-            let finding = match held.known(position) {
-                Some(person) => match self.recall(person, handle).await? {
+            let finding = if let Some(person) = held.known(position) {
+                match self.recall(person, handle).await? {
                     Some(finding) => finding,
                     None => return Ok(Outcome::Stale(position, person)),
-                },
-                None => {
-                    let search = match &mut search {
-                        Some(search) => search,
-                        none => none.insert(Search::new(self, held).await?),
-                    };
-                    search.people(handle).await?
                 }
+            } else {
+                let search = match &mut search {
+                    Some(search) => search,
+                    none => none.insert(Search::new(self, held).await?),
+                };
+                search.people(handle).await?
             };
             let is_found = !finding.holders.is_empty();
             findings.push(finding);

@@ -83,10 +83,15 @@ impl ThirdParties {
         Self(read.unwrap_or_default())
     }
 
-    /// The person of a number that was looked for, if there is one.
-    pub(super) fn get(&self, number: &E164) -> Option<Option<PersonId>> {
-        let person = *self.0.get(number.as_str())?;
-        Some((person > 0).then_some(PersonId(person)))
+    /// Whether a number was looked for.
+    pub(super) fn contains(&self, number: &E164) -> bool {
+        self.0.contains_key(number.as_str())
+    }
+
+    /// The person of a number, if one was found.
+    pub(super) fn person(&self, number: &E164) -> Option<PersonId> {
+        let person = self.0.get(number.as_str()).copied();
+        person.filter(|id| *id > 0).map(PersonId)
     }
 
     pub(super) fn insert(&mut self, number: &E164, person: Option<PersonId>) {
@@ -169,9 +174,11 @@ mod tests {
     fn who_has_no_person_is_not_looked_for_again() {
         let mut progress = Progress::default();
         let mut parties = ThirdParties::of(&progress);
-        assert_eq!(parties.get(&number()), None);
+        assert!(!parties.contains(&number()));
         parties.insert(&number(), None);
         parties.store(&mut progress);
-        assert_eq!(ThirdParties::of(&progress).get(&number()), Some(None));
+        let parties = ThirdParties::of(&progress);
+        assert!(parties.contains(&number()));
+        assert_eq!(parties.person(&number()), None);
     }
 }
