@@ -36,6 +36,7 @@ use crate::pause::recovery::PauseSupervisor;
 use crate::pause::state::Pause;
 use crate::person::access::Access;
 use crate::person::finder::PersonFinder;
+use crate::person::reader::PersonReader;
 use crate::pipeline::Pipeline;
 use crate::store::first_start::FirstStart;
 use crate::store::{
@@ -381,13 +382,15 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
         poison_guard: PoisonGuard::new(DeliveryAttempts::new(store.clone(), settings.worker.lease)),
         interactions: InteractionStore::new(store.clone(), settings.worker.lease),
         finder: PersonFinder {
-            client: client.clone(),
+            reader: PersonReader {
+                client: client.clone(),
+                access: Access::default(),
+                region,
+                search_international: pipedrive.search_international,
+                timing,
+            },
             people: People::new(store.clone(), settings.worker.lease),
-            access: Access::default(),
-            region,
-            search_international: pipedrive.search_international,
             link_open_deal: pipedrive.link_open_deal,
-            timing,
         },
         records_internal_calls: settings.ingest.internal_calls,
         recorder: Recorder {

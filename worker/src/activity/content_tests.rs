@@ -11,7 +11,8 @@ use shared::domain::phone::{Region, read_party};
 use pipedrive::PersonId;
 
 use super::*;
-use crate::person::attachment::{Named, Target};
+use crate::person::attachment::Target;
+use crate::person::candidate::Named;
 use crate::person::handle::HandleKind;
 
 /// Whether a note is marked as the record of an interaction.

@@ -2,7 +2,8 @@
 
 use crate::activity::marker;
 use crate::activity::note_merge::NOT_ATTACHED;
-use crate::person::attachment::{Named, NotCreated, Target};
+use crate::person::attachment::{NotCreated, Target};
+use crate::person::candidate::Named;
 use crate::text::{escape, one_line};
 
 /// Label and HTML of the line; nothing for one person, and where there is nothing to find a person by. `person_url` is the

@@ -3,6 +3,7 @@
 use pipedrive::{DealId, OrganizationId, Participant, PersonId};
 use serde::{Deserialize, Serialize};
 
+use crate::person::candidate::Named;
 use crate::person::handle::HandleKind;
 
 /// What an activity is attached to, and which third parties take part in it.
@@ -52,13 +53,6 @@ pub(crate) enum NotCreated {
     Own,
     /// No whole event of the customer's own side has arrived.
     Unconfirmed,
-}
-
-/// A person, as far as a note names them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Named {
-    pub(crate) id: PersonId,
-    pub(crate) name: Option<String>,
 }
 
 impl Target {

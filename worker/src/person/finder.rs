@@ -2,24 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-use pipedrive::{
-    Client, DealId, Email, NewPerson, OrganizationId, PersonId, Phone, PipedriveError,
-};
-use shared::clock;
-use shared::domain::phone::{Comparison, Region};
+use pipedrive::{DealId, Email, NewPerson, OrganizationId, PersonId, Phone, PipedriveError};
+use shared::domain::phone::Comparison;
 use shared::fail_point::{self, FailPoint};
 
 use crate::effect::once::once;
-use crate::effect::timing::{Timing, surely_before};
 use crate::failure::Failure;
 use crate::metrics::PEOPLE_CREATED;
-use crate::person::access::Access;
-use crate::person::attachment::{Named, NotCreated, Target};
+use crate::person::attachment::{NotCreated, Target};
+use crate::person::candidate::Named;
 use crate::person::handle::{Handle, HandleKind};
 use crate::person::held::{Held, PersonIntent};
-use crate::person::matching::{Candidate, Decision, Finding, decide};
-use crate::person::search::{Read, Search};
+use crate::person::matching::{Decision, Finding, decide};
+use crate::person::reader::{PersonReader, Read};
+use crate::person::search::Search;
 use crate::store::{InteractionStore, People};
 use crate::text::one_line;
 
@@ -38,20 +34,12 @@ pub(crate) enum WhenUnknown<'n> {
 /// Finds people by their handles.
 #[derive(Clone, Debug)]
 pub(crate) struct PersonFinder {
-    /// Pipedrive client.
-    pub(crate) client: Client,
+    /// People in Pipedrive.
+    pub(crate) reader: PersonReader,
     /// People by handle, in Redis.
     pub(crate) people: People,
-    /// People whom Pipedrive refused to show.
-    pub(crate) access: Access,
-    /// Region of stored numbers that have no country code.
-    pub(crate) region: Option<Region>,
-    /// Whether a number is searched in its international form too.
-    pub(crate) search_international: bool,
     /// Whether the one open deal of an organisation's people is linked.
     pub(crate) link_open_deal: bool,
-    /// How long requests take in Pipedrive.
-    pub(crate) timing: Timing,
 }
 
 /// Result of one look at everything that is known of the handles.
@@ -118,7 +106,7 @@ impl PersonFinder {
             } else {
                 let search = match &mut search {
                     Some(search) => search,
-                    none => none.insert(Search::new(self, held).await?),
+                    none => none.insert(Search::new(&self.reader, held).await?),
                 };
                 search.people(handle).await?
             };
@@ -141,8 +129,8 @@ impl PersonFinder {
     /// so. One who is hidden by now is the one who has the handle: no other is searched for.
     async fn recall(&self, person: PersonId, handle: &Handle) -> Result<Option<Finding>, Failure> {
         fail_point::reach(FailPoint::PersonRecalled).await;
-        let (holder, is_hidden) = match self.read(person).await? {
-            Read::Person(read) if handle.compare(&read, self.region) == Comparison::Same => {
+        let (holder, is_hidden) = match self.reader.read(person).await? {
+            Read::Person(read) if handle.compare(&read, self.reader.region) == Comparison::Same => {
                 (Some((person, read)), false)
             }
             Read::Person(_) | Read::Gone => return Ok(None),
@@ -208,26 +196,11 @@ impl PersonFinder {
     }
 
     async fn forget(&self, handle: &Handle, person: PersonId) -> Result<(), Failure> {
-        let since = self.unknown_since();
+        let since = self.reader.unknown_since();
         for key in handle.keys() {
             self.people.forget(&key, person, since).await?;
         }
         Ok(())
-    }
-
-    /// Since when a person may have taken a handle over without being in the search yet. No request of ours is in flight:
-    /// there is nothing to wait for.
-    pub(super) fn unknown_since(&self) -> Timestamp {
-        let now = clock::now();
-        let lag = self.timing.search_lag.max(self.timing.settle_time);
-        now.checked_sub(lag).unwrap_or(now)
-    }
-
-    /// People that the search may not show yet, from Pipedrive's list.
-    pub(super) async fn changed_since(&self, since: Timestamp) -> Result<Vec<Candidate>, Failure> {
-        let people = self.client.people_since(surely_before(since)).await?;
-        let living = people.into_iter().filter(|person| !person.is_deleted);
-        Ok(living.map(Candidate::from).collect())
     }
 
     /// The one open deal that an organisation has with these people. 10 tokens: a list of the organisation's deals, rather
@@ -240,7 +213,7 @@ impl PersonFinder {
         if !self.link_open_deal {
             return Ok(None);
         }
-        let deals = match self.client.open_deals_of(organization).await {
+        let deals = match self.reader.client.open_deals_of(organization).await {
             Err(
                 error @ (PipedriveError::Forbidden { .. }
                 | PipedriveError::NotFound { .. }
@@ -270,7 +243,13 @@ impl PersonFinder {
         name: Option<&str>,
     ) -> Result<PersonId, Failure> {
         let call = pipedrive::create_person(&new_person(handles, name));
-        let created = once(&self.client, &call, &PersonIntent(held), self.timing).await?;
+        let created = once(
+            &self.reader.client,
+            &call,
+            &PersonIntent(held),
+            self.reader.timing,
+        )
+        .await?;
         fail_point::reach(FailPoint::PersonAnswered).await;
         Ok(created.id)
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use shared::domain::phone::{self, Comparison, E164, Region};
 
-use crate::person::matching::Candidate;
+use crate::person::candidate::Candidate;
 use crate::store::HandleKey;
 
 /// One handle of a person.

@@ -112,7 +112,7 @@ impl ThirdParties {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::person::attachment::Named;
+    use crate::person::candidate::Named;
     use crate::person::handle::HandleKind;
 
     fn number() -> E164 {

@@ -2,10 +2,12 @@
 
 pub(crate) mod access;
 pub(crate) mod attachment;
+pub(crate) mod candidate;
 pub(crate) mod customer;
 pub(crate) mod finder;
 pub(crate) mod handle;
 mod held;
 pub(crate) mod matching;
 mod memory;
+pub(crate) mod reader;
 mod search;

@@ -1,19 +1,16 @@
 //! Searches Pipedrive for the people who have a handle.
 
 use jiff::SignedDuration;
-use pipedrive::{PersonId, PipedriveError};
 use shared::domain::phone::Comparison;
 use shared::fail_point::{self, FailPoint};
 
 use crate::effect::timing::wait_since;
 use crate::failure::Failure;
-use crate::person::access::Refusal;
-use crate::person::finder::PersonFinder;
+use crate::person::candidate::{Candidate, Candidates};
 use crate::person::handle::Handle;
 use crate::person::held::Held;
-use crate::person::matching::{
-    Candidate, Candidates, Finding, compared, one_organization, search_terms,
-};
+use crate::person::matching::{Finding, compared, one_organization, search_terms};
+use crate::person::reader::{PersonReader, Read};
 
 /// From so many holders on, a handle is ambiguous.
 const SHARED_BY: usize = 2;
@@ -22,22 +19,13 @@ const COLLEAGUES_READ: usize = 5;
 /// So many who may have a number are looked at; the rest is taken as it was found.
 const UNDECIDED_LOOKED_AT: usize = 3;
 
-/// A person as it is now.
-pub(super) enum Read {
-    Person(Candidate),
-    /// Deleted, or merged into another.
-    Gone,
-    /// Hidden from the credential's user.
-    Hidden,
-}
-
 /// The search for all handles of one customer.
 pub(super) struct Search<'s> {
-    finder: &'s PersonFinder,
+    reader: &'s PersonReader,
     held: &'s Held,
     /// People that the search may not show yet.
     recent: Vec<Candidate>,
-    /// Whether `recent` goes back to [`PersonFinder::unknown_since`].
+    /// Whether `recent` goes back to [`PersonReader::unknown_since`].
     is_listed: bool,
     /// People who may have been created just before Redis lost its data.
     forgotten: Option<Vec<Candidate>>,
@@ -45,20 +33,20 @@ pub(super) struct Search<'s> {
 
 impl<'s> Search<'s> {
     /// Lists people who may have been created by an attempt whose outcome is unknown.
-    pub(super) async fn new(finder: &'s PersonFinder, held: &'s Held) -> Result<Self, Failure> {
+    pub(super) async fn new(reader: &'s PersonReader, held: &'s Held) -> Result<Self, Failure> {
         let intent = held.intent();
         let recent = match intent {
             Some(intent) => {
-                wait_since(intent, finder.timing.settle_time)?;
-                finder.changed_since(intent).await?
+                wait_since(intent, reader.timing.settle_time)?;
+                reader.changed_since(intent).await?
             }
             None => Vec::new(),
         };
         Ok(Self {
-            finder,
+            reader,
             held,
             recent,
-            is_listed: intent.is_some_and(|since| since <= finder.unknown_since()),
+            is_listed: intent.is_some_and(|since| since <= reader.unknown_since()),
             forgotten: None,
         })
     }
@@ -88,7 +76,7 @@ impl<'s> Search<'s> {
         self.look_at_undecided(handle, &mut finding).await?;
         if finding.holders.is_empty() {
             fail_point::reach(FailPoint::PersonSearched).await;
-            let region = self.finder.region;
+            let region = self.reader.region;
             let forgotten = self.forgotten().await?;
             let holders = compared(forgotten, handle, region, Comparison::Same);
             finding.holders.extend(holders);
@@ -98,13 +86,13 @@ impl<'s> Search<'s> {
 
     fn terms(&self, handle: &Handle) -> Vec<String> {
         match handle {
-            Handle::Number(number) => search_terms(number, self.finder.search_international),
+            Handle::Number(number) => search_terms(number, self.reader.search_international),
             Handle::Email(address) => vec![address.clone()],
         }
     }
 
     async fn hits(&self, handle: &Handle, term: &str) -> Result<Vec<Candidate>, Failure> {
-        let client = &self.finder.client;
+        let client = &self.reader.client;
         let hits = match handle {
             Handle::Number(_) => client.search_by_phone(term).await?,
             Handle::Email(_) => client.search_by_email(term).await?,
@@ -130,7 +118,7 @@ impl<'s> Search<'s> {
                 continue;
             }
             self.held.renew().await?;
-            match self.finder.read(id).await? {
+            match self.reader.read(id).await? {
                 Read::Person(person) if self.has(&person, handle) => {
                     finding.holders.insert(id, person);
                 }
@@ -143,8 +131,8 @@ impl<'s> Search<'s> {
 
     /// The search may not show the person who took a handle over either.
     async fn list_recent(&mut self, handle: &Handle, finding: &mut Finding) -> Result<(), Failure> {
-        let since = self.finder.unknown_since();
-        let recent = self.finder.changed_since(since).await?;
+        let since = self.reader.unknown_since();
+        let recent = self.reader.changed_since(since).await?;
         let holders = self.compared(&recent, handle, Comparison::Same);
         finding.holders.extend(holders);
         let undecided = self.compared(&recent, handle, Comparison::Undecidable);
@@ -169,8 +157,8 @@ impl<'s> Search<'s> {
                 continue;
             }
             self.held.renew().await?;
-            match self.finder.read(id).await? {
-                Read::Person(person) => match handle.compare(&person, self.finder.region) {
+            match self.reader.read(id).await? {
+                Read::Person(person) => match handle.compare(&person, self.reader.region) {
                     Comparison::Same => drop(finding.holders.insert(id, person)),
                     Comparison::Undecidable => drop(finding.undecided.insert(id, person)),
                     Comparison::Different => {}
@@ -191,7 +179,7 @@ impl<'s> Search<'s> {
     }
 
     async fn list_forgotten(&self) -> Result<Vec<Candidate>, Failure> {
-        let timing = &self.finder.timing;
+        let timing = &self.reader.timing;
         let in_doubt = timing.in_flight() + timing.search_lag;
         let Some(epoch_began) = self.held.epoch_began() else {
             return Ok(Vec::new());
@@ -202,7 +190,7 @@ impl<'s> Search<'s> {
         wait_since(epoch_began, timing.in_flight())?;
         let since = SignedDuration::try_from(in_doubt).ok();
         let since = since.and_then(|span| epoch_began.checked_sub(span).ok());
-        self.finder
+        self.reader
             .changed_since(since.unwrap_or(epoch_began))
             .await
     }
@@ -213,33 +201,11 @@ impl<'s> Search<'s> {
         handle: &Handle,
         expected: Comparison,
     ) -> Candidates {
-        compared(candidates, handle, self.finder.region, expected)
+        compared(candidates, handle, self.reader.region, expected)
     }
 
     fn has(&self, person: &Candidate, handle: &Handle) -> bool {
-        handle.compare(person, self.finder.region) == Comparison::Same
-    }
-}
-
-impl PersonFinder {
-    /// Reads a person for one token.
-    pub(super) async fn read(&self, person: PersonId) -> Result<Read, Failure> {
-        match self.client.person(person).await {
-            Ok(read) => {
-                self.access.shown();
-                Ok(if read.is_deleted {
-                    Read::Gone
-                } else {
-                    Read::Person(read.into())
-                })
-            }
-            Err(PipedriveError::NotFound { .. }) => Ok(Read::Gone),
-            Err(PipedriveError::Forbidden { .. }) => match self.access.refused(person) {
-                Refusal::OfPerson => Ok(Read::Hidden),
-                Refusal::OfCredential => Err(Failure::PeopleForbidden),
-            },
-            Err(error) => Err(error.into()),
-        }
+        handle.compare(person, self.reader.region) == Comparison::Same
     }
 }
 
