@@ -1,7 +1,7 @@
 //! Numbers and e-mail addresses: by what a person is found, and created.
 
 use bridge_tests::bridge::{TestApp, call};
-use bridge_tests::sandbox::pipedrive::NewPerson;
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule, NewPerson};
 use redis::AsyncCommands;
 use shared::domain::ids::sha256_hex;
 
@@ -75,6 +75,42 @@ async fn calls_and_chats_of_one_customer_at_once_create_one_person_with_both_han
     assert_eq!(person.phones[0].value, CUSTOMER);
     assert_eq!(person.emails[0].value, EMAIL);
     assert!(activities.iter().all(|it| it.person_id == Some(person.id)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_whose_create_was_not_answered_is_found_by_either_handle() {
+    for (next, body) in [
+        ("the same call", None),
+        ("a chat", Some(chat("chat-1", EMAIL))),
+        ("a call", Some(call("call-2", CUSTOMER))),
+    ] {
+        let app = TestApp::spawn().await;
+        app.pipedrive
+            .set_search_lag(std::time::Duration::from_secs(30));
+        app.pipedrive.add_fault(FaultRule::once(
+            "POST",
+            "/api/v2/persons",
+            Fault::CutAfterEffect,
+        ));
+
+        app.post(call_with_email("call-1", CUSTOMER, EMAIL))
+            .await
+            .assert_accepted();
+        let expected = 1 + usize::from(body.is_some());
+        if let Some(body) = body {
+            app.post(body).await.assert_accepted();
+        }
+
+        let activities = app.wait_for_exactly(expected).await;
+        let persons = app.pipedrive.persons();
+        assert_eq!(persons.len(), 1, "{next}");
+        assert!(
+            activities
+                .iter()
+                .all(|it| it.person_id == Some(persons[0].id)),
+            "{next}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -73,7 +73,7 @@ impl Lease {
     }
 
     /// Restores what was known before an attempt that Pipedrive refused: an older intent whose outcome is unknown, with
-    /// the lines of its note, or no intent. The person is deleted from the entry, since it may be the reason.
+    /// the lines of its note, or no intent. The people are deleted from the entry, since they may be the reason.
     ///
     /// # Errors
     ///
@@ -90,6 +90,7 @@ impl Lease {
             ("number", ""),
             ("email", ""),
             ("found", ""),
+            ("others", ""),
             ("written", ""),
             ("lines", lines),
             ("clean", "1"),
