@@ -58,7 +58,7 @@ fn sides(direction: &str, far: &str, near: &str) -> (String, String) {
 fn ended(leaf: &str, participant: &str, end: i64, members: &Value) -> String {
     let mut body = json!({"conversationId": "call-1", "participantId": participant, "sessionId": participant,
         "mediaType": "VOICE", "eventTime": (BEGIN + end) * 1000});
-    for (name, value) in members.as_object().unwrap() {
+    for (name, value) in members.as_object().expect("members of an event") {
         body[name] = value.clone();
     }
     let topic = format!("v2.detail.events.conversation.call-1.{leaf}");
