@@ -86,7 +86,7 @@ async fn the_events_of_one_conversation_end_in_the_same_record_whatever_their_or
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agents_leg_that_nothing_follows_is_recorded_too() {
+async fn an_agents_leg_that_nothing_follows_is_recorded_and_creates_no_person() {
     let app = TestApp::spawn().await;
 
     app.post(sample("eventbridge-user-end-voice-outbound"))
@@ -101,7 +101,23 @@ async fn an_agents_leg_that_nothing_follows_is_recorded_too() {
         "{}",
         activities[0].subject
     );
-    assert_eq!(app.pipedrive.persons()[0].phones[0].value, "+447700900123");
+    assert_eq!(activities[0].person_id, None);
+    assert_eq!(app.pipedrive.persons().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agents_leg_that_nothing_follows_finds_the_person() {
+    let app = TestApp::spawn().await;
+    let person = app
+        .pipedrive
+        .add_person("Casey Customer", &["+447700900123"]);
+
+    app.post(sample("eventbridge-user-end-voice-outbound"))
+        .await
+        .assert_accepted();
+
+    let activities = app.wait_for_activities(1).await;
+    assert_eq!(activities[0].person_id, Some(person));
 }
 
 #[tokio::test(flavor = "multi_thread")]

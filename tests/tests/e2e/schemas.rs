@@ -154,13 +154,14 @@ fn assert_has_form_of(name: &str, queued: &QueuedMessage) {
     for (header, value) in &members(&fixture["properties"]["headers"]) {
         match header.as_str() {
             "x-received-at" | "traceparent" => assert!(queued.header(header).is_some()),
-            // By now the guide's key goes on with the digest of its body.
+            // The guide's key continues with the digest of its body, unless an older version spooled it.
             "x-event-key" if name.starts_with("guide-") => {
                 let key = queued.header(header).and_then(|key| key.as_str());
                 let old = value.as_str().expect("a text");
-                assert_eq!(
-                    key.and_then(|key| key.rsplit_once('|')).map(|(old, _)| old),
-                    Some(old)
+                let rest = key.and_then(|key| key.strip_prefix(old));
+                assert!(
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('|')),
+                    "{key:?}"
                 );
             }
             _ => assert_eq!(queued.header(header), Some(value), "{header}"),

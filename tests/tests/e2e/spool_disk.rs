@@ -41,9 +41,10 @@ impl Rig {
     async fn ingest(&self, starter: &[&str]) -> Ingest {
         let log = self.scratch.path().join("log");
         let spool = self.scratch.path().join("spool.sqlite");
-        let mut process = Process::new(starter[0], log)
-            .arguments(&starter[1..])
-            .arguments([env!("CARGO_BIN_EXE_bridge-process"), "ingest"])
+        let ingest = [env!("CARGO_BIN_EXE_bridge-process"), "ingest"];
+        let words = [starter, &ingest].concat();
+        let mut process = Process::new(words[0], log)
+            .arguments(&words[1..])
             .variables(self.app.variables.clone())
             .variables([
                 ("BRIDGE__BROKER__URL", self.broker.as_str()),
