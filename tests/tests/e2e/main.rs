@@ -6,6 +6,7 @@ mod authentication;
 mod certificates;
 mod checks;
 mod dead_letters;
+mod edits;
 mod error_classes;
 mod failures;
 mod oauth;

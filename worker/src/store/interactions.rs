@@ -12,6 +12,7 @@
 //! | `activity` | `intent:<fencing_token>:<ms>` before the activity is created, `ok:<id>` after |
 //! | `person`, `number` | person that it is attached to (0: none), and the number by which it was found |
 //! | `written`, `lines` | digest of the activity that was written last; of each line of its note |
+//! | `answered` | values of ours that its other members may have, as JSON: [`Answered`](super::Answered) |
 //! | `doubted` | when the answer to an update was lost: it may still undo a later one |
 //! | `inherited` | the activity was found in Pipedrive, written for events that Redis has lost |
 //!
