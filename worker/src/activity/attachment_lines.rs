@@ -1,11 +1,10 @@
 //! Who the customer is, whom the activity is attached to and why to nobody, and who else took part.
 
-use pipedrive::PersonId;
 use shared::domain::interaction::{Interaction, ThirdParty};
 use shared::domain::phone::Party;
 
 use crate::activity::html::Lines;
-use crate::activity::labels;
+use crate::activity::{labels, target_line};
 use crate::person::attachment::Attachment;
 
 /// Adds the lines about people.
@@ -14,10 +13,13 @@ pub(crate) fn add(
     interaction: &Interaction,
     party: &Party,
     attachment: &Attachment,
+    person_url: Option<&str>,
 ) {
     lines.optional(labels::CUSTOMER, interaction.customer.as_deref());
     lines.optional(labels::NUMBER, number(interaction, party).as_deref());
-    lines.optional(labels::NOT_ATTACHED, not_attached(attachment).as_deref());
+    if let Some((label, html)) = target_line::of(&attachment.to, person_url) {
+        lines.html(label, &html);
+    }
     lines.optional("Also took part", third_parties(interaction).as_deref());
 }
 
@@ -34,24 +36,6 @@ fn number(interaction: &Interaction, party: &Party) -> Option<String> {
         Party::Address => format!("none ({given})"),
         Party::Absent => return None,
     })
-}
-
-/// Why the activity belongs to no person, where people are concerned.
-fn not_attached(attachment: &Attachment) -> Option<String> {
-    let ids = |people: &[PersonId]| {
-        let ids: Vec<String> = people.iter().map(PersonId::to_string).collect();
-        ids.join(", ")
-    };
-    match attachment {
-        Attachment::Shared(people) => {
-            Some(format!("several people share this number: {}", ids(people)))
-        }
-        Attachment::Undecided(people) => Some(format!(
-            "stored without country code, these digits may be a number of another country: {}",
-            ids(people)
-        )),
-        Attachment::Person(_) | Attachment::NewPerson(_) | Attachment::Nobody => None,
-    }
 }
 
 fn third_parties(interaction: &Interaction) -> Option<String> {

@@ -1,7 +1,7 @@
 //! What is written into Pipedrive for an interaction: one activity.
 
 use jiff::tz::TimeZone;
-use pipedrive::{DealId, Participant, UserId};
+use pipedrive::{DealId, OrganizationId, Participant, UserId};
 use serde::Serialize;
 use shared::domain::event::Channel;
 use shared::domain::interaction::Interaction;
@@ -21,6 +21,8 @@ pub struct Style {
     pub chat_type: String,
     /// Owner of activities that belong to nobody.
     pub fallback_owner: Option<UserId>,
+    /// Address of a person's page, up to the id; absent where the company's host is not known.
+    pub person_url: Option<String>,
     /// Link to an interaction; `{id}` is replaced. Empty: none.
     pub interaction_url: String,
     /// Zone of the times in notes.
@@ -46,6 +48,8 @@ pub struct Activity {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deal_id: Option<DealId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<OrganizationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_id: Option<UserId>,
 }
 
@@ -65,11 +69,7 @@ pub fn activity(
     } else {
         &style.chat_type
     };
-    let person = attachment.person();
-    let primary = |person_id| Participant {
-        person_id,
-        primary: true,
-    };
+    let is_attached = attachment.person().is_some() || attachment.organization().is_some();
     Activity {
         subject: subject(interaction, party),
         kind: kind.clone(),
@@ -78,9 +78,10 @@ pub fn activity(
         due_time: started.strftime("%H:%M").to_string(),
         duration: hours_and_minutes(interaction.duration_ms.unwrap_or(0)),
         note: note(interaction, party, attachment, style),
-        participants: person.map(primary).into_iter().collect(),
+        participants: attachment.participants(),
         deal_id: deal,
-        owner_id: style.fallback_owner.filter(|_| person.is_none()),
+        org_id: attachment.organization(),
+        owner_id: style.fallback_owner.filter(|_| !is_attached),
     }
 }
 

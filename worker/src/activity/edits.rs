@@ -1,7 +1,7 @@
 //! Which members of an activity may still be changed: those that hold a value of ours. What a person changed stays.
 
 use jiff::Timestamp;
-use pipedrive::{ActivityRecord, DealId, Participant, PersonId};
+use pipedrive::{ActivityRecord, DealId, OrganizationId, Participant, PersonId};
 use serde::Serialize;
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
@@ -30,6 +30,8 @@ pub(crate) struct Change<'a> {
     /// All of them: Pipedrive replaces a list by the one that is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub participants: Option<Vec<Participant>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<OrganizationId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deal_id: Option<DealId>,
 }
@@ -77,6 +79,7 @@ impl<'a> Change<'a> {
             person: primary
                 .map(|participant| Some(participant.person_id))
                 .collect(),
+            organization: self.org_id.map(Some).into_iter().collect(),
             deal: self.deal_id.map(Some).into_iter().collect(),
             ..Answered::default()
         }
@@ -94,6 +97,7 @@ pub(crate) fn sent_with(new: &Activity) -> Answered {
         done: vec![new.done],
         owner: new.owner_id.into_iter().collect(),
         person: vec![primary.map(|participant| participant.person_id)],
+        organization: vec![new.org_id],
         deal: vec![new.deal_id],
         ..Answered::default()
     }
@@ -103,6 +107,17 @@ pub(crate) fn sent_with(new: &Activity) -> Answered {
 pub(crate) fn may_move(present: &ActivityRecord, known: &Answered, person: PersonId) -> bool {
     let primary = primary(present);
     primary == Some(person) || known.person.contains(&primary)
+}
+
+/// The organisation to send: only for a record that is attached to no one, as we left it.
+pub(crate) fn organization_for(
+    present: &ActivityRecord,
+    known: &Answered,
+    organization: Option<OrganizationId>,
+) -> Option<OrganizationId> {
+    let is_as_we_left_it = known.organization.contains(&present.org_id);
+    organization
+        .filter(|_| is_as_we_left_it && present.org_id.is_none() && primary(present).is_none())
 }
 
 /// The participants with `person` as the primary one; nothing where that is so. No other participant is removed.

@@ -23,6 +23,7 @@ fn wanted() -> Activity {
         duration: "00:08".to_owned(),
         note: String::new(),
         participants: Vec::new(),
+        org_id: None,
         deal_id: None,
         owner_id: None,
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::activity::marker::MARKER;
+use crate::activity::marker;
 use crate::text::escape;
 
 /// Longest texts, in characters, that are copied into a note. A character takes six bytes at most when it is escaped, and
@@ -53,6 +53,11 @@ impl Lines {
         ));
     }
 
+    /// Adds a text that is HTML already.
+    pub(crate) fn html(&mut self, label: &str, html: &str) {
+        self.push(format_args!("<b>{label}:</b> {html}<br>"));
+    }
+
     /// The note, with its last line: the marker, set apart from what people read.
     pub(crate) fn end_with(self, marker: &str) -> String {
         format!("{}<i>{}</i>", self.html, escape(marker))
@@ -65,8 +70,7 @@ impl Lines {
         } else {
             ""
         };
-        // A text that has such a line would make this the record of another interaction.
-        let excerpt = excerpt.replace(MARKER, &format!("{}: ", MARKER.trim_end()));
+        let excerpt = marker::defused(excerpt);
         let value = escape(&excerpt).replace('\n', "<br>");
         self.push(format_args!("<b>{label}:</b> {value}{cut}<br>"));
     }

@@ -46,14 +46,14 @@ impl Recorder {
         lease: &Lease,
         attachment: &Attachment,
     ) -> Result<Option<DealId>, Failure> {
-        let Attachment::Person(person) = attachment else {
-            return Ok(None);
+        let Some(person) = attachment.established_person() else {
+            return Ok(attachment.deal_of_organization());
         };
         if !self.link_open_deal {
             return Ok(None);
         }
         lease.renew().await?;
-        match self.client.only_open_deal(*person).await {
+        match self.client.only_open_deal(person).await {
             Err(
                 error @ (PipedriveError::Forbidden { .. }
                 | PipedriveError::NotFound { .. }

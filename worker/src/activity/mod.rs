@@ -15,6 +15,7 @@ mod note_merge;
 mod note_pieces;
 pub(crate) mod recorder;
 mod subject;
+mod target_line;
 mod update;
 mod wanted;
 mod zone;

@@ -28,7 +28,8 @@ pub(crate) fn note(
     if interaction.is_partial {
         lines.text(labels::INCOMPLETE, CUT_OFF);
     }
-    attachment_lines::add(&mut lines, interaction, party, attachment);
+    let person_url = style.person_url.as_deref();
+    attachment_lines::add(&mut lines, interaction, party, attachment, person_url);
     times(&mut lines, interaction, style);
     lines.excerpt(
         "Wrap-up notes",

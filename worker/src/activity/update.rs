@@ -61,7 +61,8 @@ impl Recorder {
         })
     }
 
-    /// Attaches the activity to its person and deal, where those were found or changed since, and no person did it.
+    /// Attaches the activity to its person or organisation and deal, where those were found or changed since, and no person
+    /// did it; and adds the third parties who joined.
     async fn attach(
         &self,
         lease: &Lease,
@@ -71,16 +72,25 @@ impl Recorder {
         wanted: &Wanted<'_>,
         change: &mut Change<'_>,
     ) -> Result<(), Failure> {
-        let Some(person) = wanted.attachment.person() else {
-            return Ok(());
-        };
-        if progress.person == Some(person) || !edits::may_move(present, known, person) {
-            return Ok(());
+        let attachment = wanted.attachment;
+        let person = attachment.person().filter(|person| {
+            progress.person != Some(*person) && edits::may_move(present, known, *person)
+        });
+        if let Some(person) = person {
+            change.participants = edits::participants_with(present, person);
         }
-        change.participants = edits::participants_with(present, person);
-        if known.deal.contains(&present.deal_id) {
-            let deal = self.deal(lease, wanted.attachment).await?;
+        change.org_id = edits::organization_for(present, known, attachment.organization());
+        let is_moved = person.is_some() || change.org_id.is_some();
+        if is_moved && known.deal.contains(&present.deal_id) {
+            let deal = self.deal(lease, attachment).await?;
             change.deal_id = deal.filter(|deal| present.deal_id != Some(*deal));
+        }
+        let participants = change
+            .participants
+            .as_ref()
+            .unwrap_or(&present.participants);
+        if let Some(joined) = attachment.joining(participants) {
+            change.participants = Some(joined);
         }
         Ok(())
     }

@@ -59,6 +59,12 @@ impl Lease {
             ("activity", intent.as_str()),
             ("person", person.as_str()),
             ("number", progress.number.as_deref().unwrap_or_default()),
+            ("email", progress.email.as_deref().unwrap_or_default()),
+            ("found", progress.found.as_deref().unwrap_or_default()),
+            (
+                "others",
+                progress.third_parties.as_deref().unwrap_or_default(),
+            ),
             ("written", progress.written.as_deref().unwrap_or_default()),
             ("lines", &progress.lines),
             ("answered", &answered),
@@ -70,7 +76,8 @@ impl Lease {
     }
 
     /// Restores what was known before an attempt that Pipedrive refused: an older intent whose outcome is unknown, with
-    /// the lines of its note and the values that were sent, or no intent. The person is deleted from the entry, since it may be the reason.
+    /// the lines of its note and the values that were sent, or no intent. The people are deleted from the entry, since they
+    /// may be the reason.
     ///
     /// # Errors
     ///
@@ -87,6 +94,9 @@ impl Lease {
             ("activity", intent.as_str()),
             ("person", ""),
             ("number", ""),
+            ("email", ""),
+            ("found", ""),
+            ("others", ""),
             ("written", ""),
             ("lines", lines),
             ("answered", &answered),
@@ -160,6 +170,12 @@ impl Lease {
             ("activity", activity.as_str()),
             ("person", person.as_str()),
             ("number", progress.number.as_deref().unwrap_or_default()),
+            ("email", progress.email.as_deref().unwrap_or_default()),
+            ("found", progress.found.as_deref().unwrap_or_default()),
+            (
+                "others",
+                progress.third_parties.as_deref().unwrap_or_default(),
+            ),
             ("written", progress.written.as_deref().unwrap_or_default()),
             ("lines", &progress.lines),
             ("answered", &answered),

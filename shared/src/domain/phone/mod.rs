@@ -21,7 +21,7 @@ mod withheld;
 
 pub use compare::{Comparison, compare, is_same};
 pub use library::warm_up;
-pub use matching_key::{MatchingKey, search_digits};
+pub use matching_key::{MatchingKey, search_digits, spellings};
 pub use number::{E164, NotE164};
 pub use outside_line::OutsideLine;
 pub use own_numbers::OwnNumbers;
