@@ -18,9 +18,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::activity::content::Style;
 use crate::activity::lookup::ActivityLookup;
 use crate::activity::recorder::Recorder;
+use crate::activity::style::Style;
 use crate::alarm::queues::QueueMonitor;
 use crate::alarm::{Alarm, OutcomeCounter, Rule, Sources};
 use crate::consumer::Consumer;

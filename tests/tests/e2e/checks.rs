@@ -121,7 +121,7 @@ async fn a_message_published_by_hand_without_headers_is_recorded() {
             .note
             .as_deref()
             .unwrap()
-            .ends_with("Genesys interaction call-1</i>")
+            .ends_with("Genesys interaction call-1")
     );
 }
 

@@ -1,6 +1,5 @@
 //! What is written into Pipedrive for an interaction: one activity.
 
-use jiff::tz::TimeZone;
 use pipedrive::{DealId, OrganizationId, Participant, UserId};
 use serde::Serialize;
 use shared::domain::event::Channel;
@@ -9,25 +8,9 @@ use shared::domain::phone::Party;
 
 use crate::activity::durations::hours_and_minutes;
 use crate::activity::note::note;
+use crate::activity::style::Style;
 use crate::activity::subject::subject;
 use crate::person::attachment::Attachment;
-
-/// What does not come from the interaction.
-#[derive(Clone, Debug)]
-pub struct Style {
-    /// Type of activities for calls.
-    pub call_type: String,
-    /// Type of activities for everything else.
-    pub chat_type: String,
-    /// Owner of activities that belong to nobody.
-    pub fallback_owner: Option<UserId>,
-    /// Address of a person's page, up to the id; absent where the company's host is not known.
-    pub person_url: Option<String>,
-    /// Link to an interaction; `{id}` is replaced. Empty: none.
-    pub interaction_url: String,
-    /// Zone of the times in notes.
-    pub time_zone: TimeZone,
-}
 
 /// Body of `POST /api/v2/activities`.
 ///

@@ -119,7 +119,7 @@ fn the_activity_tells_the_whole_call() {
         <b>Wrap-up code:</b> 5a6b7c8d-9e0f-4a1b-8c2d-3e4f5a6b7c8d<br>\
         <b>After-call work:</b> 44 s<br>\
         <b>Interaction:</b> <a href=\"https://genesys.example/e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c/admin\">Open in Genesys Cloud</a><br>\
-        <i>Genesys interaction e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c</i>";
+        Genesys interaction e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c";
     assert_eq!(activity.note, expected);
 }
 

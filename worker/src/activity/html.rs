@@ -58,9 +58,9 @@ impl Lines {
         self.push(format_args!("<b>{label}:</b> {html}<br>"));
     }
 
-    /// The note, with its last line: the marker, set apart from what people read.
+    /// The note, with its last line: the marker.
     pub(crate) fn end_with(self, marker: &str) -> String {
-        format!("{}<i>{}</i>", self.html, escape(marker))
+        format!("{}{}", self.html, escape(marker))
     }
 
     fn cut(&mut self, label: &str, value: &str, max_chars: usize) {

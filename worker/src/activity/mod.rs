@@ -14,6 +14,7 @@ mod note;
 mod note_merge;
 mod note_pieces;
 pub(crate) mod recorder;
+pub(crate) mod style;
 mod subject;
 mod target_line;
 mod update;

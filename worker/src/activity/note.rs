@@ -6,9 +6,9 @@ use shared::domain::interaction::{Interaction, Leg, Outcome, Session};
 use shared::domain::phone::Party;
 use uuid::Uuid;
 
-use crate::activity::content::Style;
 use crate::activity::durations::minutes_and_seconds;
 use crate::activity::html::Lines;
+use crate::activity::style::Style;
 use crate::activity::{attachment_lines, labels, marker, subject, zone};
 use crate::person::attachment::Attachment;
 

@@ -7,11 +7,12 @@ use shared::domain::ids::sha256_hex;
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
 
-use crate::activity::content::{self, Activity, Style};
+use crate::activity::content::{self, Activity};
 use crate::activity::edits;
 use crate::activity::intents::CreateIntent;
 use crate::activity::lookup::ActivityLookup;
 use crate::activity::note_merge as note;
+use crate::activity::style::Style;
 use crate::activity::wanted::Wanted;
 use crate::effect::once::{NotDone, once};
 use crate::effect::timing::{Timing, surely_before, wait_since};
