@@ -33,6 +33,8 @@ use crate::metrics::Labels;
 use crate::pause::reason::PauseReason;
 use crate::pause::recovery::PauseSupervisor;
 use crate::pause::state::Pause;
+use crate::person::directory::Directory;
+use crate::person::directory::sync::DirectorySync;
 use crate::person::finder::PersonFinder;
 use crate::pipeline::Pipeline;
 use crate::store::first_start::FirstStart;
@@ -70,6 +72,7 @@ struct Tasks {
     pause_supervisor: PauseSupervisor,
     rotation: Rotation,
     refresher: Option<TokenRefresher>,
+    directory: Option<DirectorySync>,
     queue_monitor: QueueMonitor,
     alarm: Alarm,
 }
@@ -81,6 +84,7 @@ struct Shared {
     publisher: Publisher,
     pause: Pause,
     outcomes: OutcomeCounter,
+    directory: Option<Directory>,
     /// Name of this worker in the broker's management UI and in dead letters.
     worker: String,
 }
@@ -191,6 +195,9 @@ impl Tasks {
         if let Some(refresher) = self.refresher {
             supervisor.spawn("token refresher", refresher.run(stop()));
         }
+        if let Some(directory) = self.directory {
+            supervisor.spawn("directory", directory.run(stop()));
+        }
     }
 }
 
@@ -208,6 +215,7 @@ impl Shared {
         )
         .await?;
         Ok(Self {
+            directory: Directory::new(settings, &store, client.clone()),
             store,
             client,
             publisher,
@@ -288,6 +296,10 @@ fn tasks(
 ) -> Tasks {
     let probe_interval = settings.pipedrive.probe_interval;
     Tasks {
+        directory: shared.directory.map(|directory| DirectorySync {
+            directory,
+            pause: shared.pause.clone(),
+        }),
         refresher: refresher(&shared.client, &shared.pause, probe_interval),
         pause_supervisor: PauseSupervisor {
             first_start: FirstStart {
@@ -380,6 +392,7 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
         interactions: InteractionStore::new(store.clone(), settings.worker.lease),
         finder: PersonFinder {
             client: client.clone(),
+            directory: shared.directory.clone(),
             people: People::new(store.clone(), settings.worker.lease),
             region,
             search_international: pipedrive.search_international,

@@ -40,5 +40,5 @@ pub use model::{
     ActivityRecord, ActivityType, Email, NewPerson, Participant, Person, PersonHit, Phone, User,
 };
 pub use oauth::{App, Denial, NoToken, OAuth};
-pub use persons::create_person;
+pub use persons::{PeoplePage, create_person};
 pub use tokens::{TokenOrigin, Tokens};

@@ -15,6 +15,7 @@ use crate::effect::timing::{Timing, surely_before, wait_since};
 use crate::failure::Failure;
 use crate::metrics::PEOPLE_CREATED;
 use crate::person::attachment::Attachment;
+use crate::person::directory::Directory;
 use crate::person::matching::{self, Candidate, PersonMatch};
 use crate::store::{LeaseError, People, PersonClaim, PersonLease};
 use crate::text::one_line;
@@ -44,6 +45,8 @@ pub enum WhenUnknown<'n> {
 pub struct PersonFinder {
     /// Pipedrive client.
     pub client: Client,
+    /// The directory of all people; `None` where it is off.
+    pub directory: Option<Directory>,
     /// People by number, in Redis.
     pub people: People,
     /// Region of stored numbers that have no country code.
@@ -137,6 +140,7 @@ impl PersonFinder {
             Attachment::NewPerson(person) => {
                 lease.remember(*person).await?;
                 fail_point::reach(FailPoint::PersonRemembered).await;
+                self.enter(*person, number).await;
                 metrics::counter!(PEOPLE_CREATED).increment(1);
                 tracing::info!(person.id = %person, "Created person {person}");
             }
@@ -160,7 +164,10 @@ impl PersonFinder {
             }
             None => Vec::new(),
         };
-        let mut found = self.search(lease, number, &recent).await?;
+        let mut found = match self.find_indexed(lease, number, &recent).await? {
+            Some(found) => found,
+            None => self.search(lease, number, &recent).await?,
+        };
         if matches!(found, PersonMatch::Unknown | PersonMatch::Undecided(_)) {
             fail_point::reach(FailPoint::PersonSearched).await;
             let forgotten = self.find_forgotten(lease.epoch_began, number).await?;
@@ -285,11 +292,11 @@ impl PersonFinder {
         Ok(is_stale)
     }
 
-    fn holders(&self, candidates: &[Candidate], number: &E164) -> BTreeSet<PersonId> {
+    pub(super) fn holders(&self, candidates: &[Candidate], number: &E164) -> BTreeSet<PersonId> {
         matching::compared(candidates, number, self.region, Comparison::Same)
     }
 
-    fn undecided(&self, candidates: &[Candidate], number: &E164) -> BTreeSet<PersonId> {
+    pub(super) fn undecided(&self, candidates: &[Candidate], number: &E164) -> BTreeSet<PersonId> {
         matching::compared(candidates, number, self.region, Comparison::Undecidable)
     }
 

@@ -5,9 +5,11 @@
 mod budget;
 mod client;
 mod connection;
+mod directory;
 mod encryption;
 mod epoch;
 pub(crate) mod first_start;
+mod handle;
 mod incidents;
 mod interactions;
 mod lease;
@@ -19,6 +21,7 @@ mod tokens;
 
 pub(crate) use budget::{Spent, TokenBucket, TokenBucketSettings};
 pub use connection::{Facts as StoreFacts, Store, StoreError};
+pub(crate) use directory::{DirectoryState, DirectoryStore, Entry, Memory, Work, WorkLock, at};
 pub use epoch::Epoch;
 pub(crate) use incidents::{Incidents, Window};
 pub use interactions::{Claim, ClaimRequest, InteractionStore};

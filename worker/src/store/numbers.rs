@@ -81,6 +81,7 @@ impl People {
         call.key(&keys[0])
             .key(&keys[1])
             .key(self.store.key("epoch"))
+            .key(self.former_key(number))
             .arg(owner)
             .arg(ms(self.lease))
             .arg(ms(self.store.settings().person_ttl))
@@ -131,8 +132,14 @@ impl People {
         call.invoke_async(&mut self.store.connection()?).await
     }
 
-    fn keys(&self, number: &E164) -> [String; 2] {
+    /// Where the entry is that was written before there was a key for hashes.
+    fn former_key(&self, number: &E164) -> String {
         let key = sha256_hex(number.as_str());
+        self.store.key(&format!("person:{{{key}}}"))
+    }
+
+    fn keys(&self, number: &E164) -> [String; 2] {
+        let key = self.store.hasher().name(number.as_str());
         [
             self.store.key(&format!("person:{{{key}}}")),
             self.store.key(&format!("person-lock:{{{key}}}")),
