@@ -43,14 +43,14 @@ async fn renamed_renumbered_merged_and_deleted_people_are_followed_under_load() 
         app.pipedrive
             .edit_person(1, &json!({"name": "Another Name"}))
             .unwrap();
-        assert!(app.pipedrive.set_phones(2, &["(202) 555-0190"]));
+        assert!(app.pipedrive.set_phones(2, &["(303) 555-0190"]));
         assert!(app.pipedrive.merge_persons(3, 4));
         assert!(app.pipedrive.delete_person(5));
     };
     tokio::join!(load, changes);
 
     let renamed = person_of(&app, "call-1", &number(0)).await;
-    let renumbered = person_of(&app, "call-2", "+12025550190").await;
+    let renumbered = person_of(&app, "call-2", "+13035550190").await;
     let merged = person_of(&app, "call-3", &number(2)).await;
     let deleted = person_of(&app, "call-4", &number(4)).await;
     let old_number = person_of(&app, "call-5", &number(1)).await;
@@ -71,10 +71,10 @@ async fn a_person_typed_in_a_moment_ago_is_found_though_the_search_lags() {
     let app = complete_app().await;
     app.pipedrive
         .set_search_lag(std::time::Duration::from_secs(600));
-    let typed_in = app.pipedrive.add_person("Typed In", &["(202) 555-0195 x3"]);
+    let typed_in = app.pipedrive.add_person("Typed In", &["(303) 555-0195 x3"]);
 
     assert_eq!(
-        person_of(&app, "call-1", "+12025550195").await,
+        person_of(&app, "call-1", "+13035550195").await,
         Some(typed_in)
     );
 }
@@ -82,10 +82,10 @@ async fn a_person_typed_in_a_moment_ago_is_found_though_the_search_lags() {
 #[tokio::test(flavor = "multi_thread")]
 async fn several_who_share_a_number_are_attached_to_none() {
     let mut app = app_with(20, "on").await;
-    app.pipedrive.add_person("Casey A.", &["+12025550196"]);
-    app.pipedrive.add_person("Casey B.", &["202-555-0196"]);
+    app.pipedrive.add_person("Casey A.", &["+13035550196"]);
+    app.pipedrive.add_person("Casey B.", &["303-555-0196"]);
     app.start_worker().await;
     wait_until_complete(&app).await;
 
-    assert_eq!(person_of(&app, "call-1", "+12025550196").await, None);
+    assert_eq!(person_of(&app, "call-1", "+13035550196").await, None);
 }

@@ -18,5 +18,5 @@ for bucket = tonumber(ARGV[3]), tonumber(ARGV[4]) do
     end
   end
 end
-redis.call('HINCRBY', KEYS[2], 'people', -removed)
+if removed > 0 then redis.call('HINCRBY', KEYS[2], 'people', -removed) end
 return removed
