@@ -1,6 +1,6 @@
 //! Consumes interactions from RabbitMQ and writes each once to Pipedrive.
 //!
-//! [`pipeline`] is the way of one message: decode → lease → match → write → settle. Each room beside it owns one part of
+//! `pipeline.rs` is the way of one message: decode → lease → match → write → settle. Each room beside it owns one part of
 //! that way, or one outside thing; `docs/ARCHITECTURE.md` lists them.
 
 mod activity;

@@ -16,6 +16,7 @@ use shared::supervision::{Supervisor, TaskError};
 use shared::telemetry;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::activity::content::Style;
 use crate::activity::lookup::ActivityLookup;
@@ -33,9 +34,11 @@ use crate::metrics::Labels;
 use crate::pause::reason::PauseReason;
 use crate::pause::recovery::PauseSupervisor;
 use crate::pause::state::Pause;
+use crate::person::access::Access;
 use crate::person::directory::Directory;
 use crate::person::directory::sync::DirectorySync;
 use crate::person::finder::PersonFinder;
+use crate::person::reader::PersonReader;
 use crate::pipeline::Pipeline;
 use crate::store::first_start::FirstStart;
 use crate::store::{
@@ -391,12 +394,16 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
         poison_guard: PoisonGuard::new(DeliveryAttempts::new(store.clone(), settings.worker.lease)),
         interactions: InteractionStore::new(store.clone(), settings.worker.lease),
         finder: PersonFinder {
-            client: client.clone(),
-            directory: shared.directory.clone(),
+            reader: PersonReader {
+                client: client.clone(),
+                directory: shared.directory.clone(),
+                access: Access::default(),
+                region,
+                search_international: pipedrive.search_international,
+                timing,
+            },
             people: People::new(store.clone(), settings.worker.lease),
-            region,
-            search_international: pipedrive.search_international,
-            timing,
+            link_open_deal: pipedrive.link_open_deal,
         },
         records_internal_calls: settings.ingest.internal_calls,
         recorder: Recorder {
@@ -408,6 +415,7 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
                 chat_type: pipedrive.chat_type.clone(),
                 fallback_owner: pipedrive.fallback_owner_id.map(UserId),
                 interaction_url: settings.genesys.interaction_url.clone(),
+                person_url: person_url(&pipedrive.base_url),
             },
             link_open_deal: pipedrive.link_open_deal,
             timing,
@@ -419,6 +427,13 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
         pause: shared.pause.clone(),
         worker: shared.worker.clone(),
     }
+}
+
+/// Where people are shown, up to their id: on the company's own host. The host that serves every company shows none.
+fn person_url(base_url: &Url) -> Option<String> {
+    let host = base_url.host_str()?;
+    let is_company = host.ends_with(".pipedrive.com") && host != "api.pipedrive.com";
+    is_company.then(|| format!("https://{host}/person/"))
 }
 
 fn hostname() -> String {

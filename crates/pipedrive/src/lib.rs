@@ -37,7 +37,8 @@ pub use exchange::{Permit, Refused, Sent};
 pub use ids::{ActivityId, DealId, OrganizationId, PersonId, UserId};
 pub use limits::Limits;
 pub use model::{
-    ActivityRecord, ActivityType, Email, NewPerson, Participant, Person, PersonHit, Phone, User,
+    ActivityRecord, ActivityType, Deal, Email, NewPerson, Participant, Person, PersonHit, Phone,
+    User,
 };
 pub use oauth::{App, Denial, NoToken, OAuth};
 pub use persons::{PeoplePage, create_person};

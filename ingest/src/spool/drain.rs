@@ -11,7 +11,8 @@ use shared::error::chain;
 use shared::fail_point::{self, FailPoint};
 use tokio_util::sync::CancellationToken;
 
-use super::{Spool, SpoolError, Stored};
+use super::handle::Spool;
+use super::record::{SpoolError, Stored};
 
 /// Messages published at once: enough to keep a broker busy, few enough to leave room for new webhooks.
 const BATCH: usize = 64;

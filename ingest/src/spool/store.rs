@@ -10,7 +10,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 
-use super::{Record, Stored};
+use super::record::{Record, Stored};
 
 /// "GPBs" in SQLite's header: the file is one of our spools.
 const APPLICATION_ID: i32 = 0x4750_4273;

@@ -6,8 +6,8 @@ use futures_util::FutureExt;
 use shared::fail_point::{self, FailPoint};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::store::Store;
-use super::{Record, SpoolError, Status, Stored};
+use super::record::{Record, SpoolError, Stored};
+use super::store::{Depth, Store};
 
 /// Largest number of commands in one transaction: a sync serves many, and none waits for thousands of others.
 const MAX_TOGETHER: usize = 256;
@@ -15,6 +15,15 @@ const MAX_TOGETHER: usize = 256;
 const READ_MAX_BYTES: usize = 8 * 1024 * 1024;
 
 type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
+
+/// The content of the spool, and whether it accepts more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Number and size of the messages.
+    pub depth: Depth,
+    /// The error of the last attempt to store a message.
+    pub trouble: Option<SpoolError>,
+}
 
 /// A command for the thread.
 pub(super) enum Command {

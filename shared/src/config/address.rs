@@ -4,7 +4,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::ConfigError;
+use super::error::ConfigError;
 
 const BROKER_FORM: &str = "amqp://user:password@host:5672/vhost";
 const REDIS_FORM: &str = "redis://:password@host:6379/0, or rediss:// for TLS";

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{ConfigError, Ingest};
+use super::Ingest;
+use super::error::ConfigError;
 
 /// So long Genesys Cloud and AWS may take together to deliver an event.
 const LONGEST_DELIVERY: Duration = Duration::from_secs(5 * 24 * 3600);

@@ -8,12 +8,12 @@ use config::{Config, File, FileFormat};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::secret::{SecretFile, SecretFiles, is_blank};
+use super::error::{ConfigError, PREFIX};
+use super::secret::{SecretFile, SecretFiles, bare_secret, is_blank, read_secret};
 use super::{Alarm, Pipedrive, Settings, ingest, values};
 
 /// `config/default.toml`: every setting, explained.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
-const PREFIX: &str = "BRIDGE__";
 /// A shorter key could be guessed.
 const SHORTEST_HASH_KEY: usize = 32;
 
@@ -31,54 +31,6 @@ const SECRETS: [&str; 11] = [
     "redis.hash_key",
     "redis.url",
 ];
-
-/// The settings cannot be used. The text names the key and what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A file or the environment does not read as settings.
-    #[error("cannot read the settings: {0}")]
-    Unreadable(String),
-    /// A key is unknown, or its value is not of its kind.
-    #[error("setting `{key}` ({variable}): {problem}")]
-    Value {
-        /// The key, dotted.
-        key: String,
-        /// The environment variable that sets it.
-        variable: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// A secret's file cannot be read.
-    #[error("setting `{key}`: cannot read its file {}", path.display())]
-    SecretFile {
-        /// The key, dotted.
-        key: String,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-}
-
-impl From<config::ConfigError> for ConfigError {
-    fn from(error: config::ConfigError) -> Self {
-        Self::Unreadable(without_excerpt(&error.to_string()))
-    }
-}
-
-impl ConfigError {
-    /// An error about one key.
-    #[must_use]
-    pub fn value(key: &str, problem: impl Into<String>) -> Self {
-        let variable = format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"));
-        Self::Value {
-            key: key.to_owned(),
-            variable,
-            problem: problem.into(),
-        }
-    }
-}
 
 /// Reads the settings: defaults, `file`, the process's environment.
 ///
@@ -123,17 +75,6 @@ pub fn load_from(
     settings.quoted_secrets = quoted_secrets;
     check(&settings)?;
     Ok(settings)
-}
-
-/// An error about a file without the lines that it quotes: one of them may hold a secret.
-fn without_excerpt(error: &str) -> String {
-    let is_quoted = |line: &str| {
-        let line = line.trim_start();
-        let after_number = line.trim_start_matches(|c: char| c.is_ascii_digit());
-        after_number.trim_start().starts_with('|')
-    };
-    let lines = error.lines().filter(|line| !is_quoted(line));
-    lines.map(str::trim).collect::<Vec<_>>().join(", ")
 }
 
 /// What is wrong at `path` without the value that stands there, if that is a secret or may hold one.
@@ -209,22 +150,6 @@ fn both_ways(key: &str) -> ConfigError {
         key,
         "is given both as it is and as a file (…_FILE): leave one out",
     )
-}
-
-pub(super) fn read_secret(key: &str, path: PathBuf) -> Result<String, ConfigError> {
-    let text = std::fs::read_to_string(&path);
-    let text = text.map_err(|source| ConfigError::SecretFile {
-        key: key.to_owned(),
-        path,
-        source,
-    })?;
-    Ok(bare_secret(&text).to_owned())
-}
-
-/// A secret without what editors, shells and orchestrators put around it: blanks, ends of lines, and the byte order mark
-/// with which `PowerShell` begins a file.
-fn bare_secret(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
 /// The keys of secrets that begin and end with a quote: `docker run --env-file` keeps those.

@@ -3,6 +3,7 @@
 //! Everything is read and checked at start; an error names the key. This is the only reader of the environment.
 
 mod address;
+mod error;
 mod ingest;
 mod load;
 mod oauth;
@@ -25,7 +26,8 @@ pub use address::{
     check_broker_address, check_redis_address, redacted, unreadable_broker_address,
     unreadable_redis_address,
 };
-pub use load::{ConfigError, DEFAULTS, load, load_from};
+pub use error::ConfigError;
+pub use load::{DEFAULTS, load, load_from};
 pub use oauth::{Credential, OAuth, OAuthApp};
 pub use secret::{Rotated, Secret, SecretFiles};
 pub use values::{ClockTime, RetryDelay};

@@ -8,7 +8,8 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-use super::{ConfigError, Pipedrive, Secret, Settings, values};
+use super::error::ConfigError;
+use super::{Pipedrive, Secret, Settings, values};
 
 /// Bytes of the encryption key.
 const KEY_BYTES: usize = 32;

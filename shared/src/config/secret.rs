@@ -11,8 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 
-use super::ConfigError;
-use super::load::read_secret;
+use super::error::ConfigError;
 use crate::error::chain;
 
 /// Between two looks at the files. Orchestrators take longer to bring a new secret.
@@ -220,6 +219,23 @@ impl SecretFiles {
 async fn read(key: String, path: PathBuf) -> Result<String, ConfigError> {
     let reading = tokio::task::spawn_blocking(move || read_secret(&key, path));
     reading.await.expect("reading a file does not panic")
+}
+
+/// The secret in a file.
+pub(super) fn read_secret(key: &str, path: PathBuf) -> Result<String, ConfigError> {
+    let text = std::fs::read_to_string(&path);
+    let text = text.map_err(|source| ConfigError::SecretFile {
+        key: key.to_owned(),
+        path,
+        source,
+    })?;
+    Ok(bare_secret(&text).to_owned())
+}
+
+/// A secret without what editors, shells and orchestrators put around it: blanks, ends of lines, and the byte order mark
+/// with which `PowerShell` begins a file.
+pub(super) fn bare_secret(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
 #[cfg(test)]

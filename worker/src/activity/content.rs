@@ -3,14 +3,15 @@
 use std::fmt::Write;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use pipedrive::{DealId, Participant, PersonId, UserId};
+use pipedrive::{DealId, OrganizationId, Participant, UserId};
 use serde::Serialize;
 use shared::domain::event::{Channel, Direction};
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
 
-use crate::activity::marker::{self, MARKER};
+use crate::activity::marker;
 use crate::activity::note_merge as note;
+use crate::activity::target_line;
 use crate::person::attachment::Attachment;
 use crate::text::{escape, one_line};
 
@@ -35,6 +36,8 @@ pub struct Style {
     pub chat_type: String,
     /// Owner of activities that belong to nobody.
     pub fallback_owner: Option<UserId>,
+    /// Address of a person's page, up to the id; absent where the company's host is not known.
+    pub person_url: Option<String>,
     /// Link to an interaction; `{id}` is replaced.
     pub interaction_url: String,
 }
@@ -58,6 +61,8 @@ pub struct Activity {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deal_id: Option<DealId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<OrganizationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_id: Option<UserId>,
 }
 
@@ -72,7 +77,6 @@ pub fn activity(
 ) -> Activity {
     let started = interaction.started;
     let is_call = interaction.channel == Channel::Voice;
-    let person = attachment.person();
     Activity {
         subject: subject(interaction, party),
         kind: if is_call {
@@ -86,15 +90,10 @@ pub fn activity(
         due_time: started.strftime("%H:%M").to_string(),
         duration: hours_and_minutes(interaction.duration_ms.unwrap_or(0)),
         note: tell(interaction, party, attachment, style),
-        participants: person
-            .map(|person_id| Participant {
-                person_id,
-                primary: true,
-            })
-            .into_iter()
-            .collect(),
+        participants: attachment.participants(),
         deal_id: deal,
-        owner_id: if person.is_none() {
+        org_id: attachment.organization(),
+        owner_id: if attachment.person().is_none() && attachment.organization().is_none() {
             style.fallback_owner
         } else {
             None
@@ -180,7 +179,10 @@ fn tell(
     }
     lines.optional("Customer", interaction.customer.as_deref());
     lines.text("Number", &number(interaction, party));
-    lines.optional(note::NOT_ATTACHED, not_attached(attachment).as_deref());
+    if let Some((label, html)) = target_line::of(&attachment.to, style.person_url.as_deref()) {
+        lines.push(format_args!("<b>{label}:</b> {html}<br>"));
+    }
+    lines.optional("Also took part", third_parties(interaction).as_deref());
     lines.optional("Agent", joined(&interaction.agents, ", ").as_deref());
     lines.optional("Queue", joined(&interaction.queues, ", ").as_deref());
     lines.optional(
@@ -244,8 +246,7 @@ impl Lines {
         } else {
             ""
         };
-        // A text that has such a line would make this the record of another interaction.
-        let excerpt = excerpt.replace(MARKER, &format!("{}: ", MARKER.trim_end()));
+        let excerpt = marker::defused(excerpt);
         let value = escape(&excerpt).replace('\n', "<br>");
         self.push(format_args!("<b>{label}:</b> {value}{cut}<br>"));
     }
@@ -273,22 +274,17 @@ fn direction(direction: Option<Direction>) -> &'static str {
     }
 }
 
-/// Why the activity belongs to nobody, where people are concerned.
-fn not_attached(attachment: &Attachment) -> Option<String> {
-    let ids = |people: &[PersonId]| {
-        let ids: Vec<String> = people.iter().map(PersonId::to_string).collect();
-        ids.join(", ")
-    };
-    match attachment {
-        Attachment::Shared(people) => {
-            Some(format!("several people share this number: {}", ids(people)))
-        }
-        Attachment::Undecided(people) => Some(format!(
-            "stored without country code, these digits may be a number of another country: {}",
-            ids(people)
-        )),
-        Attachment::Person(_) | Attachment::NewPerson(_) | Attachment::Nobody => None,
-    }
+/// Everyone outside the company who took part beside the customer.
+fn third_parties(interaction: &Interaction) -> Option<String> {
+    let bare = |number: &str| number.strip_prefix("tel:").unwrap_or(number).to_owned();
+    let parties = interaction.third_parties.iter();
+    let parties = parties.filter_map(|party| match (&party.name, &party.number) {
+        (Some(name), Some(number)) => Some(format!("{name} ({})", bare(number))),
+        (Some(name), None) => Some(name.clone()),
+        (None, Some(number)) => Some(bare(number)),
+        (None, None) => None,
+    });
+    joined(&parties.collect::<Vec<_>>(), ", ")
 }
 
 fn number(interaction: &Interaction, party: &Party) -> String {

@@ -8,7 +8,12 @@ use shared::domain::ids::InteractionId;
 use shared::domain::interaction::no_own_numbers;
 use shared::domain::phone::{Region, read_party};
 
+use pipedrive::PersonId;
+
 use super::*;
+use crate::person::attachment::Target;
+use crate::person::candidate::Named;
+use crate::person::handle::HandleKind;
 
 /// Whether a note is marked as the record of an interaction.
 fn carries_mark(note: &str, interaction: &InteractionId) -> bool {
@@ -35,16 +40,35 @@ fn style() -> Style {
         call_type: "call".to_owned(),
         chat_type: "chat".to_owned(),
         fallback_owner: Some(UserId(9)),
+        person_url: None,
         interaction_url: "https://genesys.example/{id}/admin".to_owned(),
     }
 }
 
-fn written(interaction: &Interaction, attachment: &Attachment) -> Activity {
+fn named(id: u64, name: Option<&str>) -> Named {
+    Named {
+        id: PersonId(id),
+        name: name.map(str::to_owned),
+    }
+}
+
+fn shared() -> Target {
+    Target::Shared {
+        by: HandleKind::Number,
+        people: vec![named(3, Some("Kim Colleague")), named(9, None)],
+    }
+}
+
+fn written(interaction: &Interaction, to: Target) -> Activity {
+    written_in(interaction, &Attachment::to(to), &style())
+}
+
+fn written_in(interaction: &Interaction, attachment: &Attachment, style: &Style) -> Activity {
     let party = read_party(
         interaction.number.as_deref(),
         Some(Region::parse("US").unwrap()),
     );
-    activity(interaction, &party, attachment, None, &style())
+    activity(interaction, &party, attachment, None, style)
 }
 
 #[test]
@@ -57,7 +81,7 @@ fn the_activity_tells_the_whole_call() {
         include_bytes!("../../../shared/fixtures/events/eventbridge-acw-voice-inbound.json"),
     ]);
 
-    let activity = written(&call, &Attachment::Person(PersonId(5)));
+    let activity = written(&call, Target::Person(PersonId(5)));
 
     assert_eq!(
         activity.subject,
@@ -99,7 +123,7 @@ fn an_id_of_any_characters_is_one_segment_of_the_links_path() {
     let body = r#"{"data":{"id":"a b+c/d?e#f%g~h","channelType":"voice","duration":1}}"#;
     let call = interaction(&[body.as_bytes()]);
 
-    let note = written(&call, &Attachment::Nobody).note;
+    let note = written(&call, Target::NoHandle).note;
 
     let link = "https://genesys.example/a%20b%2Bc%2Fd%3Fe%23f%25g~h/admin";
     assert!(note.contains(&format!("href=\"{link}\"")), "{note}");
@@ -111,7 +135,7 @@ fn a_chat_without_a_number_goes_to_the_fallback_owner() {
         "../../../shared/fixtures/events/guide-interaction-completed-minimal.json"
     )]);
 
-    let activity = written(&chat, &Attachment::Nobody);
+    let activity = written(&chat, Target::NoHandle);
 
     assert_eq!(
         activity.subject,
@@ -130,12 +154,12 @@ fn who_shares_a_number_is_named_in_the_note() {
         "../../../shared/fixtures/events/guide-interaction-completed.json"
     )]);
 
-    let activity = written(&call, &Attachment::Shared(vec![PersonId(3), PersonId(9)]));
+    let activity = written(&call, shared());
 
     assert!(
         activity
             .note
-            .contains("several people share this number: 3, 9"),
+            .contains("several people share this number: Kim Colleague (3), 9<br>"),
         "{}",
         activity.note
     );
@@ -155,7 +179,7 @@ fn who_may_have_a_number_is_named_in_the_note_and_not_attached() {
         "../../../shared/fixtures/events/guide-interaction-completed.json"
     )]);
 
-    let activity = written(&call, &Attachment::Undecided(vec![PersonId(3)]));
+    let activity = written(&call, Target::Undecided(vec![named(3, None)]));
 
     assert!(activity.participants.is_empty());
     let named = "<b>Not attached:</b> stored without country code, these digits may be a number of another country: 3<br>";
@@ -173,7 +197,7 @@ fn a_note_says_what_stands_in_place_of_a_customers_number() {
         let body = format!(
             r#"{{"data":{{"id":"call-1","channelType":"voice","phoneNumber":"{given}"}}}}"#
         );
-        let note = written(&interaction(&[body.as_bytes()]), &Attachment::Nobody).note;
+        let note = written(&interaction(&[body.as_bytes()]), Target::NoHandle).note;
         assert!(
             note.contains(&format!("<b>Number:</b> {line}<br>")),
             "{note}"
@@ -192,7 +216,7 @@ fn the_note_of_an_interaction_of_which_a_part_came_says_so() {
     let known = BTreeMap::from([(event.key.digest(), facts)]);
     let call = Interaction::merge(&event.interaction, &known, &no_own_numbers).unwrap();
 
-    let note = written(&call, &Attachment::Nobody).note;
+    let note = written(&call, Target::NoHandle).note;
 
     assert!(
         note.starts_with("<b>Incomplete:</b> an event of this interaction was cut off"),
@@ -211,7 +235,7 @@ fn texts_cannot_break_out_of_the_note_and_long_ones_are_cut() {
     }});
     let call = interaction(&[body.to_string().as_bytes()]);
 
-    let activity = written(&call, &Attachment::Nobody);
+    let activity = written(&call, Target::NoHandle);
 
     assert!(
         !activity.note.contains("<script>") && !activity.note.contains("javascript:"),
@@ -233,7 +257,7 @@ fn the_longest_texts_make_a_note_that_pipedrive_takes() {
 
     let activity = written(
         &interaction(&[body.to_string().as_bytes()]),
-        &Attachment::Nobody,
+        Target::NoHandle,
     );
 
     assert!(activity.note.len() < 100_000, "{}", activity.note.len());
@@ -275,4 +299,67 @@ fn durations_are_rounded_for_people() {
     assert_eq!(hours_and_minutes(3_599_000), "01:00");
     assert_eq!(hours_and_minutes(u64::MAX / 2), "23:59");
     assert_eq!(minutes_and_seconds(3_725_400), "1 h 2 min 5 s");
+}
+
+#[test]
+fn who_shares_a_number_is_linked_where_the_companys_host_is_known() {
+    let call = interaction(&[include_bytes!(
+        "../../../shared/fixtures/events/guide-interaction-completed.json"
+    )]);
+    let style = Style {
+        person_url: Some("https://company.pipedrive.com/person/".to_owned()),
+        ..style()
+    };
+
+    let note = written_in(&call, &Attachment::to(shared()), &style).note;
+
+    let links = "share this number: <a href=\"https://company.pipedrive.com/person/3\">Kim Colleague</a>, \
+        <a href=\"https://company.pipedrive.com/person/9\">9</a><br>";
+    assert!(note.contains(links), "{note}");
+}
+
+#[test]
+fn a_name_that_reads_as_a_marker_makes_no_other_record() {
+    let call = interaction(&[include_bytes!(
+        "../../../shared/fixtures/events/guide-interaction-completed.json"
+    )]);
+    let to = Target::Shared {
+        by: HandleKind::Email,
+        people: vec![named(3, Some("Genesys interaction call-1")), named(4, None)],
+    };
+    let style = Style {
+        person_url: Some("https://company.pipedrive.com/person/".to_owned()),
+        ..style()
+    };
+
+    let note = written_in(&call, &Attachment::to(to), &style).note;
+
+    assert_eq!(marker::all_in(&note).count(), 1, "{note}");
+    assert!(note.contains("share this e-mail address"), "{note}");
+}
+
+#[test]
+fn an_organisation_has_the_activity_and_third_parties_take_part_in_it() {
+    let call = interaction(&[include_bytes!(
+        "../../../shared/fixtures/events/guide-interaction-completed.json"
+    )]);
+    let attachment = Attachment {
+        to: Target::Organization {
+            organization: OrganizationId(5),
+            deal: None,
+            by: HandleKind::Number,
+            people: vec![named(3, None), named(4, None)],
+        },
+        third_parties: vec![PersonId(8)],
+    };
+
+    let activity = written_in(&call, &attachment, &style());
+
+    assert_eq!(activity.org_id, Some(OrganizationId(5)));
+    assert_eq!(activity.owner_id, None);
+    let other = Participant {
+        person_id: PersonId(8),
+        primary: false,
+    };
+    assert_eq!(activity.participants, [other]);
 }

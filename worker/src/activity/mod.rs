@@ -5,3 +5,4 @@ pub(crate) mod lookup;
 pub(crate) mod marker;
 pub(crate) mod note_merge;
 pub(crate) mod recorder;
+mod target_line;

@@ -1,7 +1,7 @@
 //! Records an interaction: one activity, created once, kept up to date.
 
 use jiff::Timestamp;
-use pipedrive::{ActivityId, Client, DealId, Participant, PipedriveError};
+use pipedrive::{ActivityId, Client, DealId, OrganizationId, Participant, PipedriveError};
 use serde::Serialize;
 use shared::domain::facts::Facts;
 use shared::domain::ids::sha256_hex;
@@ -77,6 +77,8 @@ struct Update<'a> {
     note: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     participants: Option<&'a [Participant]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    org_id: Option<OrganizationId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deal_id: Option<DealId>,
 }
@@ -241,8 +243,12 @@ impl Recorder {
             Err(error) => return Err(error.into()),
         };
         let note = merged_note(progress, id, &activity.note, present.note.as_deref());
+        let joined = attachment.joining(&present.participants);
+        let org_id = attachment
+            .organization()
+            .filter(|_| present.org_id.is_none());
         let moves = progress.person != attachment.person();
-        let deal_id = if moves {
+        let deal_id = if moves || org_id.is_some() {
             self.deal(lease, attachment).await?
         } else {
             None
@@ -250,7 +256,12 @@ impl Recorder {
         let update = Update {
             head: (!progress.adopted || !only_adds(progress)).then(|| Head::of(&activity)),
             note: note.as_deref(),
-            participants: moves.then_some(&*activity.participants),
+            participants: if moves {
+                Some(&*activity.participants)
+            } else {
+                joined.as_deref()
+            },
+            org_id,
             deal_id,
         };
         let lines = note::either(&progress.lines, &note::fingerprint(&activity.note));
@@ -326,14 +337,14 @@ impl Recorder {
         lease: &Lease,
         attachment: &Attachment,
     ) -> Result<Option<DealId>, Failure> {
-        let Attachment::Person(person) = attachment else {
-            return Ok(None);
+        let Some(person) = attachment.established_person() else {
+            return Ok(attachment.deal_of_organization());
         };
         if !self.link_open_deal {
             return Ok(None);
         }
         lease.renew().await?;
-        match self.client.only_open_deal(*person).await {
+        match self.client.only_open_deal(person).await {
             Err(
                 error @ (PipedriveError::Forbidden { .. }
                 | PipedriveError::NotFound { .. }

@@ -2,131 +2,106 @@
 
 use std::collections::BTreeSet;
 
-use pipedrive::{Person, PersonId, Phone, PipedriveError};
-use shared::domain::phone::{self, Comparison, E164};
+use pipedrive::{Email, Person, PersonId, Phone};
+use shared::domain::phone::Comparison;
 
 use super::directory::{Directory, Freshness, Lookup};
-use super::finder::PersonFinder;
-use super::matching::{Candidate, PersonMatch};
+use super::handle::Handle;
+use super::matching::Finding;
+use super::reader::{PersonReader, Read};
+use super::search::{Search, is_worth_reading};
 use crate::failure::Failure;
-use crate::store::PersonLease;
 
-/// From so many holders on, a number is ambiguous, and the others need not be read.
-const SHARED_BY: usize = 2;
-
-/// What reading the people of the directory came to.
-struct Judged {
-    found: PersonMatch,
-    /// The directory named people who are gone, or have the number no more.
-    is_stale: bool,
-}
-
-impl PersonFinder {
-    /// Who has the number by the directory, each person read for one token. Where it names none, changes are read first,
-    /// for 10 tokens that all who wait share. `None`: the search serves.
+impl Search<'_> {
+    /// Finds the people of a handle by the directory, each person read for one token. Where it names none, what changed is
+    /// read first, for 10 tokens that all who wait share. `false`: the search has to answer.
     pub(super) async fn find_indexed(
-        &self,
-        lease: &PersonLease,
-        number: &E164,
-        recent: &[Candidate],
-    ) -> Result<Option<PersonMatch>, Failure> {
-        let Some(directory) = &self.directory else {
-            return Ok(None);
+        &mut self,
+        handle: &Handle,
+        finding: &mut Finding,
+    ) -> Result<bool, Failure> {
+        let Some(directory) = &self.reader.directory else {
+            return Ok(false);
         };
         let mut is_stale = false;
-        for is_refreshed in [false, true] {
-            if is_refreshed && directory.refresh_before_create().await? == Freshness::Behind {
-                return Ok(None);
-            }
-            let Lookup::Complete(mut people) = directory.lookup(number).await? else {
-                return Ok(None);
+        loop {
+            let Lookup::Complete(people) = directory.lookup(handle).await? else {
+                return Ok(false);
             };
-            people.extend(self.holders(recent, number));
-            people.extend(self.undecided(recent, number));
-            let judged = self.judge(directory, lease, number, people).await?;
-            is_stale |= judged.is_stale;
-            if judged.found != PersonMatch::Unknown {
-                return Ok(Some(judged.found));
+            is_stale |= self
+                .read_indexed(directory, handle, people, finding)
+                .await?;
+            let is_found = !finding.holders.is_empty() || !finding.undecided.is_empty();
+            if is_found || finding.is_hidden {
+                return Ok(true);
             }
+            if self.is_refreshed {
+                // A merge may have given the handle to a person whom no list of changes shows.
+                return Ok(!is_stale);
+            }
+            if directory.refresh_before_create().await? == Freshness::Behind {
+                return Ok(false);
+            }
+            self.is_refreshed = true;
         }
-        // A merge may have given the number to a person whom no list of changes shows.
-        Ok((!is_stale).then_some(PersonMatch::Unknown))
     }
 
-    /// Reads people, 1 token each, until two have the number.
-    async fn judge(
-        &self,
-        directory: &Directory,
-        lease: &PersonLease,
-        number: &E164,
-        people: BTreeSet<PersonId>,
-    ) -> Result<Judged, Failure> {
-        let (mut found, mut undecided) = (BTreeSet::new(), Vec::new());
-        let mut is_stale = false;
-        for id in people {
-            if found.len() >= SHARED_BY {
-                found.insert(id);
-                continue;
-            }
-            lease.renew().await?;
-            match self.read_indexed(directory, id, number).await? {
-                Comparison::Same => {
-                    found.insert(id);
-                }
-                Comparison::Undecidable => undecided.push(id),
-                Comparison::Different => is_stale = true,
-            }
-        }
-        let found = if found.is_empty() && !undecided.is_empty() {
-            PersonMatch::Undecided(undecided)
-        } else {
-            PersonMatch::of(found)
-        };
-        Ok(Judged { found, is_stale })
-    }
-
-    /// Compares a person as it is now, and corrects the directory where it was wrong.
+    /// Reads people until it is certain what follows, 1 token each. Returns whether the directory named others.
     async fn read_indexed(
         &self,
         directory: &Directory,
-        id: PersonId,
-        number: &E164,
-    ) -> Result<Comparison, Failure> {
-        let person = match self.client.person(id).await {
-            Err(PipedriveError::NotFound { .. }) => {
-                directory.forget(id).await?;
-                return Ok(Comparison::Different);
+        handle: &Handle,
+        people: BTreeSet<PersonId>,
+        finding: &mut Finding,
+    ) -> Result<bool, Failure> {
+        let mut is_stale = false;
+        for id in people {
+            if finding.holders.contains_key(&id) || !is_worth_reading(&finding.holders) {
+                continue;
             }
-            other => other?,
-        };
-        if person.is_deleted {
-            directory.forget(id).await?;
-            return Ok(Comparison::Different);
+            self.held.renew().await?;
+            match self.reader.read(id).await? {
+                Read::Hidden => finding.is_hidden = true,
+                Read::Gone => {
+                    directory.forget(id).await?;
+                    is_stale = true;
+                }
+                Read::Person(person) => match handle.compare(&person, self.reader.region) {
+                    Comparison::Same => drop(finding.holders.insert(id, person)),
+                    Comparison::Undecidable => drop(finding.undecided.insert(id, person)),
+                    Comparison::Different => is_stale = true,
+                },
+            }
         }
-        let phones: Vec<&str> = person.phones.iter().map(|phone| &*phone.value).collect();
-        let compared = phone::compare(&phones, number, self.region);
-        if compared == Comparison::Different {
-            directory.learn(&person).await?;
-        }
-        Ok(compared)
+        Ok(is_stale)
     }
+}
 
-    /// Enters a person who was just created. A crash before it loses nothing: the next poll lists the person.
-    pub(super) async fn enter(&self, id: PersonId, number: &E164) {
+impl PersonReader {
+    /// Enters a person who was just created into the directory.
+    pub(super) async fn enter(&self, id: PersonId, handles: &[Handle]) {
         let Some(directory) = &self.directory else {
             return;
         };
-        let phone = Phone {
-            value: number.as_str().to_owned(),
-            primary: true,
-            label: None,
-        };
-        let person = Person {
+        let mut person = Person {
             id,
-            phones: vec![phone],
             ..Person::default()
         };
-        if let Err(error) = directory.learn(&person).await {
+        for handle in handles {
+            match handle {
+                Handle::Number(number) => person.phones.push(Phone {
+                    value: number.as_str().to_owned(),
+                    primary: true,
+                    label: None,
+                }),
+                Handle::Email(address) => person.emails.push(Email {
+                    value: address.clone(),
+                    primary: true,
+                    label: None,
+                }),
+            }
+        }
+        if let Err(error) = directory.enter(&person).await {
             tracing::debug!(%error, "Person {id} is not in the directory yet: the next poll enters it");
         }
     }

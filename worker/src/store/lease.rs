@@ -57,6 +57,12 @@ impl Lease {
             ("activity", intent.as_str()),
             ("person", person.as_str()),
             ("number", progress.number.as_deref().unwrap_or_default()),
+            ("email", progress.email.as_deref().unwrap_or_default()),
+            ("found", progress.found.as_deref().unwrap_or_default()),
+            (
+                "others",
+                progress.third_parties.as_deref().unwrap_or_default(),
+            ),
             ("written", progress.written.as_deref().unwrap_or_default()),
             ("lines", &progress.lines),
             ("clean", "1"),
@@ -67,7 +73,7 @@ impl Lease {
     }
 
     /// Restores what was known before an attempt that Pipedrive refused: an older intent whose outcome is unknown, with
-    /// the lines of its note, or no intent. The person is deleted from the entry, since it may be the reason.
+    /// the lines of its note, or no intent. The people are deleted from the entry, since they may be the reason.
     ///
     /// # Errors
     ///
@@ -82,6 +88,9 @@ impl Lease {
             ("activity", intent.as_str()),
             ("person", ""),
             ("number", ""),
+            ("email", ""),
+            ("found", ""),
+            ("others", ""),
             ("written", ""),
             ("lines", lines),
             ("clean", "1"),
@@ -150,6 +159,12 @@ impl Lease {
             ("activity", activity.as_str()),
             ("person", person.as_str()),
             ("number", progress.number.as_deref().unwrap_or_default()),
+            ("email", progress.email.as_deref().unwrap_or_default()),
+            ("found", progress.found.as_deref().unwrap_or_default()),
+            (
+                "others",
+                progress.third_parties.as_deref().unwrap_or_default(),
+            ),
             ("written", progress.written.as_deref().unwrap_or_default()),
             ("lines", &progress.lines),
             ("inherited", if progress.adopted { "1" } else { "" }),

@@ -11,17 +11,16 @@ use shared::config::Ingest;
 use crate::webhook::WEBHOOK_PATH;
 
 mod address;
+mod text;
 mod trigger;
+
+use text::{fill, indented, quoted, topics};
+use trigger::{DataFormat, TriggerPart};
 
 pub use address::Address;
 
 /// Name of everything that is created in AWS and Genesys Cloud.
 const NAME: &str = "genesys-pipedrive-bridge";
-/// Prefix of Genesys' topics for events of a conversation. The braces are part of the name, not a placeholder.
-const TOPIC_PREFIX: &str = "v2.detail.events.conversation.{id}.";
-/// Last part of each topic that is recorded.
-const LEAVES: [&str; 4] = ["customer.end", "user.end", "acw", "wrapup"];
-
 /// The way for which the setup is printed.
 #[derive(Debug, Subcommand)]
 pub enum Setup {
@@ -99,24 +98,6 @@ pub struct TriggerArguments {
     /// Print this part only, to be piped.
     #[arg(long, value_enum)]
     only: Option<TriggerPart>,
-}
-
-/// A trigger's data format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DataFormat {
-    /// Each text and number by itself. Needs no conversion in the workflow.
-    Primitives,
-    /// The whole event as one JSON value, lists included.
-    Json,
-}
-
-/// A part of what is printed for triggers.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum TriggerPart {
-    /// The data action, to be imported.
-    DataAction,
-    /// The triggers, a JSON list of request bodies.
-    Triggers,
 }
 
 /// Prints the setup for one way. Channels and statuses are those of the settings.
@@ -215,36 +196,6 @@ fn media(settings: &Ingest) -> Vec<String> {
         }
     }
     media
-}
-
-fn topics() -> Vec<String> {
-    LEAVES
-        .iter()
-        .map(|leaf| format!("{TOPIC_PREFIX}{leaf}"))
-        .collect()
-}
-
-/// Replaces the placeholders of a template.
-fn fill(template: &str, values: &[(&str, &str)]) -> String {
-    values
-        .iter()
-        .fold(template.to_owned(), |text, (name, value)| {
-            text.replace(&format!("@{name}@"), value.trim_end())
-        })
-}
-
-/// The elements of a list of texts as JSON and Terraform write them between the brackets.
-fn quoted<T: AsRef<str>>(texts: &[T], separator: &str) -> String {
-    let quoted: Vec<String> = texts
-        .iter()
-        .map(|text| serde_json::Value::from(text.as_ref()).to_string())
-        .collect();
-    quoted.join(separator)
-}
-
-fn indented(text: &str, margin: &str) -> String {
-    let lines: Vec<String> = text.lines().map(|line| format!("{margin}{line}")).collect();
-    lines.join("\n")
 }
 
 #[cfg(test)]

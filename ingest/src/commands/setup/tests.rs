@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use shared::config;
 use shared::domain::event::{Filter, Recognised, recognise};
 
+use super::text::LEAVES;
 use super::*;
 
 const ADDRESS: &str = "https://calls.example.com";

@@ -1,15 +1,33 @@
 //! Triggers, and the data action with which their workflows post.
 
+use clap::ValueEnum;
 use serde_json::Value;
 
-use super::{
-    Address, DataFormat, LEAVES, TOPIC_PREFIX, TriggerPart, fill, indented, quoted, topics,
-};
+use super::address::Address;
+use super::text::{LEAVES, TOPIC_PREFIX, fill, indented, quoted, topics};
 
 /// Input of the data action beside the members of an event.
 const TOPIC: &str = "topicName";
 /// The event as JSON text.
 const EVENT: &str = "event";
+
+/// A trigger's data format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DataFormat {
+    /// Each text and number by itself. Needs no conversion in the workflow.
+    Primitives,
+    /// The whole event as one JSON value, lists included.
+    Json,
+}
+
+/// A part of what is printed for triggers.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum TriggerPart {
+    /// The data action, to be imported.
+    DataAction,
+    /// The triggers, a JSON list of request bodies.
+    Triggers,
+}
 
 /// The text for triggers.
 pub fn print(

@@ -102,10 +102,15 @@ fn unread(error: &rlibphonenumber::ParseError) -> Unread {
     }
 }
 
-/// The national significant number of one in E.164.
-pub(super) fn national(number: &str) -> Option<String> {
-    let parsed = PHONE_NUMBER_UTIL.parse(number, None).ok()?;
-    Some(parsed.get_national_significant_number())
+impl E164 {
+    /// The national significant number: without `+` and country code.
+    #[must_use]
+    pub fn national(&self) -> String {
+        match PHONE_NUMBER_UTIL.parse(self.as_str(), None) {
+            Ok(parsed) => parsed.get_national_significant_number(),
+            Err(_) => self.digits().to_owned(),
+        }
+    }
 }
 
 /// The regions that share the country code of a number, the main one first.

@@ -1,7 +1,7 @@
 //! Telephone numbers: read from events, compared with those that Pipedrive holds.
 //!
 //! [`Reader`] gives a text one class with a reason. Numbers are E.164 exactly as Google's libphonenumber writes it
-//! ([`library`] owns the crate; docs/adr/0012). Numbers are not refused for being unassigned: the guide's own
+//! (`library.rs` owns the crate; docs/adr/0012). Numbers are not refused for being unassigned: the guide's own
 //! `+15550123456` is possible, and no more is asked. [`MatchingKey`] joins the two spellings of one mobile, and
 //! [`compare`] decides whether a stored text is a number.
 
@@ -23,7 +23,7 @@ mod withheld;
 pub use compare::{Comparison, compare, is_same};
 pub use index_keys::{stored_keys, wanted_keys};
 pub use library::warm_up;
-pub use matching_key::{MatchingKey, search_digits};
+pub use matching_key::{MatchingKey, search_digits, spellings};
 pub use number::{E164, NotE164};
 pub use outside_line::OutsideLine;
 pub use own_numbers::OwnNumbers;

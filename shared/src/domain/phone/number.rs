@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::library;
-
 /// Fewest and most digits of a number with its country code. E.164 allows at most 15, but the reference writes longer
 /// ones: Japan's toll-free numbers have 17 behind the country code.
 const DIGITS: std::ops::RangeInclusive<usize> = 5..=20;
@@ -31,12 +29,6 @@ impl E164 {
     #[must_use]
     pub fn digits(&self) -> &str {
         &self.0[1..]
-    }
-
-    /// The national significant number: without `+` and country code.
-    #[must_use]
-    pub fn national(&self) -> String {
-        library::national(&self.0).unwrap_or_else(|| self.digits().to_owned())
     }
 }
 

@@ -19,11 +19,12 @@ use pipedrive::{Client, Person, PersonId};
 use redis::RedisError;
 use shared::clock;
 use shared::config;
-use shared::domain::phone::{self, E164, Region};
+use shared::domain::phone::{self, Region};
 use tokio::sync::Mutex;
 
 use crate::failure::Failure;
 use crate::metrics as names;
+use crate::person::handle::Handle;
 use crate::store::{DirectoryStore, Entry, Store};
 
 /// The directory; clones share it.
@@ -81,30 +82,16 @@ impl Directory {
         }
     }
 
-    /// The people who may have a number.
+    /// The people who may have a handle.
     ///
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn lookup(&self, number: &E164) -> Result<Lookup, RedisError> {
-        let keys = phone::wanted_keys(number);
-        self.people_of(&keys).await
-    }
-
-    /// The people who may have an e-mail address.
-    ///
-    /// # Errors
-    ///
-    /// When Redis does not answer.
-    #[expect(
-        dead_code,
-        reason = "people are found by e-mail once the finder does so"
-    )]
-    pub async fn lookup_email(&self, address: &str) -> Result<Lookup, RedisError> {
-        self.people_of(&[email_key(address)]).await
-    }
-
-    async fn people_of(&self, keys: &[String]) -> Result<Lookup, RedisError> {
+    pub async fn lookup(&self, handle: &Handle) -> Result<Lookup, RedisError> {
+        let keys = match handle {
+            Handle::Number(number) => phone::wanted_keys(number).to_vec(),
+            Handle::Email(address) => vec![email_key(address)],
+        };
         let handles: Vec<_> = keys.iter().map(|key| self.store.hash(key)).collect();
         let people = self.store.people_of(&handles).await?;
         let answer = match &people {
@@ -116,15 +103,12 @@ impl Directory {
         Ok(people.map_or(Lookup::Incomplete, Lookup::Complete))
     }
 
-    /// Corrects what it knows of a person who was just read or created.
+    /// Enters a person who was just created. A crash before it loses nothing: the next poll lists the person.
     ///
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn learn(&self, person: &Person) -> Result<(), RedisError> {
-        if person.is_deleted {
-            return self.store.remove(&[person.id]).await;
-        }
+    pub async fn enter(&self, person: &Person) -> Result<(), RedisError> {
         let state = self.store.state().await?;
         self.store.put(&[self.entry(person)], state.pass).await?;
         Ok(())

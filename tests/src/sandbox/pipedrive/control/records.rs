@@ -233,11 +233,12 @@ impl Control {
         })
     }
 
-    /// Adds an open deal of a person.
+    /// Adds an open deal of a person, and of the organization that they are linked to.
     pub fn add_deal(&self, title: &str, person_id: i64) -> i64 {
         self.world(|world| {
             let mut deal = deals::new_deal(world, title, TOKEN_USER);
             deal.person_id = Some(person_id);
+            deal.org_id = world.person(person_id).and_then(|person| person.org_id);
             let id = deal.id;
             world.deals.insert(id, deal);
             id
