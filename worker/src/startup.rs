@@ -50,6 +50,11 @@ use crate::store::{
 const READ_REPEATS: usize = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
+/// What is said where no link to interactions is set: its host depends on the region, and a wrong one leads nowhere.
+pub(crate) const NO_LINK: &str = "genesys.interaction_url (BRIDGE__GENESYS__INTERACTION_URL) is not set, and the host of a \
+    link depends on your organization's region: set https://apps.<region>/directory/#/analytics/interactions/{id}/admin, \
+    or an empty text for no link";
+
 /// The worker, ready to run.
 #[derive(Debug)]
 pub struct Application {
@@ -102,6 +107,9 @@ impl Application {
         let store = Store::new(settings.redis.clone())?;
         if let Err(error @ StoreError::Evicts(_)) = store.probe().await {
             return Err(error.into());
+        }
+        if settings.genesys.interaction_url.is_none() {
+            tracing::warn!("Notes are written without a link: {NO_LINK}");
         }
         let client = client(&settings, &store)?;
         let listener = listen(&settings.worker)?;
@@ -414,8 +422,9 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
                 call_type: pipedrive.call_type.clone(),
                 chat_type: pipedrive.chat_type.clone(),
                 fallback_owner: pipedrive.fallback_owner_id.map(UserId),
-                interaction_url: settings.genesys.interaction_url.clone(),
                 person_url: person_url(&pipedrive.base_url),
+                interaction_url: settings.genesys.interaction_url.clone().unwrap_or_default(),
+                time_zone: pipedrive.time_zone.clone(),
             },
             link_open_deal: pipedrive.link_open_deal,
             timing,

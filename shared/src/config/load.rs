@@ -353,6 +353,11 @@ mod tests {
             ),
             ("BRIDGE__PHONE__OUTSIDE_LINE", "nine", "phone.outside_line"),
             (
+                "BRIDGE__PIPEDRIVE__TIME_ZONE",
+                "Berlin",
+                "pipedrive.time_zone",
+            ),
+            (
                 "BRIDGE__PIPEDRIVE__BASE_URL",
                 "https://x.example/api/v2",
                 "pipedrive.base_url",

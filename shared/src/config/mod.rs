@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
@@ -279,6 +280,8 @@ pub struct Pipedrive {
     pub call_type: String,
     pub chat_type: String,
     pub fallback_owner_id: Option<u64>,
+    #[serde(deserialize_with = "values::time_zone")]
+    pub time_zone: TimeZone,
     pub link_open_deal: bool,
     pub search_international: bool,
     #[serde(deserialize_with = "values::duration")]
@@ -353,7 +356,7 @@ impl Phone {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
 pub struct Genesys {
-    pub interaction_url: String,
+    pub interaction_url: Option<String>,
 }
 
 /// `[alarm]`

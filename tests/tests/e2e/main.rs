@@ -7,6 +7,7 @@ mod certificates;
 mod checks;
 mod conversations;
 mod dead_letters;
+mod edits;
 mod error_classes;
 mod failures;
 mod handles;

@@ -1,7 +1,7 @@
 //! The line of a note that says what the activity is attached to, where that is not one person.
 
+use crate::activity::labels::NOT_ATTACHED;
 use crate::activity::marker;
-use crate::activity::note_merge::NOT_ATTACHED;
 use crate::person::attachment::{NotCreated, Target};
 use crate::person::candidate::Named;
 use crate::text::{escape, one_line};

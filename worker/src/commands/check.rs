@@ -1,7 +1,7 @@
 //! `worker check`: validates settings and connections, and says what it found.
 
 use shared::broker::{self, topology};
-use shared::check;
+use shared::check::{self, Found};
 use shared::config::Settings;
 
 use crate::commands::directory;
@@ -21,6 +21,11 @@ pub type Finding = (&'static str, Result<String, String>);
 pub async fn check(settings: &Settings) -> anyhow::Result<bool> {
     let findings = inspect(settings).await;
     let findings = findings.map(|(subject, result)| check::Finding::new(subject, result));
+    let mut findings = Vec::from(findings);
+    findings.push(check::Finding::new(
+        "Genesys",
+        Ok::<_, String>(links(settings)),
+    ));
     Ok(check::report(&findings, &mut std::io::stdout())?)
 }
 
@@ -41,6 +46,19 @@ pub async fn inspect(settings: &Settings) -> [Finding; 6] {
         ("Pipedrive", pipedrive),
         ("directory", directory::summary(settings).await),
     ]
+}
+
+fn links(settings: &Settings) -> Found {
+    match settings.genesys.interaction_url.as_deref() {
+        None => Found::Warning(startup::NO_LINK.to_owned()),
+        Some("") => "notes have no link to their interaction, as configured"
+            .to_owned()
+            .into(),
+        Some(_) => {
+            let zone = settings.pipedrive.time_zone.iana_name().unwrap_or("UTC");
+            format!("notes link to their interaction; times in them are of {zone}").into()
+        }
+    }
 }
 
 fn phone(settings: &Settings) -> String {

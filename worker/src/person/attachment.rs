@@ -13,6 +13,9 @@ pub(crate) struct Attachment {
     pub(crate) to: Target,
     /// People who took part and are not the customer. They are participants beside the primary one.
     pub(crate) third_parties: Vec<PersonId>,
+    /// Those of them who were not known when the activity was written last. A participant whom people removed since stays
+    /// away.
+    pub(crate) newcomers: Vec<PersonId>,
 }
 
 /// What an activity is attached to; or why it is attached to no one.
@@ -77,6 +80,7 @@ impl Attachment {
         Self {
             to,
             third_parties: Vec::new(),
+            newcomers: Vec::new(),
         }
     }
 
@@ -91,7 +95,8 @@ impl Attachment {
             person_id,
             primary: true,
         });
-        primary.into_iter().chain(self.others()).collect()
+        let others = self.third_parties.iter().copied().map(beside);
+        primary.into_iter().chain(others).collect()
     }
 
     /// The participants of an activity with the third parties who joined since; nothing if none did.
@@ -100,15 +105,9 @@ impl Attachment {
             let mut there = present.iter();
             there.any(|it| it.person_id == other.person_id)
         };
-        let joined: Vec<Participant> = self.others().filter(|other| !is_there(other)).collect();
+        let joined = self.newcomers.iter().copied().map(beside);
+        let joined: Vec<Participant> = joined.filter(|other| !is_there(other)).collect();
         (!joined.is_empty()).then(|| [present, &joined].concat())
-    }
-
-    fn others(&self) -> impl Iterator<Item = Participant> {
-        self.third_parties.iter().map(|person_id| Participant {
-            person_id: *person_id,
-            primary: false,
-        })
     }
 
     /// The person, if it can have a deal: one that was created just now has none.
@@ -133,5 +132,13 @@ impl Attachment {
             Target::Organization { deal, .. } => deal,
             _ => None,
         }
+    }
+}
+
+/// A participant who is not the primary one.
+fn beside(person_id: PersonId) -> Participant {
+    Participant {
+        person_id,
+        primary: false,
     }
 }

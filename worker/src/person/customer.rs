@@ -24,15 +24,20 @@ pub(crate) async fn find_people(
     (lease, progress): (&Lease, &mut Progress),
 ) -> Result<Attachment, Failure> {
     let to = find_customer(finder, interaction, party, progress).await?;
+    let customer = to.person();
+    let found = find_third_parties(finder, reader, interaction, (lease, progress)).await?;
     let mut attachment = Attachment {
         to,
         third_parties: Vec::new(),
+        newcomers: Vec::new(),
     };
-    let found = find_third_parties(finder, reader, interaction, (lease, progress)).await?;
-    for person in found {
-        let is_there = attachment.person() == Some(person);
-        if !is_there && !attachment.third_parties.contains(&person) {
-            attachment.third_parties.push(person);
+    for (person, is_new) in found {
+        if customer == Some(person) || attachment.third_parties.contains(&person) {
+            continue;
+        }
+        attachment.third_parties.push(person);
+        if is_new {
+            attachment.newcomers.push(person);
         }
     }
     Ok(attachment)
@@ -83,17 +88,19 @@ fn when_unknown<'i>(interaction: &'i Interaction, party: &Party) -> WhenUnknown<
     }
 }
 
-/// The third parties who are known: they are found as customers are, and never created.
+/// The third parties who are known, and whether each is found for the first time: they are found as customers are, and
+/// never created.
 async fn find_third_parties(
     finder: &PersonFinder,
     reader: &Reader,
     interaction: &Interaction,
     (lease, progress): (&Lease, &mut Progress),
-) -> Result<Vec<PersonId>, Failure> {
+) -> Result<Vec<(PersonId, bool)>, Failure> {
     let mut known = ThirdParties::of(progress);
     let mut people = Vec::new();
     for number in numbers(reader, interaction) {
-        if !known.contains(&number) {
+        let is_new = !known.contains(&number);
+        if is_new {
             if known.len() >= THIRD_PARTIES_MAX {
                 continue;
             }
@@ -103,7 +110,7 @@ async fn find_third_parties(
             let person = finder.find(&handle, unknown).await?.person();
             known.insert(&number, person);
         }
-        people.extend(known.person(&number));
+        people.extend(known.person(&number).map(|person| (person, is_new)));
     }
     known.store(progress);
     Ok(people)

@@ -2,6 +2,7 @@
 //!
 //! Each new connection checks the eviction policy and the epoch, so that a Redis that lost data is recognised.
 
+mod answered;
 mod budget;
 mod client;
 mod connection;
@@ -20,6 +21,7 @@ mod progress;
 mod script;
 mod tokens;
 
+pub use answered::{Answered, clock, due, primary};
 pub(crate) use budget::{Spent, TokenBucket, TokenBucketSettings};
 pub use connection::{Facts as StoreFacts, Store, StoreError};
 pub(crate) use directory::{DirectoryState, DirectoryStore, Entry, Memory, Work, WorkLock, at};

@@ -7,6 +7,7 @@ use pipedrive::{ActivityId, PersonId};
 use shared::domain::facts::Facts;
 use shared::domain::ids::{EventKey, InteractionId};
 
+use super::answered::Answered;
 use super::epoch::Epoch;
 
 /// How far the work on an interaction got.
@@ -32,6 +33,8 @@ pub struct Progress {
     pub written: Option<String>,
     /// Fingerprint of the note that was written last: a digest of each line.
     pub lines: String,
+    /// Values of ours that the members of the activity may have.
+    pub answered: Answered,
     /// When an update was sent whose outcome is unknown: it may still take effect.
     pub update_in_doubt: Option<Timestamp>,
     /// Whether the activity was found in Pipedrive, written for events that Redis has lost.
@@ -104,6 +107,10 @@ impl Progress {
             third_parties: text("others"),
             written: text("written"),
             lines: text("lines").unwrap_or_default(),
+            answered: Answered::read(
+                fields.get("answered").copied(),
+                fields.get("written").copied(),
+            ),
             update_in_doubt: fields
                 .get("doubted")
                 .and_then(|ms| ms.parse().ok())
