@@ -3,7 +3,7 @@
 use bridge_tests::bridge::{TestApp, call};
 use serde_json::json;
 
-use crate::people::{app_with, number, wait_until_complete};
+use crate::people::{app_with, interaction, number, wait_until_complete};
 
 async fn complete_app() -> TestApp {
     let mut app = app_with(200, "on").await;
@@ -18,14 +18,10 @@ async fn person_of(app: &TestApp, id: &str, number: &str) -> Option<i64> {
     let count = app.pipedrive.activities().len();
     app.wait_for_at_least(count.max(1)).await;
     app.wait_until_idle().await;
-    let marker = format!("Genesys interaction {id}");
     let activities = app.pipedrive.activities();
-    let activity = activities.iter().find(|activity| {
-        activity
-            .note
-            .as_deref()
-            .is_some_and(|note| note.ends_with(&marker))
-    });
+    let activity = activities
+        .iter()
+        .find(|activity| interaction(activity) == Some(id));
     activity.expect("it is recorded").person_id
 }
 

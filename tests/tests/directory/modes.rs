@@ -6,7 +6,7 @@ use bridge_tests::bridge::{TestApp, call};
 use bridge_tests::sandbox::pipedrive::{Behaviour, SandboxConfig, SearchMode};
 use futures_util::{StreamExt, stream};
 
-use crate::people::{app_of, number, wait_until_complete};
+use crate::people::{app_of, interaction, number, wait_until_complete};
 
 const PEOPLE: usize = 10_000;
 /// Calls of people who are in Pipedrive: a step that meets every form.
@@ -56,9 +56,8 @@ async fn mistakes(mode: SearchMode, directory: &str) -> Mistakes {
     let attached: BTreeMap<String, Option<i64>> = activities
         .into_iter()
         .filter_map(|activity| {
-            let note = activity.note?;
-            let (_, id) = note.rsplit_once("call-")?;
-            Some((id.to_owned(), activity.person_id))
+            let id = interaction(&activity)?.strip_prefix("call-")?.to_owned();
+            Some((id, activity.person_id))
         })
         .collect();
     // Ids count upwards from 1.

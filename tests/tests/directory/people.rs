@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use bridge_tests::bridge::{Builder, PATIENCE, TestApp};
-use bridge_tests::sandbox::pipedrive::NewPerson;
+use bridge_tests::sandbox::pipedrive::{Activity, NewPerson};
 use bridge_tests::servers::wait_until;
 use redis::AsyncCommands;
 
@@ -87,4 +87,13 @@ pub async fn wait_until_complete(app: &TestApp) {
         Ok(())
     });
     complete.await.unwrap_or_else(|error| panic!("{error:#}"));
+}
+
+/// The interaction that an activity's note names.
+pub fn interaction(activity: &Activity) -> Option<&str> {
+    let (_, rest) = activity
+        .note
+        .as_deref()?
+        .rsplit_once("Genesys interaction ")?;
+    rest.split('<').next()
 }
