@@ -35,6 +35,8 @@ use crate::pause::reason::PauseReason;
 use crate::pause::recovery::PauseSupervisor;
 use crate::pause::state::Pause;
 use crate::person::access::Access;
+use crate::person::directory::Directory;
+use crate::person::directory::sync::DirectorySync;
 use crate::person::finder::PersonFinder;
 use crate::person::reader::PersonReader;
 use crate::pipeline::Pipeline;
@@ -78,6 +80,7 @@ struct Tasks {
     pause_supervisor: PauseSupervisor,
     rotation: Rotation,
     refresher: Option<TokenRefresher>,
+    directory: Option<DirectorySync>,
     queue_monitor: QueueMonitor,
     alarm: Alarm,
 }
@@ -89,6 +92,7 @@ struct Shared {
     publisher: Publisher,
     pause: Pause,
     outcomes: OutcomeCounter,
+    directory: Option<Directory>,
     /// Name of this worker in the broker's management UI and in dead letters.
     worker: String,
 }
@@ -202,6 +206,9 @@ impl Tasks {
         if let Some(refresher) = self.refresher {
             supervisor.spawn("token refresher", refresher.run(stop()));
         }
+        if let Some(directory) = self.directory {
+            supervisor.spawn("directory", directory.run(stop()));
+        }
     }
 }
 
@@ -219,6 +226,7 @@ impl Shared {
         )
         .await?;
         Ok(Self {
+            directory: Directory::new(settings, &store, client.clone()),
             store,
             client,
             publisher,
@@ -299,6 +307,10 @@ fn tasks(
 ) -> Tasks {
     let probe_interval = settings.pipedrive.probe_interval;
     Tasks {
+        directory: shared.directory.map(|directory| DirectorySync {
+            directory,
+            pause: shared.pause.clone(),
+        }),
         refresher: refresher(&shared.client, &shared.pause, probe_interval),
         pause_supervisor: PauseSupervisor {
             first_start: FirstStart {
@@ -392,6 +404,7 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
         finder: PersonFinder {
             reader: PersonReader {
                 client: client.clone(),
+                directory: shared.directory.clone(),
                 access: Access::default(),
                 region,
                 search_international: pipedrive.search_international,

@@ -41,5 +41,5 @@ pub use model::{
     User,
 };
 pub use oauth::{App, Denial, NoToken, OAuth};
-pub use persons::create_person;
+pub use persons::{PeoplePage, create_person};
 pub use tokens::{TokenOrigin, Tokens};

@@ -44,6 +44,7 @@ pub struct Settings {
     pub retry: Retry,
     pub redis: Redis,
     pub pipedrive: Pipedrive,
+    pub directory: Directory,
     pub worker: Worker,
     pub phone: Phone,
     pub genesys: Genesys,
@@ -252,6 +253,8 @@ pub struct Redis {
     pub done_ttl: Duration,
     #[serde(deserialize_with = "values::duration")]
     pub person_ttl: Duration,
+    /// Hashes numbers and addresses. Not replaced while running: every name would change.
+    pub hash_key: Option<SecretString>,
 }
 
 /// `[pipedrive]`
@@ -285,6 +288,29 @@ pub struct Pipedrive {
     pub settle_time: Duration,
     #[serde(deserialize_with = "values::duration")]
     pub search_lag: Duration,
+}
+
+/// `[directory]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Directory {
+    pub mode: DirectoryMode,
+    pub daily_share: u8,
+    #[serde(deserialize_with = "values::duration")]
+    pub longest_interval: Duration,
+    #[serde(deserialize_with = "values::duration")]
+    pub full_pass: Duration,
+}
+
+/// Whether there is a directory of Pipedrive's people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DirectoryMode {
+    /// People are looked up in the directory once it is complete.
+    On,
+    /// People are searched in Pipedrive.
+    Off,
 }
 
 /// `[worker]`

@@ -4,6 +4,7 @@ use shared::broker::{self, topology};
 use shared::check::{self, Found};
 use shared::config::Settings;
 
+use crate::commands::directory;
 use crate::startup;
 use crate::store::Store;
 use pipedrive::PipedriveError;
@@ -30,7 +31,7 @@ pub async fn check(settings: &Settings) -> anyhow::Result<bool> {
 
 /// Looks at everything the worker needs. Nothing is changed that a worker would not change: an app's access token that
 /// is valid serves, and one that is refreshed is kept in Redis, since its refresh token may be the only good one.
-pub async fn inspect(settings: &Settings) -> [Finding; 5] {
+pub async fn inspect(settings: &Settings) -> [Finding; 6] {
     let credential = settings.credential();
     let pipedrive = match &credential {
         Ok(_) => pipedrive(settings).await,
@@ -43,6 +44,7 @@ pub async fn inspect(settings: &Settings) -> [Finding; 5] {
         ("RabbitMQ", rabbitmq(settings).await),
         ("Redis", redis(settings).await),
         ("Pipedrive", pipedrive),
+        ("directory", directory::summary(settings).await),
     ]
 }
 

@@ -72,6 +72,7 @@ impl PersonFinder {
                 Ok(Outcome::Created(person)) => {
                     held.remember_created(person).await?;
                     fail_point::reach(FailPoint::PersonRemembered).await;
+                    self.reader.enter(person, handles).await;
                     metrics::counter!(PEOPLE_CREATED).increment(1);
                     tracing::info!(person.id = %person, "Created person {person}");
                     return Ok(Target::NewPerson(person));

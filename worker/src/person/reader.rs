@@ -9,12 +9,15 @@ use crate::effect::timing::{Timing, surely_before};
 use crate::failure::Failure;
 use crate::person::access::{Access, Refusal};
 use crate::person::candidate::Candidate;
+use crate::person::directory::Directory;
 
 /// Reads people.
 #[derive(Clone, Debug)]
 pub(crate) struct PersonReader {
     /// Pipedrive client.
     pub(crate) client: Client,
+    /// The directory of all people; `None` where it is off.
+    pub(crate) directory: Option<Directory>,
     /// People whom Pipedrive refused to show.
     pub(crate) access: Access,
     /// Region of stored numbers that have no country code.

@@ -21,10 +21,12 @@ const UNDECIDED_LOOKED_AT: usize = 3;
 
 /// The search for all handles of one customer.
 pub(super) struct Search<'s> {
-    reader: &'s PersonReader,
-    held: &'s Held,
+    pub(super) reader: &'s PersonReader,
+    pub(super) held: &'s Held,
     /// People that the search may not show yet.
     recent: Vec<Candidate>,
+    /// Whether the directory has read what changed since this search began.
+    pub(super) is_refreshed: bool,
     /// Whether `recent` goes back to [`PersonReader::unknown_since`].
     is_listed: bool,
     /// People who may have been created just before Redis lost its data.
@@ -46,12 +48,14 @@ impl<'s> Search<'s> {
             reader,
             held,
             recent,
+            is_refreshed: false,
             is_listed: intent.is_some_and(|since| since <= reader.unknown_since()),
             forgotten: None,
         })
     }
 
-    /// Searches for one handle, and adds `recent` people that the search may not show yet. The search may also show people
+    /// Finds the people of one handle by the directory, else by a search, and adds `recent` people that the search may not
+    /// show yet. The search may also show people
     /// that were deleted, or whose handle changed: each hit is read.
     pub(super) async fn people(&mut self, handle: &Handle) -> Result<Finding, Failure> {
         let mut finding = Finding {
@@ -60,20 +64,9 @@ impl<'s> Search<'s> {
             undecided: self.compared(&self.recent, handle, Comparison::Undecidable),
             is_hidden: false,
         };
-        for term in self.terms(handle) {
-            self.held.renew().await?;
-            let hits = self.hits(handle, &term).await?;
-            let undecided = self.compared(&hits, handle, Comparison::Undecidable);
-            finding.undecided.extend(undecided);
-            let is_stale = self.verify(handle, &hits, &mut finding).await?;
-            if is_stale && !self.is_listed {
-                self.list_recent(handle, &mut finding).await?;
-            }
-            if !finding.holders.is_empty() {
-                return Ok(finding);
-            }
+        if !self.find_indexed(handle, &mut finding).await? {
+            self.search(handle, &mut finding).await?;
         }
-        self.look_at_undecided(handle, &mut finding).await?;
         if finding.holders.is_empty() {
             fail_point::reach(FailPoint::PersonSearched).await;
             let region = self.reader.region;
@@ -82,6 +75,23 @@ impl<'s> Search<'s> {
             finding.holders.extend(holders);
         }
         Ok(finding)
+    }
+
+    async fn search(&mut self, handle: &Handle, finding: &mut Finding) -> Result<(), Failure> {
+        for term in self.terms(handle) {
+            self.held.renew().await?;
+            let hits = self.hits(handle, &term).await?;
+            let undecided = self.compared(&hits, handle, Comparison::Undecidable);
+            finding.undecided.extend(undecided);
+            let is_stale = self.verify(handle, &hits, finding).await?;
+            if is_stale && !self.is_listed {
+                self.list_recent(handle, finding).await?;
+            }
+            if !finding.holders.is_empty() {
+                return Ok(());
+            }
+        }
+        self.look_at_undecided(handle, finding).await
     }
 
     fn terms(&self, handle: &Handle) -> Vec<String> {
@@ -210,7 +220,7 @@ impl<'s> Search<'s> {
 }
 
 /// Whether another holder changes what follows: strangers who share a handle are as ambiguous as more of them.
-fn is_worth_reading(holders: &Candidates) -> bool {
+pub(super) fn is_worth_reading(holders: &Candidates) -> bool {
     holders.len() < SHARED_BY
         || holders.len() < COLLEAGUES_READ && one_organization(holders).is_some()
 }

@@ -6,6 +6,8 @@
 use shared::domain::ids::sha256_hex;
 use shared::domain::phone::{self, E164};
 
+use super::handle::HandleHasher;
+
 /// The part of a handle's key names that tells handles apart. Its order is the order in which leases are claimed: all
 /// workers claim in the same order, so that none waits for another that waits for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,8 +37,8 @@ impl HandleKey {
     }
 
     /// Names of the entry and of its lease, in one slot of a Redis cluster.
-    pub(super) fn names(&self) -> [String; 2] {
-        let Self(hash) = self;
+    pub(super) fn names(&self, hasher: &HandleHasher) -> [String; 2] {
+        let hash = hasher.protect(self.0.clone());
         [
             format!("person:{{{hash}}}"),
             format!("person-lock:{{{hash}}}"),
@@ -59,7 +61,7 @@ mod tests {
             panic!("a number of one spelling has one key");
         };
         assert_eq!(
-            key.names(),
+            key.names(&HandleHasher::new(None)),
             [
                 format!("person:{{{hash}}}"),
                 format!("person-lock:{{{hash}}}")

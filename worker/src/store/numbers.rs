@@ -9,6 +9,7 @@ use pipedrive::PersonId;
 use redis::{RedisError, Script};
 
 use super::connection::Store;
+use super::handle::HandleHasher;
 use super::handle_keys::HandleKey;
 use super::lease::{LeaseError, step};
 use super::progress::parse_intent;
@@ -81,6 +82,7 @@ impl People {
         call.key(&keys[0])
             .key(&keys[1])
             .key(self.store.key("epoch"))
+            .key(self.former_key(handle))
             .arg(owner)
             .arg(ms(self.lease))
             .arg(ms(self.store.settings().person_ttl))
@@ -131,8 +133,15 @@ impl People {
         call.invoke_async(&mut self.store.connection()?).await
     }
 
+    /// Name of the entry that was written before there was a key for hashes.
+    fn former_key(&self, handle: &HandleKey) -> String {
+        let [entry, _] = handle.names(&HandleHasher::new(None));
+        self.store.key(&entry)
+    }
+
     fn keys(&self, handle: &HandleKey) -> [String; 2] {
-        handle.names().map(|name| self.store.key(&name))
+        let names = handle.names(self.store.hasher());
+        names.map(|name| self.store.key(&name))
     }
 }
 
