@@ -65,7 +65,7 @@ impl Pipeline {
     pub(crate) async fn process(&self, message: Delivery<Received>) {
         let begun = clock::now();
         let received = message.received_at();
-        if !message.was_seen_before() {
+        if !message.was_tried_before() {
             self.settlement.outcomes.begun(received);
         }
         let id = message.interaction().to_owned();
@@ -154,7 +154,7 @@ impl Pipeline {
         &self,
         message: &mut Delivery<Leased>,
     ) -> Result<Outcome, StepFailure> {
-        let was_seen_before = message.was_seen_before();
+        let was_tried_before = message.was_tried_before();
         let (event, lease, progress) = message.parts();
         if progress.was_recorded_under_another_key(&event.interaction, &event.key) {
             return Ok(Outcome::Duplicate);
@@ -168,7 +168,7 @@ impl Pipeline {
         if progress.activity == Effect::NotTried && !self.is_to_be_recorded(&interaction) {
             return Ok(Outcome::Remembered);
         }
-        defer_if_alone(was_seen_before, event, progress).during(PipelineStep::Lease)?;
+        defer_if_alone(was_tried_before, event, progress).during(PipelineStep::Lease)?;
         let party = self.reader.read(interaction.number.as_deref()).party;
         let attachment = self
             .match_person(&interaction, &party, progress)
@@ -283,13 +283,13 @@ fn without_panic<T>(
 /// arrive together, in any order, and one create is cheaper than a create and an update. If none arrives, it creates the
 /// activity itself.
 fn defer_if_alone(
-    was_seen_before: bool,
+    was_tried_before: bool,
     event: &Event,
     progress: &Progress,
 ) -> Result<(), Failure> {
     let is_alone = progress.activity == Effect::NotTried
         && progress.facts.values().all(|facts| facts.kind.enriches());
-    if event.kind.enriches() && !was_seen_before && is_alone {
+    if event.kind.enriches() && !was_tried_before && is_alone {
         Err(Failure::Deferred)
     } else {
         Ok(())
