@@ -92,7 +92,7 @@ pub fn accept(
         .with_headers(headers)
 }
 
-/// The properties of a body that was cut off, and tells no event: the worker makes it a dead letter. `topic` came beside
+/// The properties of a body that was cut off before a complete event: the worker makes it a dead letter. `topic` came beside
 /// the body, `interaction` is in it.
 #[must_use]
 pub fn accept_unrecognised(
@@ -137,7 +137,7 @@ fn accepted_properties(received_at: Timestamp, traceparent: &str, app_id: &str) 
         .with_timestamp(u64::try_from(received_at.as_second()).unwrap_or_default())
 }
 
-/// What the headers of a delivery tell. Any may be absent: an operator may publish a bare body by hand.
+/// The content of a delivery's headers. Any may be absent: an operator may publish a bare body by hand.
 #[derive(Clone, Debug, Default)]
 pub struct Envelope {
     /// The event's kind by its leaf, for bodies that do not hold their topic.
@@ -146,14 +146,14 @@ pub struct Envelope {
     pub received_at: Option<Timestamp>,
     /// Failed attempts so far; 0 for a replay.
     pub attempts: u32,
-    /// Since when it is retried: the receipt, or the first failure after a replay.
+    /// When it was first sent to a retry queue; nothing before that, and after a replay.
     pub retry_since: Option<Timestamp>,
     /// Whether it waited already for the event that it enriches.
     pub deferred: bool,
     /// Whether it comes back from the dead letter queue.
     pub is_replay: bool,
     /// Deliveries that were not settled: those that the broker counts, and those that it counted before the message was
-    /// published again. None for a replay at first: an operator's looks at a dead letter count too.
+    /// published again. 0 for a replay's first delivery: reading a dead letter in the UI also counts as a delivery.
     pub failed_deliveries: u32,
     /// W3C trace context of the webhook.
     pub traceparent: Option<String>,
@@ -214,7 +214,7 @@ impl Envelope {
 pub struct Retry<'a> {
     /// Failed attempts so far, this one included where it counts.
     pub attempts: u32,
-    /// Since when it is retried.
+    /// When it was first sent to a retry queue.
     pub since: Timestamp,
     /// Why: a stable code.
     pub reason: &'a str,
