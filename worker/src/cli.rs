@@ -9,7 +9,7 @@ use shared::config::Settings;
 use shared::{command_line, config, health, lifecycle, telemetry};
 
 use crate::commands::number::Texts;
-use crate::commands::replay::Filter;
+use crate::commands::replay::ReplayFilter;
 use crate::commands::{check, directory, number, replay};
 use crate::startup::Application;
 
@@ -35,7 +35,7 @@ enum Command {
     /// Check settings and connections, and print what was found.
     Check,
     /// Move dead letters back to the work queue, all or by filter.
-    Replay(Filter),
+    Replay(ReplayFilter),
     /// Fill the directory of Pipedrive's people, show how far it is, or compare it with Pipedrive.
     #[command(subcommand)]
     Directory(directory::Action),

@@ -68,7 +68,7 @@ impl Consumer {
                 () = self.pause.ended() => {}
             }
             // A pause begins when Redis does not answer: notes that could not be deleted then can be now.
-            self.pipeline.poison_guard.settle().await;
+            self.pipeline.poison_guard.retry_withdrawals().await;
             if let Err(error) = self.session(&shutdown, &mut backoff).await {
                 let pause = backoff.next_pause();
                 tracing::warn!(
@@ -99,6 +99,7 @@ impl Consumer {
         backoff.reset();
         let running = TaskTracker::new();
         self.consuming.send_replace(true);
+        tracing::info!("Consuming {}", topology::WORK_QUEUE);
         let outcome = self.take(shutdown, &mut deliveries, &running).await;
         self.consuming.send_replace(false);
         running.close();

@@ -148,7 +148,9 @@ impl Failure {
             Self::Deferred => of_message("deferred", Disposition::Park(A_MOMENT)),
             Self::Unsettled(wait) => of_message("unsettled", Disposition::Park(*wait)),
             Self::LeaseLost => of_message("lease_lost", Disposition::Park(A_MOMENT)),
-            Self::EpochChanged => Classification::of_all("redis_lost_data", PauseReason::Redis),
+            Self::EpochChanged => {
+                Classification::of_all("redis_lost_data", PauseReason::RedisLostData)
+            }
             Self::Redis(_) => Classification::of_all("redis_unavailable", PauseReason::Redis),
             Self::PeopleForbidden => Classification {
                 http_status: Some(403),

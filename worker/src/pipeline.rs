@@ -5,32 +5,27 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use shared::backoff;
-use shared::broker::Publisher;
-use shared::broker::message::{self, DeadLetter, Retry};
-use shared::clock;
-use shared::config::RetryDelay;
 use shared::domain::interaction::{Interaction, Stage};
 use shared::domain::phone::{Party, Reader};
 use shared::error::chain;
 use shared::fail_point::{self, FailPoint};
+use shared::{backoff, clock};
 
-use crate::activity::recorder::{Recorded, Recorder};
-use crate::alarm::OutcomeCounter;
-use crate::delivery::decode::{Event, decode};
-use crate::delivery::message::{Decoded, Delivery, Failed, Leased, Received, SettleError, Settled};
+use crate::activity::recorder::Recorder;
+use crate::delivery::decode::{DecodedEvent, decode};
+use crate::delivery::message::{Decoded, Delivery, Failed, Leased, Received, Settled};
 use crate::delivery::poison::PoisonGuard;
-use crate::delivery::retry::{Next, RetrySchedule};
 use crate::effect::timing::surely_before;
-use crate::failure::{Classification, Disposition, Failure};
+use crate::failure::Failure;
 use crate::metrics as names;
-use crate::pause::state::Pause;
 use crate::person::customer::find_people;
 use crate::person::finder::PersonFinder;
+use crate::settlement::{During, Outcome, PipelineStep, Settlement, StepFailure, seconds_since};
 use crate::store::{Claim, ClaimRequest, Effect, Epoch, InteractionStore, Lease, Progress};
 
 /// Number and first length of the waits for an interaction that another delivery works on: the events of one
-/// interaction arrive together.
+/// interaction arrive together. Doubling from 50 ms, five waits last about 1.5 s, as long as a few requests to Pipedrive:
+/// most leases end by then, and a wait here is shorter than the shortest retry queue's.
 const BUSY_TRIES: usize = 5;
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
@@ -49,74 +44,14 @@ pub struct Pipeline {
     pub reader: Reader,
     /// Whether calls between colleagues are recorded.
     pub records_internal_calls: bool,
-    /// When a failed message is retried.
-    pub schedule: RetrySchedule,
-    /// Publishes to the retry and dead letter queues.
-    pub publisher: Publisher,
-    /// Counts outcomes for the alarm.
-    pub outcomes: OutcomeCounter,
-    /// Begins a pause where every other message would fail alike.
-    pub pause: Pause,
-    /// Name of this worker in dead letters.
-    pub worker: String,
-}
-
-/// The steps of the pipeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PipelineStep {
-    Decode,
-    Lease,
-    Match,
-    Record,
-}
-
-impl PipelineStep {
-    /// The name in headers and logs.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Decode => "decode",
-            Self::Lease => "lease",
-            Self::Match => "match",
-            Self::Record => "record",
-        }
-    }
-}
-
-/// The result of a message that needs no retry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    /// The activity; and, if it is recorded for the first time, when the interaction ended.
-    Recorded(Recorded, Option<Timestamp>),
-    Duplicate,
-    /// Nothing to record yet: the content of the event is stored for the events that follow.
-    Remembered,
-}
-
-/// A failure and the step in which it happened.
-#[derive(Debug)]
-struct StepFailure {
-    at: PipelineStep,
-    failure: Failure,
+    /// Ends the messages: acknowledged, or published to another queue.
+    pub settlement: Settlement,
 }
 
 /// A message at the end of the pipeline.
 enum Ended {
     Settled(Delivery<Settled>, Outcome),
     Failed(Delivery<Failed>, StepFailure),
-}
-
-trait During<T> {
-    /// Adds the step to a failure.
-    fn during(self, at: PipelineStep) -> Result<T, StepFailure>;
-}
-
-impl<T, E: Into<Failure>> During<T> for Result<T, E> {
-    fn during(self, at: PipelineStep) -> Result<T, StepFailure> {
-        self.map_err(|error| StepFailure {
-            at,
-            failure: error.into(),
-        })
-    }
 }
 
 impl Pipeline {
@@ -130,13 +65,15 @@ impl Pipeline {
     pub(crate) async fn process(&self, message: Delivery<Received>) {
         let begun = clock::now();
         let received = message.received_at();
-        if !message.was_seen_before() {
-            self.outcomes.begun(received);
+        if !message.was_tried_before() {
+            self.settlement.outcomes.begun(received);
         }
         let id = message.interaction().to_owned();
         let acknowledged = match self.run_guarded(message).await {
-            Ended::Settled(message, outcome) => self.finish(message, outcome, received).await,
-            Ended::Failed(message, failed) => self.divert(message, failed).await,
+            Ended::Settled(message, outcome) => {
+                self.settlement.finish(message, outcome, received).await
+            }
+            Ended::Failed(message, failed) => self.settlement.divert(message, failed).await,
         };
         if let Err(error) = acknowledged {
             tracing::warn!(
@@ -171,31 +108,30 @@ impl Pipeline {
             let (envelope, body) = (message.envelope(), message.body());
             decode(envelope, body, message.received_at()).during(PipelineStep::Decode)
         };
-        let message = match without_panic(decoding).await {
+        let message = match without_panic(PipelineStep::Decode, decoding).await {
             Ok(event) => message.decoded(event),
             Err(failed) => return Ended::Failed(message.failed(), failed),
         };
         tracing::Span::current().record("interaction.id", message.event().interaction.as_str());
         let leasing = async { self.lease(&message).await.during(PipelineStep::Lease) };
-        match without_panic(leasing).await {
-            Ok(Some((lease, progress))) => self.record(message.leased(lease, progress)).await,
+        match without_panic(PipelineStep::Lease, leasing).await {
+            Ok(Some((lease, progress))) => {
+                self.record_and_complete(message.leased(lease, progress))
+                    .await
+            }
             Ok(None) => Ended::Settled(message.duplicate(), Outcome::Duplicate),
             Err(failed) => Ended::Failed(message.failed(), failed),
         }
     }
 
     /// Writes the activity, then marks the event as recorded.
-    async fn record(&self, mut message: Delivery<Leased>) -> Ended {
+    async fn record_and_complete(&self, mut message: Delivery<Leased>) -> Ended {
         let working = async {
             fail_point::reach_with(FailPoint::Claimed, message.event().interaction.as_str()).await;
-            let outcome = self.work(&mut message).await?;
-            if matches!(outcome, Outcome::Recorded(..)) {
-                fail_point::reach(FailPoint::ActivityAnswered).await;
-            }
-            Ok(outcome)
+            self.match_and_record(&mut message).await
         };
-        let (recorded, ended) = match without_panic(working).await {
-            Ok(Outcome::Recorded(recorded, ended)) => (recorded, ended),
+        let (recorded, ended_at) = match without_panic(PipelineStep::Match, working).await {
+            Ok(Outcome::Recorded(recorded, ended_at)) => (recorded, ended_at),
             Ok(outcome @ (Outcome::Duplicate | Outcome::Remembered)) => {
                 return Ended::Settled(message.leave_unrecorded().await, outcome);
             }
@@ -204,7 +140,7 @@ impl Pipeline {
         match message.complete(recorded.id()).await {
             Ok(message) => {
                 fail_point::reach(FailPoint::Completed).await;
-                Ended::Settled(message, Outcome::Recorded(recorded, ended))
+                Ended::Settled(message, Outcome::Recorded(recorded, ended_at))
             }
             Err((message, failure)) => {
                 let at = PipelineStep::Record;
@@ -213,8 +149,12 @@ impl Pipeline {
         }
     }
 
-    async fn work(&self, message: &mut Delivery<Leased>) -> Result<Outcome, StepFailure> {
-        let was_seen_before = message.was_seen_before();
+    /// Finds the person, and writes the activity.
+    async fn match_and_record(
+        &self,
+        message: &mut Delivery<Leased>,
+    ) -> Result<Outcome, StepFailure> {
+        let was_tried_before = message.was_tried_before();
         let (event, lease, progress) = message.parts();
         if progress.was_recorded_under_another_key(&event.interaction, &event.key) {
             return Ok(Outcome::Duplicate);
@@ -228,7 +168,7 @@ impl Pipeline {
         if progress.activity == Effect::NotTried && !self.is_to_be_recorded(&interaction) {
             return Ok(Outcome::Remembered);
         }
-        wait_for_the_enriched(was_seen_before, event, progress).during(PipelineStep::Lease)?;
+        defer_if_alone(was_tried_before, event, progress).during(PipelineStep::Lease)?;
         let party = self.reader.read(interaction.number.as_deref()).party;
         let (finder, reader) = (&self.finder, &self.reader);
         let finding = find_people(finder, reader, &interaction, &party, (lease, progress));
@@ -236,13 +176,18 @@ impl Pipeline {
         fail_point::reach(FailPoint::Matched).await;
         // An activity that is found after a lost answer is recorded for the first time, too.
         let is_first = !matches!(progress.activity, Effect::Done(_));
-        let recorded = self
-            .recorder
-            .record(lease, progress, &interaction, &party, &attachment)
-            .await
-            .during(PipelineStep::Record)?;
-        let ended = is_first.then(|| ended(&interaction));
-        Ok(Outcome::Recorded(recorded, ended))
+        let recording = async {
+            let recorded = self
+                .recorder
+                .record(lease, progress, &interaction, &party, &attachment)
+                .await
+                .during(PipelineStep::Record)?;
+            fail_point::reach(FailPoint::ActivityAnswered).await;
+            Ok(recorded)
+        };
+        let recorded = without_panic(PipelineStep::Record, recording).await?;
+        let ended_at = is_first.then(|| end_of(&interaction));
+        Ok(Outcome::Recorded(recorded, ended_at))
     }
 
     /// Whether the known events make a record: not a leg that was transferred, which another event follows, and not a call
@@ -288,173 +233,34 @@ impl Pipeline {
             }
         }
     }
-
-    /// Counts and logs the outcome, and acknowledges the message.
-    async fn finish(
-        &self,
-        message: Delivery<Settled>,
-        outcome: Outcome,
-        received: Timestamp,
-    ) -> Result<(), SettleError> {
-        self.outcomes.done();
-        let interaction = message.interaction();
-        match outcome {
-            Outcome::Duplicate => {
-                count("duplicate");
-                tracing::debug!(
-                    "Interaction {interaction} is a duplicate: the event is recorded already"
-                );
-            }
-            Outcome::Remembered => {
-                count("remembered");
-                tracing::debug!(
-                    "Interaction {interaction} has nothing to record yet: the content of the event is stored"
-                );
-            }
-            Outcome::Recorded(recorded, ended) => {
-                count(recorded.label());
-                metrics::histogram!(names::RECEIPT_TO_RECORD).record(seconds_since(received));
-                if let Some(ended) = ended {
-                    metrics::histogram!(names::END_TO_RECORD).record(seconds_since(ended));
-                }
-                let (id, outcome) = (recorded.id(), recorded.label());
-                tracing::info!(
-                    activity.id = %id,
-                    outcome,
-                    "Recorded as activity {id} ({outcome}): interaction {interaction}"
-                );
-            }
-        }
-        message.acknowledge().await
-    }
-
-    /// Publishes a failed message to a retry queue or to the dead letter queue, and pauses consumption where every other
-    /// message would fail alike.
-    async fn divert(
-        &self,
-        message: Delivery<Failed>,
-        failed: StepFailure,
-    ) -> Result<(), SettleError> {
-        let class = failed.failure.classify();
-        if let Some(reason) = class.pause {
-            self.pause.begin(reason);
-        }
-        if !matches!(class.disposition, Disposition::Park(_)) {
-            self.outcomes.failed(class.reason);
-        }
-        if matches!(failed.failure, Failure::LeaseLost) {
-            metrics::counter!(names::LEASE_LOSSES).increment(1);
-        }
-        let letter_class = match self
-            .schedule
-            .next(class.disposition, message.envelope().attempts)
-        {
-            Next::Retry { delay, attempts } => {
-                return self.retry(message, &failed, &class, delay, attempts).await;
-            }
-            Next::Exhausted => "exhausted",
-            Next::Permanent if class.is_poison => "poison",
-            Next::Permanent => "permanent",
-        };
-        self.dead_letter(message, &failed, &class, letter_class)
-            .await
-    }
-
-    async fn retry(
-        &self,
-        message: Delivery<Failed>,
-        failed: &StepFailure,
-        class: &Classification,
-        delay: &RetryDelay,
-        attempts: u32,
-    ) -> Result<(), SettleError> {
-        let is_parked = matches!(class.disposition, Disposition::Park(_));
-        let reason = class.reason;
-        count(if is_parked { "parked" } else { "retried" });
-        metrics::counter!(names::RETRIES, "delay" => delay.name().to_owned(), "reason" => reason)
-            .increment(1);
-        let (interaction, name) = (message.interaction(), delay.name());
-        let what = if is_parked {
-            format!("Interaction {interaction} waits {name} without counting an attempt: {reason}")
-        } else {
-            format!("Retry {attempts} of interaction {interaction} in {name}: {reason}")
-        };
-        tracing::info!(
-            reason,
-            delay = name,
-            step = failed.at.as_str(),
-            error = chain(&failed.failure),
-            "{what}"
-        );
-        let envelope = message.envelope();
-        let headers = Retry {
-            attempts,
-            since: envelope.retry_since.unwrap_or_else(clock::now),
-            reason,
-            deferred: envelope.deferred || matches!(failed.failure, Failure::Deferred),
-            failed_deliveries: envelope.failed_deliveries,
-        };
-        let properties = message::retry(message.properties(), &headers);
-        message.retry(&self.publisher, delay, properties).await
-    }
-
-    async fn dead_letter(
-        &self,
-        message: Delivery<Failed>,
-        failed: &StepFailure,
-        class: &Classification,
-        letter_class: &'static str,
-    ) -> Result<(), SettleError> {
-        count("dead_lettered");
-        metrics::counter!(names::DEAD_LETTERS, "class" => letter_class, "reason" => class.reason)
-            .increment(1);
-        let detail = chain(&failed.failure);
-        tracing::error!(
-            class = letter_class,
-            reason = class.reason,
-            step = failed.at.as_str(),
-            error = detail,
-            "Interaction {} moves to the dead letter queue ({letter_class}): {detail}",
-            message.interaction()
-        );
-        let letter = DeadLetter {
-            class: letter_class,
-            reason: class.reason,
-            detail,
-            step: failed.at.as_str(),
-            http_status: class.http_status,
-            attempts: message.envelope().attempts + 1,
-            at: clock::now(),
-            worker: &self.worker,
-        };
-        let properties = message::dead_letter(message.properties(), &letter);
-        message.dead_letter(&self.publisher, properties).await
-    }
 }
 
-/// Turns a panic into a failure: a panic over one message must not end the others, nor leave this one unsettled or in the
+/// Turns a panic into a failure of the step: a panic over one message must not end the others, nor leave this one unsettled or in the
 /// poison guard.
-async fn without_panic<T>(
+fn without_panic<T>(
+    at: PipelineStep,
     step: impl Future<Output = Result<T, StepFailure>>,
-) -> Result<T, StepFailure> {
-    let outcome = AssertUnwindSafe(step).catch_unwind().await;
-    outcome.unwrap_or(Err(StepFailure {
-        at: PipelineStep::Record,
-        failure: Failure::Panicked,
-    }))
+) -> impl Future<Output = Result<T, StepFailure>> {
+    let outcome = AssertUnwindSafe(step).catch_unwind();
+    outcome.map(move |outcome| {
+        outcome.unwrap_or(Err(StepFailure {
+            at,
+            failure: Failure::Panicked,
+        }))
+    })
 }
 
 /// An event that only adds to others waits once, for the shortest delay, for one of those to create the activity: they
 /// arrive together, in any order, and one create is cheaper than a create and an update. If none arrives, it creates the
 /// activity itself.
-fn wait_for_the_enriched(
-    was_seen_before: bool,
-    event: &Event,
+fn defer_if_alone(
+    was_tried_before: bool,
+    event: &DecodedEvent,
     progress: &Progress,
 ) -> Result<(), Failure> {
     let is_alone = progress.activity == Effect::NotTried
         && progress.facts.values().all(|facts| facts.kind.enriches());
-    if event.kind.enriches() && !was_seen_before && is_alone {
+    if event.kind.enriches() && !was_tried_before && is_alone {
         Err(Failure::Deferred)
     } else {
         Ok(())
@@ -467,18 +273,10 @@ fn is_surely_new(message: &Delivery<Decoded>, epoch: &Epoch) -> bool {
 }
 
 /// When an interaction ended, as far as its events say.
-fn ended(interaction: &Interaction) -> Timestamp {
+fn end_of(interaction: &Interaction) -> Timestamp {
     let lasted = i64::try_from(interaction.duration_ms.unwrap_or(0)).unwrap_or(i64::MAX);
     let started = interaction.started;
     started
         .checked_add(SignedDuration::from_millis(lasted))
         .unwrap_or(started)
-}
-
-fn count(outcome: &'static str) {
-    metrics::counter!(names::MESSAGES, "outcome" => outcome).increment(1);
-}
-
-fn seconds_since(moment: Timestamp) -> f64 {
-    clock::now().duration_since(moment).as_secs_f64().max(0.0)
 }

@@ -40,6 +40,7 @@ use crate::person::directory::sync::DirectorySync;
 use crate::person::finder::PersonFinder;
 use crate::person::reader::PersonReader;
 use crate::pipeline::Pipeline;
+use crate::settlement::Settlement;
 use crate::store::first_start::FirstStart;
 use crate::store::{
     DeliveryAttempts, EncryptedTokens, InteractionStore, People, Store, StoreError, TokenBucket,
@@ -430,11 +431,13 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
             timing,
         },
         reader: settings.phone.reader(),
-        schedule: RetrySchedule::new(settings.retry.delays.clone(), settings.retry.max_age),
-        publisher: shared.publisher.clone(),
-        outcomes: shared.outcomes.clone(),
-        pause: shared.pause.clone(),
-        worker: shared.worker.clone(),
+        settlement: Settlement {
+            schedule: RetrySchedule::new(settings.retry.delays.clone(), settings.retry.max_age),
+            publisher: shared.publisher.clone(),
+            outcomes: shared.outcomes.clone(),
+            pause: shared.pause.clone(),
+            worker: shared.worker.clone(),
+        },
     }
 }
 

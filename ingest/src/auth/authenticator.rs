@@ -25,7 +25,7 @@ const SIGNATURE_HEADER: &str = "x-hub-signature-256";
 
 /// The credentials in the headers of a request, before its body has arrived.
 #[derive(Clone, Copy, Debug)]
-pub struct Claim {
+pub struct CredentialClaim {
     /// Whether a token or a password is valid.
     is_known: bool,
     /// A signature that has to be valid too.
@@ -97,7 +97,7 @@ impl Authenticator {
     /// # Errors
     ///
     /// When they are invalid, whatever the body.
-    pub fn claim(&self, headers: &HeaderMap) -> Result<Claim, Unauthenticated> {
+    pub fn check_headers(&self, headers: &HeaderMap) -> Result<CredentialClaim, Unauthenticated> {
         let presented = headers
             .get(SIGNATURE_HEADER)
             .filter(|_| !self.signing_keys.is_empty());
@@ -106,7 +106,7 @@ impl Authenticator {
             .transpose()?;
         let is_known = bool::from(self.check_authorization(headers) | self.check_token(headers));
         if is_known || signature.is_some() || self.allows_everyone {
-            Ok(Claim {
+            Ok(CredentialClaim {
                 is_known,
                 signature,
             })
@@ -120,7 +120,11 @@ impl Authenticator {
     /// # Errors
     ///
     /// When the body is not the one that was signed.
-    pub fn prove(&self, claim: Claim, body: &[u8]) -> Result<Admission, Unauthenticated> {
+    pub fn check_signature(
+        &self,
+        claim: CredentialClaim,
+        body: &[u8],
+    ) -> Result<Admission, Unauthenticated> {
         let Some(signature) = claim.signature else {
             return Ok(Admission::Secret);
         };

@@ -39,8 +39,10 @@ impl Accepted {
         traceparent: &str,
     ) -> BasicProperties {
         match self {
-            Self::Event(event) => message::accept(event, received_at, traceparent, APP_ID),
-            Self::Fragment(interaction, _) => message::accept_unrecognised(
+            Self::Event(event) => {
+                message::accepted_properties(event, received_at, traceparent, APP_ID)
+            }
+            Self::Fragment(interaction, _) => message::unrecognised_properties(
                 interaction.as_ref(),
                 topic,
                 received_at,
@@ -50,7 +52,7 @@ impl Accepted {
         }
     }
 
-    /// Logs and counts the published message.
+    /// Logs and counts the accepted message.
     pub fn report(&self, bytes: usize, traceparent: &str, metrics: &Metrics) {
         match self {
             Self::Event(event) => {
@@ -63,7 +65,7 @@ impl Accepted {
                     event = event.kind.as_str(),
                     is_partial = event.part.is_some(),
                     traceparent,
-                    "Receipt {} of {}",
+                    "Accepted {} of interaction {}",
                     event.kind.as_str(),
                     event.interaction,
                 );

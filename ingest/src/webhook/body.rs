@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{Unread, WebhookError, close};
 
-/// Number of limits that are read and discarded of a body over the limit: a sender reads the answer only after it has sent
+/// An oversized body is drained up to this many times the limit: a sender reads the answer only after it has sent
 /// everything.
 const OVERSIZED_MAX_LIMITS: usize = 16;
 
@@ -25,7 +25,7 @@ pub struct BodyLimit {
     /// Longest time until it has arrived.
     pub time: Duration,
     /// Whether the beginning of a larger body is accepted; otherwise the body is rejected.
-    pub keeps_head: bool,
+    pub keeps_beginning: bool,
 }
 
 /// The part of a body that arrived.
@@ -90,11 +90,11 @@ impl BodyReader {
     ) -> Result<ReceivedBody, WebhookError> {
         let BodyLimit {
             bytes: limit_bytes,
-            keeps_head,
+            keeps_beginning,
             time,
         } = self.limit;
         let too_large = WebhookError::TooLarge { limit_bytes };
-        if announced(headers).is_some_and(|length| length > limit_bytes) && !keeps_head {
+        if announced(headers).is_some_and(|length| length > limit_bytes) && !keeps_beginning {
             return Err(too_large);
         }
         let (mut body, mut room) = (Bytes::new(), limit_bytes);
@@ -111,7 +111,7 @@ impl BodyReader {
                 Err(Stopped::TimedOut) => return Err(WebhookError::TimedOut(time)),
             };
             let is_over = chunk.len() > room;
-            if is_over && !keeps_head {
+            if is_over && !keeps_beginning {
                 return Err(too_large);
             }
             chunk.truncate(room);

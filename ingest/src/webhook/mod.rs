@@ -4,7 +4,9 @@ mod accepted;
 mod body;
 mod error;
 mod origins;
+mod outage_log;
 mod receive;
+mod storing;
 mod unread;
 
 pub(crate) use error::WebhookError;

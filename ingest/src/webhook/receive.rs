@@ -4,28 +4,27 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
-use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
-use shared::broker::{Outgoing, Publisher, properties_json, topology};
+use shared::broker::{Outgoing, Publisher, topology};
 use shared::config::{ConfigError, Ingest};
 use shared::domain::event::{Filter, Ignored, Reading, Unrecognised, read_body};
 use shared::domain::ids::InteractionId;
 use shared::domain::origin::Origin;
-use shared::fail_point::{self, FailPoint};
 use shared::{clock, telemetry};
 
 use super::WebhookError;
 use super::origins::Origins;
+use super::storing::MessageStorage;
 use crate::auth::{self, Admission, Answered, Authenticator, Failures};
 use crate::metrics::Metrics;
-use crate::spool::{Record, Spool, SpoolError};
+use crate::spool::Spool;
 use crate::tls::ClientCertificate;
 
 use super::accepted::{Accepted, Receipt};
@@ -44,9 +43,8 @@ pub struct Webhook {
     body_limit: BodyLimit,
     failures: Failures,
     trusted_proxies: Vec<IpNet>,
-    publish_timeout: Duration,
+    storage: MessageStorage,
     retry_after: Duration,
-    spool: Option<Spool>,
     metrics: Metrics,
 }
 
@@ -62,6 +60,7 @@ impl Webhook {
         spool: Option<Spool>,
         recorder: &PrometheusHandle,
     ) -> Result<Self, ConfigError> {
+        let metrics = Metrics::new(recorder);
         Ok(Self {
             authenticator: Arc::new(ArcSwap::from_pointee(Authenticator::new(settings)?)),
             requires_client_certificate: settings.tls.client_certificate_required,
@@ -72,12 +71,11 @@ impl Webhook {
             body_limit: BodyLimit {
                 bytes: settings.body_limit_bytes,
                 time: settings.body_timeout,
-                keeps_head: settings.salvage_oversized,
+                keeps_beginning: settings.salvage_oversized,
             },
-            publish_timeout: settings.publish_timeout,
+            storage: MessageStorage::new(settings.publish_timeout, spool, &metrics),
             retry_after: settings.retry_after,
-            spool,
-            metrics: Metrics::new(recorder),
+            metrics,
         })
     }
 }
@@ -131,35 +129,36 @@ pub async fn receive(
 ) -> HttpResponse {
     webhook.metrics.received.increment(1);
     let mut reader = BodyReader::new(payload, webhook.body_limit);
-    let (response, is_authenticated) = match webhook.take(&request, &mut reader, &publisher).await {
-        Ok(Outcome::Accepted(accepted)) => {
-            webhook.metrics.accepted.increment(1);
-            let response = HttpResponse::Ok().json(Answer::Accepted {
-                interaction_id: accepted.interaction.as_ref().map(InteractionId::as_str),
-                partial: accepted.is_partial,
-                dead_lettered: accepted.unrecognised.is_some(),
-                reason: accepted.unrecognised.map(|why| why.to_string()),
-            });
-            (response, true)
-        }
-        Ok(Outcome::Ignored(ignored)) => {
-            webhook.metrics.ignored(ignored.label());
-            let response = HttpResponse::Ok().json(Answer::Ignored {
-                reason: ignored.to_string(),
-            });
-            (response, true)
-        }
-        Err(error) if error.is_unauthenticated() => {
-            let error = webhook.slow_down(&request, error).await;
-            (webhook.answer(&error), false)
-        }
-        Err(error) => (webhook.answer(&error), true),
-    };
+    let (response, is_authenticated) =
+        match webhook.process(&request, &mut reader, &publisher).await {
+            Ok(Outcome::Accepted(accepted)) => {
+                webhook.metrics.accepted.increment(1);
+                let response = HttpResponse::Ok().json(Answer::Accepted {
+                    interaction_id: accepted.interaction.as_ref().map(InteractionId::as_str),
+                    partial: accepted.is_partial,
+                    dead_lettered: accepted.unrecognised.is_some(),
+                    reason: accepted.unrecognised.map(|why| why.to_string()),
+                });
+                (response, true)
+            }
+            Ok(Outcome::Ignored(ignored)) => {
+                webhook.metrics.ignored(ignored.label());
+                let response = HttpResponse::Ok().json(Answer::Ignored {
+                    reason: ignored.to_string(),
+                });
+                (response, true)
+            }
+            Err(error) if error.is_unauthenticated() => {
+                let error = webhook.slow_down(&request, error).await;
+                (webhook.answer(&error), false)
+            }
+            Err(error) => (webhook.answer(&error), true),
+        };
     reader.answer(response, is_authenticated)
 }
 
 impl Webhook {
-    async fn take(
+    async fn process(
         &self,
         request: &HttpRequest,
         reader: &mut BodyReader,
@@ -190,14 +189,16 @@ impl Webhook {
             Reading::Fragment { interaction, why } => Accepted::Fragment(interaction, why),
         };
         let traceparent = telemetry::traceparent(text(headers, TRACEPARENT_HEADER));
-        self.queue(
-            publisher,
-            &accepted,
-            &received,
-            topic.as_deref(),
-            &traceparent,
-        )
-        .await?;
+        let received_at = clock::now();
+        let message = || Outgoing {
+            exchange: topology::EXCHANGE,
+            routing_key: topology::WORK_KEY.into(),
+            properties: accepted.properties(topic.as_deref(), received_at, &traceparent),
+            body: received.body.clone(),
+        };
+        self.storage
+            .publish_or_spool(publisher, message, received_at)
+            .await?;
         accepted.report(received.body.len(), &traceparent, &self.metrics);
         Ok(Outcome::Accepted(accepted.into_receipt()))
     }
@@ -205,40 +206,6 @@ impl Webhook {
     fn check_client_certificate(&self, request: &HttpRequest) -> Result<(), WebhookError> {
         if self.requires_client_certificate && request.conn_data::<ClientCertificate>().is_none() {
             return Err(WebhookError::NoClientCertificate);
-        }
-        Ok(())
-    }
-
-    /// Stores the message in the broker, else in the spool.
-    async fn queue(
-        &self,
-        publisher: &Publisher,
-        accepted: &Accepted,
-        received: &ReceivedBody,
-        topic: Option<&str>,
-        traceparent: &str,
-    ) -> Result<(), WebhookError> {
-        let received_at = clock::now();
-        // Built a second time only for the spool: publishing consumes it, and the usual case has to stay cheap.
-        let message = || Outgoing {
-            exchange: topology::EXCHANGE,
-            routing_key: topology::WORK_KEY.into(),
-            properties: accepted.properties(topic, received_at, traceparent),
-            body: received.body.clone(),
-        };
-        self.hand_over(publisher, message, received_at).await
-    }
-
-    /// Publishes, or else spools. When this returns, the sender may delete its copy.
-    async fn hand_over(
-        &self,
-        publisher: &Publisher,
-        message: impl Fn() -> Outgoing,
-        received_at: Timestamp,
-    ) -> Result<(), WebhookError> {
-        match self.publish(publisher, message()).await {
-            Ok(()) => fail_point::reach(FailPoint::WebhookConfirmed).await,
-            Err(error) => self.spool_message(message(), received_at, error).await?,
         }
         Ok(())
     }
@@ -252,10 +219,13 @@ impl Webhook {
         headers: &HeaderMap,
         reader: &mut BodyReader,
     ) -> Result<(ReceivedBody, Admission), WebhookError> {
-        let claim = self.authenticator.load().claim(headers);
+        let claim = self.authenticator.load().check_headers(headers);
         let received = reader.read(headers, claim.is_ok()).await?;
-        let admission =
-            claim.and_then(|claim| self.authenticator.load().prove(claim, &received.body));
+        let admission = claim.and_then(|claim| {
+            self.authenticator
+                .load()
+                .check_signature(claim, &received.body)
+        });
         let admission = admission.map_err(|error| match received.ending {
             BodyEnd::Announced | BodyEnd::Disconnected => error.into(),
             BodyEnd::TimedOut => WebhookError::TimedOut(self.body_limit.time),
@@ -302,6 +272,9 @@ impl Webhook {
     fn answer(&self, error: &WebhookError) -> HttpResponse {
         let is_our_fault = error.status().is_server_error();
         self.metrics.failed(is_our_fault, error.label());
+        if is_our_fault {
+            self.storage.log_refusal(error);
+        }
         tracing::debug!(
             reason = error.label(),
             error = error as &dyn std::error::Error,
@@ -309,47 +282,6 @@ impl Webhook {
             error.status().as_u16()
         );
         error.to_response(self.authenticator.load().challenges(), self.retry_after)
-    }
-
-    /// Stores a message in the spool that was not published because of `error`; without a spool, `error` is the outcome.
-    ///
-    /// A broker that did not answer in time may have the message too. The worker skips the second one as a duplicate, as
-    /// it does when the sender repeats an event.
-    async fn spool_message(
-        &self,
-        message: Outgoing,
-        received_at: Timestamp,
-        error: WebhookError,
-    ) -> Result<(), WebhookError> {
-        let Some(spool) = &self.spool else {
-            return Err(error);
-        };
-        fail_point::reach(FailPoint::SpoolNeeded).await;
-        let properties = properties_json::to_json(&message.properties);
-        let record = Record {
-            received_at,
-            properties: properties.map_err(|error| SpoolError::Failed(error.to_string()))?,
-            body: message.body,
-        };
-        let stored = tokio::time::timeout(self.publish_timeout, spool.append(record)).await;
-        stored.map_err(|_| SpoolError::TimedOut(self.publish_timeout))??;
-        self.metrics.spooled.increment(1);
-        tracing::debug!(
-            reason = error.label(),
-            "The message was not published ({error}) and is stored in the spool until RabbitMQ confirms it"
-        );
-        fail_point::reach(FailPoint::Spooled).await;
-        Ok(())
-    }
-
-    /// Publishes within `ingest.publish_timeout`, the confirm included.
-    async fn publish(&self, publisher: &Publisher, message: Outgoing) -> Result<(), WebhookError> {
-        let start = Instant::now();
-        let confirmed =
-            tokio::time::timeout(self.publish_timeout, publisher.publish(message)).await;
-        confirmed.map_err(|_| WebhookError::NotConfirmed(self.publish_timeout))??;
-        self.metrics.publish_seconds.record(start.elapsed());
-        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Publishes with `mandatory` and awaits the publisher confirm, over a connection of its own that mends itself.
+//! Publishes with `mandatory` and awaits the publisher confirm, over a connection of its own that is restored by itself.
 //!
 //! Publishers and consumers do not share a connection: a broker short of memory blocks publishing connections, and
 //! nothing goes out on a blocked connection, acknowledgements included.
@@ -30,7 +30,7 @@ const MAX_IN_FLIGHT: usize = 512;
 /// Messages that wait to be taken up. Beyond it callers wait, each for as long as it likes.
 const MAX_QUEUED: usize = 1024;
 /// A connection on which a confirm takes longer is given up: above every caller's patience, as others' confirms may still
-/// come. lapin keeps a confirm that nobody awaits any more for as long as its channel lives, so the channel must go.
+/// come. lapin keeps a confirm that is no longer awaited for as long as its channel lives, so the channel must go.
 const CONFIRM_LIMIT: Duration = Duration::from_secs(10);
 /// A channel that has everything refused for longer is given up: one that met a full queue has it refused for ever by
 /// RabbitMQ 3.10 once that queue's limit was taken away, while a new one is served (seen with 3.10.8).
@@ -63,7 +63,7 @@ pub enum PublishError {
     /// The broker refused the message: a queue is full.
     #[error("RabbitMQ refused the message (nack): a queue is full")]
     Refused,
-    /// No queue is bound for it: somebody changed the topology.
+    /// No queue is bound for it: the topology was changed.
     #[error("RabbitMQ returned the message: {0}")]
     Returned(String),
     /// The connection failed before the confirm: the broker may have the message.
@@ -123,11 +123,7 @@ impl Publisher {
                 return Err(error.into());
             }
             Err(OpenError::Connect(error @ ConnectError::Address(_))) => return Err(error.into()),
-            Err(error) => {
-                let why = chain(&error);
-                tracing::warn!(error = why, "RabbitMQ cannot be reached yet; trying on");
-                Err(why)
-            }
+            Err(error) => Err(chain(&error)),
         };
         let initial = match &first {
             Ok(_) => PublisherState::Ready,
@@ -231,25 +227,35 @@ async fn supervise(
     state: watch::Sender<PublisherState>,
 ) {
     fail_point::reach_with(FailPoint::TaskStarted, &connector.name).await;
+    let name = &connector.name;
     let mut backoff = Backoff::default();
+    let mut was_down = false;
     loop {
         let why = match opened {
             Ok(mut session) => {
                 backoff.reset();
+                if was_down {
+                    tracing::info!("{name}: publishes to RabbitMQ again");
+                }
                 let end = session.run(&mut jobs, &state).await;
                 // Confirms of what it has published may still come.
                 tokio::spawn(session.drain());
                 match end {
-                    End::NobodyLeft => return,
+                    End::NoPublisherLeft => return,
                     End::Failed(why) => why,
                 }
             }
             Err(why) => why,
         };
-        tracing::warn!(error = why, "Cannot publish; connecting anew");
+        was_down = true;
+        let pause = backoff.next_pause();
+        tracing::warn!(
+            error = why,
+            "{name}: no connection to RabbitMQ ({why}); next attempt in {pause:.1?}"
+        );
         state.send_replace(PublisherState::Down(why.clone()));
         let reopened = async {
-            tokio::time::sleep(backoff.next_pause()).await;
+            tokio::time::sleep(pause).await;
             connector.open().await
         };
         match refuse_while(reopened, &mut jobs, &why).await {
@@ -303,12 +309,12 @@ struct Session {
 
 /// Why a session ended.
 enum End {
-    NobodyLeft,
+    NoPublisherLeft,
     Failed(String),
 }
 
 impl Session {
-    /// Publishes until the connection fails, a confirm is overdue, the topology was changed, or nobody is left.
+    /// Publishes until the connection fails, a confirm is overdue, the topology was changed, or the last publisher is gone.
     async fn run(
         &mut self,
         jobs: &mut mpsc::Receiver<Job>,
@@ -327,13 +333,13 @@ impl Session {
                     None => return End::Failed("the connection ended".to_owned()),
                 },
                 Some(first) = self.in_flight.next() => {
-                    if let Some(why) = self.settle(first) {
+                    if let Some(why) = self.answer_settled(first) {
                         return End::Failed(why);
                     }
                 }
                 taken = jobs.recv_many(&mut batch, room), if room > 0 => {
                     if taken == 0 {
-                        return End::NobodyLeft;
+                        return End::NoPublisherLeft;
                     }
                     batch.drain(..).for_each(|job| self.publish(job));
                 }
@@ -347,12 +353,12 @@ impl Session {
     fn follow(&mut self, event: Event, state: &watch::Sender<PublisherState>) {
         match event {
             Event::ConnectionBlocked(why) => {
-                tracing::warn!(reason = why, "RabbitMQ blocks publishers");
+                tracing::warn!(reason = why, "RabbitMQ blocks publishers: {why}");
                 state.send_replace(PublisherState::Blocked(why.clone()));
                 self.blocked = Some(why);
             }
             Event::ConnectionUnblocked => {
-                tracing::info!("RabbitMQ takes messages again");
+                tracing::info!("RabbitMQ accepts messages again");
                 state.send_replace(PublisherState::Ready);
                 self.blocked = None;
             }
@@ -372,12 +378,12 @@ impl Session {
         }
     }
 
-    /// Answers everything that is settled by now; tells why the session cannot go on, if so.
+    /// Answers everything that is settled by now. Returns why the session cannot go on, if so.
     ///
     /// The answers wait for one another because lapin pairs returned messages with confirms by their order only: when
-    /// one acknowledgement covers several messages, the return goes to any of them. So from the first return on nobody
-    /// in this session is told that theirs was taken.
-    fn settle(&mut self, first: Settled) -> Option<String> {
+    /// one acknowledgement covers several messages, the return goes to any of them. So from the first return on no
+    /// message of this session is reported as confirmed.
+    fn answer_settled(&mut self, first: SettledMessage) -> Option<String> {
         let mut settled = vec![first];
         while let Some(Some(next)) = self.in_flight.next().now_or_never() {
             settled.push(next);
@@ -420,7 +426,7 @@ impl Session {
     async fn drain(mut self) {
         let rest = async {
             while let Some(first) = self.in_flight.next().await {
-                self.settle(first);
+                self.answer_settled(first);
             }
         };
         // What is unconfirmed after that is dropped with its reply, and reported as such.
@@ -431,23 +437,24 @@ impl Session {
     }
 }
 
-type Settled = (oneshot::Sender<Outcome>, Outcome);
+/// A message's outcome, and where it is awaited.
+type SettledMessage = (oneshot::Sender<Outcome>, Outcome);
 
 /// A message that is published and not confirmed yet.
 struct InFlight {
     since: Instant,
-    settled: BoxFuture<'static, Settled>,
+    settled: BoxFuture<'static, SettledMessage>,
 }
 
 impl Future for InFlight {
-    type Output = Settled;
+    type Output = SettledMessage;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Settled> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<SettledMessage> {
         self.settled.poll_unpin(context)
     }
 }
 
-async fn publish_and_confirm(channel: Arc<Channel>, job: Job) -> Settled {
+async fn publish_and_confirm(channel: Arc<Channel>, job: Job) -> SettledMessage {
     (job.reply, confirmed(&channel, job.message).await)
 }
 

@@ -99,6 +99,7 @@ async fn a_panic_over_one_message_dead_letters_that_one_and_the_worker_lives_on(
     let letters = app.wait_for_dead_letters(1).await;
     assert_eq!(letters[0].property("message_id").unwrap(), "call-1");
     assert_eq!(letters[0].header("x-failure-reason").unwrap(), "panicked");
+    assert_eq!(letters[0].header("x-failed-step").unwrap(), "match");
 }
 
 /// Puts a message into the work queue that was in a worker's hands so often when that worker died.

@@ -1,5 +1,6 @@
 //! The written activity, by example.
 
+use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
 use pipedrive::PersonId;

@@ -135,7 +135,10 @@ impl Findings {
             },
             Rule::Paused => match self.paused {
                 Some((
-                    reason @ (PauseReason::Redis | PauseReason::NoToken | PauseReason::Blocked),
+                    reason @ (PauseReason::Redis
+                    | PauseReason::RedisLostData
+                    | PauseReason::NoToken
+                    | PauseReason::Blocked),
                     lasted,
                 )) => {
                     if lasted < PAUSE_MAX {

@@ -16,7 +16,7 @@ use shared::config::Settings;
 
 /// Which dead letters are moved. Without a filter: all that are there at the start.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Filter {
+pub struct ReplayFilter {
     /// Only those with this `x-failure-reason`, such as `pipedrive_rejected`.
     #[arg(long)]
     pub reason: Option<String>,
@@ -34,7 +34,7 @@ pub struct Filter {
     pub dry_run: bool,
 }
 
-impl Filter {
+impl ReplayFilter {
     fn admits(&self, letter: &Delivery) -> bool {
         let properties = &letter.properties;
         let id = properties
@@ -69,7 +69,7 @@ pub struct Replayed {
 /// # Errors
 ///
 /// When the broker fails; what was not moved is still in the dead letter queue.
-pub async fn replay(settings: &Settings, filter: &Filter) -> anyhow::Result<Replayed> {
+pub async fn replay(settings: &Settings, filter: &ReplayFilter) -> anyhow::Result<Replayed> {
     let mut publisher = Publisher::start(
         settings.broker.clone(),
         settings.retry.delays.clone(),
@@ -89,7 +89,7 @@ pub async fn replay(settings: &Settings, filter: &Filter) -> anyhow::Result<Repl
 async fn move_letters(
     channel: &Channel,
     publisher: &Publisher,
-    filter: &Filter,
+    filter: &ReplayFilter,
 ) -> anyhow::Result<Replayed> {
     // A message that dies again meanwhile is not moved again.
     let waiting = count_letters(channel).await?;
@@ -101,7 +101,8 @@ async fn move_letters(
         let options = BasicGetOptions::default();
         let got = channel
             .basic_get(topology::DEAD_LETTER_QUEUE.into(), options)
-            .await?;
+            .await
+            .with_context(|| format!("stopped after {} moved", done.moved))?;
         let Some(got) = got else { break };
         done.seen += 1;
         bar.inc(1);
@@ -110,12 +111,14 @@ async fn move_letters(
             held.push(letter.acker);
             continue;
         }
-        done.moved += 1;
         if filter.dry_run {
+            done.moved += 1;
             bar.suspend(|| list(&letter));
             held.push(letter.acker);
         } else {
-            publish_again(publisher, letter).await?;
+            let moved = publish_again(publisher, letter).await;
+            moved.with_context(|| format!("stopped after {} moved", done.moved))?;
+            done.moved += 1;
         }
     }
     bar.finish_and_clear();
@@ -142,6 +145,8 @@ async fn publish_again(publisher: &Publisher, letter: Delivery) -> anyhow::Resul
     let again = Outgoing {
         exchange: topology::EXCHANGE,
         routing_key: topology::WORK_KEY.to_owned(),
+        // Unchanged: `x-dead-at` marks the replay, and the worker begins to count attempts anew. An old `x-death` is safe
+        // here: the broker looks for a cycle only where it dead-letters, and the worker publishes a retry without it.
         properties: letter.properties,
         body: Bytes::from(letter.data),
     };

@@ -1,9 +1,14 @@
 //! One message of the work queue, from its delivery to its acknowledgement. Its stage is a type.
 //!
 //! ```text
-//! Received → Decoded → Leased → Settled → acknowledged
-//!     │         ├────────┴────→ Settled             (a duplicate, or nothing to record yet)
-//!     └─────────┴────────┴────→ Failed → Settled     (confirmed in a retry queue or the dead letter queue)
+//! Received → Decoded → Leased ──→ Settled → acknowledged
+//!
+//! Decoded  → Settled     a duplicate
+//! Leased   → Settled     recorded, or left unrecorded: a duplicate, or nothing to record yet
+//! Received, Decoded, Leased → Failed     the step failed
+//! Settled  → Failed      what follows the record failed; the next delivery is a duplicate
+//! Failed   → Settled     confirmed in a retry queue or the dead letter queue
+//! Received → requeued    at shutdown, untouched
 //! ```
 //!
 //! Every step consumes the stage before it. Only a [`Settled`] message can be acknowledged.
@@ -27,7 +32,7 @@ use shared::config::RetryDelay;
 use shared::error::chain;
 use shared::fail_point::{self, FailPoint};
 
-use crate::delivery::decode::Event;
+use crate::delivery::decode::DecodedEvent;
 use crate::failure::Failure;
 use crate::store::{Lease, Progress};
 
@@ -58,13 +63,13 @@ pub struct Received;
 /// Carries an event, and is not leased.
 #[derive(Debug)]
 pub struct Decoded {
-    event: Event,
+    event: DecodedEvent,
 }
 
 /// Holds the lease on its interaction.
 #[derive(Debug)]
 pub struct Leased {
-    event: Event,
+    event: DecodedEvent,
     lease: Lease,
     progress: Box<Progress>,
 }
@@ -121,9 +126,9 @@ impl<Stage> Delivery<Stage> {
         self.envelope().received_at.unwrap_or_else(clock::now)
     }
 
-    /// Whether a worker may have worked on it before.
+    /// Redelivered, failed, deferred or replayed; not: only parked.
     #[must_use]
-    pub(crate) fn was_seen_before(&self) -> bool {
+    pub(crate) fn was_tried_before(&self) -> bool {
         self.held.delivery.redelivered
             || self.envelope().attempts > 0
             || self.envelope().is_replay
@@ -133,7 +138,7 @@ impl<Stage> Delivery<Stage> {
     /// Whether a worker may have recorded it before: a worker also held a message that was parked.
     #[must_use]
     pub(crate) fn may_be_recorded(&self) -> bool {
-        self.was_seen_before() || self.envelope().retry_since.is_some()
+        self.was_tried_before() || self.envelope().retry_since.is_some()
     }
 
     /// Whether it failed so often that it may have killed a worker.
@@ -180,7 +185,7 @@ impl Delivery<Received> {
     }
 
     /// Carries `event`, which its body was decoded to.
-    pub(crate) fn decoded(self, event: Event) -> Delivery<Decoded> {
+    pub(crate) fn decoded(self, event: DecodedEvent) -> Delivery<Decoded> {
         self.into_stage(Decoded { event })
     }
 
@@ -207,7 +212,7 @@ impl Delivery<Received> {
 impl Delivery<Decoded> {
     /// The event.
     #[must_use]
-    pub(crate) fn event(&self) -> &Event {
+    pub(crate) fn event(&self) -> &DecodedEvent {
         &self.stage.event
     }
 
@@ -238,12 +243,12 @@ impl Delivery<Decoded> {
 impl Delivery<Leased> {
     /// The event.
     #[must_use]
-    pub(crate) fn event(&self) -> &Event {
+    pub(crate) fn event(&self) -> &DecodedEvent {
         &self.stage.event
     }
 
     /// The event, the lease, and the progress to update.
-    pub(crate) fn parts(&mut self) -> (&Event, &Lease, &mut Progress) {
+    pub(crate) fn parts(&mut self) -> (&DecodedEvent, &Lease, &mut Progress) {
         let Leased {
             event,
             lease,

@@ -71,9 +71,11 @@ impl PoisonGuard {
         self.change_noted(|noted| noted.insert(key.clone()));
         let failure = match self.suspects.begin(&key).await? {
             AttemptState::Crashes(crashes) if crashes < PROOF => {
+                let failed = message.envelope().failed_deliveries;
                 tracing::warn!(
                     crashes,
-                    "Processing interaction {} alone: it may have killed a worker {crashes} times",
+                    failed_deliveries = failed,
+                    "Processing interaction {} alone: {failed} failed deliveries, {crashes} crashes while alone",
                     message.interaction()
                 );
                 return Ok(WorkPermit::Alone(alone, key));
@@ -107,7 +109,7 @@ impl PoisonGuard {
     }
 
     /// Withdraws the notes that could not be deleted: this process is alive. The note of a suspect in progress stays.
-    pub async fn settle(&self) {
+    pub async fn retry_withdrawals(&self) {
         if let Ok(_none_is_alone) = self.alone.try_read() {
             self.withdraw_all().await;
         }

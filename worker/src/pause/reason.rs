@@ -7,8 +7,10 @@ use pipedrive::{Denial, PipedriveError};
 /// Why nothing is consumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PauseReason {
-    /// Redis does not answer, or lost data.
+    /// Redis does not answer.
     Redis,
+    /// Redis lost data while we were connected.
+    RedisLostData,
     /// Pipedrive refuses the credential.
     Unauthorized {
         /// 401, or 402 where the account is closed.
@@ -54,11 +56,36 @@ impl PauseReason {
         }
     }
 
+    /// Whether Redis is the reason.
+    pub fn is_redis(self) -> bool {
+        matches!(self, Self::Redis | Self::RedisLostData)
+    }
+
+    /// Whether it takes the place of `present`. Redis is checked in any case, so its failure does not hide that Pipedrive
+    /// refuses us; nor does a Redis that is away hide that it lost data.
+    pub fn replaces(self, present: Self) -> bool {
+        let is_hidden = match self {
+            Self::Redis => true,
+            Self::RedisLostData => !present.is_redis(),
+            Self::Unauthorized { .. }
+            | Self::Denied(_)
+            | Self::NoToken
+            | Self::ScopeMissing
+            | Self::PeopleForbidden
+            | Self::Blocked
+            | Self::BudgetSpent { .. } => false,
+        };
+        !is_hidden && self != present
+    }
+
     /// For readiness, logs and alarms: the reason and its remedy.
     #[must_use]
     pub fn explain(self) -> String {
         match self {
             Self::Redis => "Redis does not answer; work resumes by itself once it does (redis.url)".to_owned(),
+            Self::RedisLostData => {
+                "Redis lost data: records are searched for first; work resumes by itself".to_owned()
+            }
             Self::Unauthorized { status: 402 } => {
                 "Pipedrive answers 402: the company's account is not open; work resumes once it is"
                     .to_owned()
@@ -102,7 +129,7 @@ impl PauseReason {
     /// The label in metrics.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Redis => "redis",
+            Self::Redis | Self::RedisLostData => "redis",
             Self::Unauthorized { .. }
             | Self::Denied(_)
             | Self::ScopeMissing

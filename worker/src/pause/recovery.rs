@@ -114,7 +114,9 @@ impl PauseSupervisor {
                 }
                 Ok(_) | Err(_) => Recovery::Done,
             },
-            PauseReason::Redis | PauseReason::BudgetSpent { .. } => Recovery::Done,
+            PauseReason::Redis | PauseReason::RedisLostData | PauseReason::BudgetSpent { .. } => {
+                Recovery::Done
+            }
         }
     }
 
@@ -122,7 +124,7 @@ impl PauseSupervisor {
     /// resume and pause again at once, and each time the messages in progress cost tokens.
     fn least_pause(&self, reason: PauseReason) -> Duration {
         match reason {
-            PauseReason::Redis => Duration::ZERO,
+            PauseReason::Redis | PauseReason::RedisLostData => Duration::ZERO,
             PauseReason::Unauthorized { .. }
             | PauseReason::Denied(_)
             | PauseReason::ScopeMissing

@@ -26,32 +26,33 @@ impl Pause {
         }
     }
 
-    /// Pauses consumption. The last reason counts, but a failure of Redis does not hide that Pipedrive refuses us: Redis
-    /// is checked in any case.
+    /// Pauses consumption. The last reason counts, unless it would hide a more telling one; see [`PauseReason::replaces`].
     pub fn begin(&self, why: PauseReason) {
-        if why == PauseReason::Redis {
+        if why.is_redis() {
             self.redis_failed.store(true, Ordering::SeqCst);
         }
-        let mut was_running = false;
+        let mut before = None;
         let is_new = self.state.send_if_modified(|state| {
-            was_running = state.is_none();
-            let is_hidden = why == PauseReason::Redis && state.is_some();
-            let is_new = !is_hidden && *state != Some(why);
+            before = *state;
+            let is_new = state.is_none_or(|present| why.replaces(present));
             if is_new {
                 *state = Some(why);
             }
             is_new
         });
-        if is_new {
-            set_paused(Some(why));
+        if !is_new {
+            return;
         }
-        if was_running {
-            metrics::counter!(names::PAUSES, "reason" => why.label()).increment(1);
-            tracing::error!(
-                reason = why.label(),
-                "Consumption pauses: {}",
-                why.explain()
-            );
+        set_paused(Some(why));
+        let (reason, explanation) = (why.label(), why.explain());
+        match (before, why) {
+            (None, _) => {
+                metrics::counter!(names::PAUSES, "reason" => reason).increment(1);
+                tracing::error!(reason, "Consumption pauses: {explanation}");
+            }
+            // Every message in progress meets another rest of the same day.
+            (Some(PauseReason::BudgetSpent { .. }), PauseReason::BudgetSpent { .. }) => {}
+            (Some(_), _) => tracing::warn!(reason, "Still paused, now because: {explanation}"),
         }
     }
 
@@ -113,5 +114,41 @@ fn set_paused(reason: Option<PauseReason>) {
     for each in PauseReason::LABELS {
         let is_paused = label == Some(each);
         metrics::gauge!(names::PAUSED, "reason" => each).set(u8::from(is_paused));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paused(reasons: [PauseReason; 2]) -> Option<PauseReason> {
+        let pause = Pause {
+            state: watch::Sender::new(None),
+            redis_failed: Arc::default(),
+        };
+        for reason in reasons {
+            pause.begin(reason);
+        }
+        pause.reason()
+    }
+
+    #[test]
+    fn the_last_reason_counts_unless_redis_would_hide_a_more_telling_one() {
+        let (away, lost) = (PauseReason::Redis, PauseReason::RedisLostData);
+        let (refused, blocked) = (
+            PauseReason::Unauthorized { status: 401 },
+            PauseReason::Blocked,
+        );
+
+        for (reasons, shown) in [
+            ([refused, blocked], blocked),
+            ([away, refused], refused),
+            ([refused, away], refused),
+            ([refused, lost], refused),
+            ([away, lost], lost),
+            ([lost, away], lost),
+        ] {
+            assert_eq!(paused(reasons), Some(shown), "{reasons:?}");
+        }
     }
 }

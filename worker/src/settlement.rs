@@ -1,0 +1,244 @@
+//! The end of a message: acknowledged with its outcome, or published to a retry queue or the dead letter queue.
+
+use jiff::Timestamp;
+use shared::broker::Publisher;
+use shared::broker::message::{self, DeadLetter, Retry};
+use shared::clock;
+use shared::config::RetryDelay;
+use shared::error::chain;
+
+use crate::activity::recorder::Recorded;
+use crate::alarm::OutcomeCounter;
+use crate::delivery::message::{Delivery, Failed, SettleError, Settled};
+use crate::delivery::retry::{Next, RetrySchedule};
+use crate::failure::{Classification, Disposition, Failure};
+use crate::metrics as names;
+use crate::pause::state::Pause;
+
+/// The steps of the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PipelineStep {
+    /// The body becomes an event.
+    Decode,
+    /// The interaction is leased.
+    Lease,
+    /// The person is found.
+    Match,
+    /// The activity is written.
+    Record,
+}
+
+impl PipelineStep {
+    /// The name in headers and logs.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::Lease => "lease",
+            Self::Match => "match",
+            Self::Record => "record",
+        }
+    }
+}
+
+/// The result of a message that needs no retry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The activity; and, if it is recorded for the first time, when the interaction ended.
+    Recorded(Recorded, Option<Timestamp>),
+    /// Its event is recorded already.
+    Duplicate,
+    /// Nothing to record yet: the content of the event is stored for the events that follow.
+    Remembered,
+}
+
+/// A failure and the step in which it happened.
+#[derive(Debug)]
+pub(crate) struct StepFailure {
+    /// The step.
+    pub at: PipelineStep,
+    /// Its failure.
+    pub failure: Failure,
+}
+
+/// Adds steps to failures.
+pub(crate) trait During<T> {
+    /// Adds the step to a failure.
+    fn during(self, at: PipelineStep) -> Result<T, StepFailure>;
+}
+
+impl<T, E: Into<Failure>> During<T> for Result<T, E> {
+    fn during(self, at: PipelineStep) -> Result<T, StepFailure> {
+        self.map_err(|error| StepFailure {
+            at,
+            failure: error.into(),
+        })
+    }
+}
+
+/// Ends messages: acknowledges them, or publishes them to another queue before.
+#[derive(Debug)]
+pub struct Settlement {
+    /// When a failed message is retried.
+    pub schedule: RetrySchedule,
+    /// Publishes to the retry and dead letter queues.
+    pub publisher: Publisher,
+    /// Counts outcomes for the alarm.
+    pub outcomes: OutcomeCounter,
+    /// Begins a pause where every other message would fail alike.
+    pub pause: Pause,
+    /// Name of this worker in dead letters.
+    pub worker: String,
+}
+
+impl Settlement {
+    /// Counts and logs the outcome, and acknowledges the message.
+    pub(crate) async fn finish(
+        &self,
+        message: Delivery<Settled>,
+        outcome: Outcome,
+        received: Timestamp,
+    ) -> Result<(), SettleError> {
+        self.outcomes.done();
+        let interaction = message.interaction();
+        match outcome {
+            Outcome::Duplicate => {
+                count("duplicate");
+                tracing::debug!(
+                    "Interaction {interaction} is a duplicate: the event is recorded already"
+                );
+            }
+            Outcome::Remembered => {
+                count("remembered");
+                tracing::debug!(
+                    "Interaction {interaction} has nothing to record yet: the content of the event is stored"
+                );
+            }
+            Outcome::Recorded(recorded, ended_at) => {
+                count(recorded.label());
+                metrics::histogram!(names::RECEIPT_TO_RECORD).record(seconds_since(received));
+                if let Some(ended_at) = ended_at {
+                    metrics::histogram!(names::END_TO_RECORD).record(seconds_since(ended_at));
+                }
+                let (id, outcome) = (recorded.id(), recorded.label());
+                tracing::info!(
+                    activity.id = %id,
+                    outcome,
+                    "Recorded as activity {id} ({outcome}): interaction {interaction}"
+                );
+            }
+        }
+        message.acknowledge().await
+    }
+
+    /// Publishes a failed message to a retry queue or to the dead letter queue, and pauses consumption where every other
+    /// message would fail alike.
+    pub(crate) async fn divert(
+        &self,
+        message: Delivery<Failed>,
+        failed: StepFailure,
+    ) -> Result<(), SettleError> {
+        let class = failed.failure.classify();
+        if let Some(reason) = class.pause {
+            self.pause.begin(reason);
+        }
+        if !matches!(class.disposition, Disposition::Park(_)) {
+            self.outcomes.failed(class.reason);
+        }
+        if matches!(failed.failure, Failure::LeaseLost) {
+            metrics::counter!(names::LEASE_LOSSES).increment(1);
+        }
+        let letter_class = match self
+            .schedule
+            .next(class.disposition, message.envelope().attempts)
+        {
+            Next::Retry { delay, attempts } => {
+                return self.retry(message, &failed, &class, delay, attempts).await;
+            }
+            Next::Exhausted => "exhausted",
+            Next::Permanent if class.is_poison => "poison",
+            Next::Permanent => "permanent",
+        };
+        self.dead_letter(message, &failed, &class, letter_class)
+            .await
+    }
+
+    async fn retry(
+        &self,
+        message: Delivery<Failed>,
+        failed: &StepFailure,
+        class: &Classification,
+        delay: &RetryDelay,
+        attempts: u32,
+    ) -> Result<(), SettleError> {
+        let is_parked = matches!(class.disposition, Disposition::Park(_));
+        let reason = class.reason;
+        count(if is_parked { "parked" } else { "retried" });
+        metrics::counter!(names::RETRIES, "delay" => delay.name().to_owned(), "reason" => reason)
+            .increment(1);
+        let (interaction, name) = (message.interaction(), delay.name());
+        let what = if is_parked {
+            format!("Interaction {interaction} waits {name} without counting an attempt: {reason}")
+        } else {
+            format!("Retry {attempts} of interaction {interaction} in {name}: {reason}")
+        };
+        tracing::info!(
+            reason,
+            delay = name,
+            step = failed.at.as_str(),
+            error = chain(&failed.failure),
+            "{what}"
+        );
+        let envelope = message.envelope();
+        let headers = Retry {
+            attempts,
+            since: envelope.retry_since.unwrap_or_else(clock::now),
+            reason,
+            deferred: envelope.deferred || matches!(failed.failure, Failure::Deferred),
+            failed_deliveries: envelope.failed_deliveries,
+        };
+        let properties = message::retry_properties(message.properties(), &headers);
+        message.retry(&self.publisher, delay, properties).await
+    }
+
+    async fn dead_letter(
+        &self,
+        message: Delivery<Failed>,
+        failed: &StepFailure,
+        class: &Classification,
+        letter_class: &'static str,
+    ) -> Result<(), SettleError> {
+        count("dead_lettered");
+        metrics::counter!(names::DEAD_LETTERS, "class" => letter_class, "reason" => class.reason)
+            .increment(1);
+        let detail = chain(&failed.failure);
+        tracing::error!(
+            class = letter_class,
+            reason = class.reason,
+            step = failed.at.as_str(),
+            error = detail,
+            "Interaction {} moves to the dead letter queue ({letter_class}): {detail}",
+            message.interaction()
+        );
+        let letter = DeadLetter {
+            class: letter_class,
+            reason: class.reason,
+            detail,
+            step: failed.at.as_str(),
+            http_status: class.http_status,
+            attempts: message.envelope().attempts + 1,
+            at: clock::now(),
+            worker: &self.worker,
+        };
+        let properties = message::dead_letter_properties(message.properties(), &letter);
+        message.dead_letter(&self.publisher, properties).await
+    }
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!(names::MESSAGES, "outcome" => outcome).increment(1);
+}
+
+/// Seconds since `moment`; 0 where it lies ahead.
+pub(crate) fn seconds_since(moment: Timestamp) -> f64 {
+    clock::now().duration_since(moment).as_secs_f64().max(0.0)
+}
