@@ -53,7 +53,7 @@ fn check_reading(reading: &Reading, body: &[u8], topic: Option<&str>) {
 fn check_fragment(interaction: Option<&InteractionId>, topic: Option<&str>) {
     let received = "2026-03-10T14:12:48.123456Z".parse().expect("a time");
     let traceparent = "00-0af7-b7ad-01";
-    check_properties(&message::accept_unrecognised(
+    check_properties(&message::unrecognised_properties(
         interaction,
         topic,
         received,
@@ -85,7 +85,7 @@ fn check_event(event: &Event, body: &[u8]) {
     );
 
     let received = "2026-03-10T14:12:48.123456Z".parse().expect("a time");
-    let properties = message::accept(event, received, "00-0af7-b7ad-01", "ingest");
+    let properties = message::accepted_properties(event, received, "00-0af7-b7ad-01", "ingest");
     check_properties(&properties);
     assert_eq!(
         Envelope::read(&properties, false).received_at,

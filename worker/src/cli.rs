@@ -9,7 +9,7 @@ use shared::config::Settings;
 use shared::{command_line, config, health, lifecycle, telemetry};
 
 use crate::commands::number::Texts;
-use crate::commands::replay::Filter;
+use crate::commands::replay::ReplayFilter;
 use crate::commands::{check, number, replay};
 use crate::startup::Application;
 
@@ -35,7 +35,7 @@ enum Command {
     /// Check settings and connections, and print what was found.
     Check,
     /// Move dead letters back to the work queue, all or by filter.
-    Replay(Filter),
+    Replay(ReplayFilter),
     /// Show how telephone numbers are read: a line for each line of a file. Needs no service.
     Number(Texts),
     /// Ask the running worker whether it is ready; for a container's health check.

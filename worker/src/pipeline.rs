@@ -12,7 +12,7 @@ use shared::fail_point::{self, FailPoint};
 use shared::{backoff, clock};
 
 use crate::activity::recorder::Recorder;
-use crate::delivery::decode::{Event, decode};
+use crate::delivery::decode::{DecodedEvent, decode};
 use crate::delivery::message::{Decoded, Delivery, Failed, Leased, Received, Settled};
 use crate::delivery::poison::PoisonGuard;
 use crate::effect::timing::surely_before;
@@ -284,7 +284,7 @@ fn without_panic<T>(
 /// activity itself.
 fn defer_if_alone(
     was_tried_before: bool,
-    event: &Event,
+    event: &DecodedEvent,
     progress: &Progress,
 ) -> Result<(), Failure> {
     let is_alone = progress.activity == Effect::NotTried

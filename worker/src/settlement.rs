@@ -196,7 +196,7 @@ impl Settlement {
             deferred: envelope.deferred || matches!(failed.failure, Failure::Deferred),
             failed_deliveries: envelope.failed_deliveries,
         };
-        let properties = message::retry(message.properties(), &headers);
+        let properties = message::retry_properties(message.properties(), &headers);
         message.retry(&self.publisher, delay, properties).await
     }
 
@@ -229,7 +229,7 @@ impl Settlement {
             at: clock::now(),
             worker: &self.worker,
         };
-        let properties = message::dead_letter(message.properties(), &letter);
+        let properties = message::dead_letter_properties(message.properties(), &letter);
         message.dead_letter(&self.publisher, properties).await
     }
 }

@@ -73,7 +73,7 @@ const KEPT: [&str; 7] = [
 
 /// The properties of a newly accepted event.
 #[must_use]
-pub fn accept(
+pub fn accepted_properties(
     event: &Event,
     received_at: Timestamp,
     traceparent: &str,
@@ -86,7 +86,7 @@ pub fn accept(
     if event.part.is_some() {
         put(&mut headers, accepted::PARTIAL, TRUNCATED);
     }
-    accepted_properties(received_at, traceparent, app_id)
+    common_properties(received_at, traceparent, app_id)
         .with_message_id(event.interaction.as_str().into())
         .with_type(event.kind.as_str().into())
         .with_headers(headers)
@@ -95,7 +95,7 @@ pub fn accept(
 /// The properties of a body that was cut off before a complete event: the worker makes it a dead letter. `topic` came beside
 /// the body, `interaction` is in it.
 #[must_use]
-pub fn accept_unrecognised(
+pub fn unrecognised_properties(
     interaction: Option<&InteractionId>,
     topic: Option<&str>,
     received_at: Timestamp,
@@ -108,7 +108,7 @@ pub fn accept_unrecognised(
         let topic: String = topic.chars().take(TOPIC_MAX_CHARS).collect();
         put(&mut headers, accepted::EVENT, &topic);
     }
-    let mut properties = accepted_properties(received_at, traceparent, app_id);
+    let mut properties = common_properties(received_at, traceparent, app_id);
     if let Some(id) = interaction {
         properties = properties.with_message_id(id.as_str().into());
     }
@@ -127,7 +127,7 @@ fn accepted_headers(received_at: Timestamp, traceparent: &str) -> FieldTable {
     headers
 }
 
-fn accepted_properties(received_at: Timestamp, traceparent: &str, app_id: &str) -> BasicProperties {
+fn common_properties(received_at: Timestamp, traceparent: &str, app_id: &str) -> BasicProperties {
     let trace_id = traceparent.split('-').nth(1).unwrap_or_default();
     BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
@@ -247,7 +247,7 @@ pub struct DeadLetter<'a> {
 
 /// The properties with which a failed message is published to a retry queue.
 #[must_use]
-pub fn retry(original: &BasicProperties, retry: &Retry<'_>) -> BasicProperties {
+pub fn retry_properties(original: &BasicProperties, retry: &Retry<'_>) -> BasicProperties {
     let mut headers = kept_headers(original);
     headers.insert(
         retried::ATTEMPT.into(),
@@ -269,7 +269,10 @@ pub fn retry(original: &BasicProperties, retry: &Retry<'_>) -> BasicProperties {
 
 /// The properties with which a message is published to the dead letter queue.
 #[must_use]
-pub fn dead_letter(original: &BasicProperties, letter: &DeadLetter<'_>) -> BasicProperties {
+pub fn dead_letter_properties(
+    original: &BasicProperties,
+    letter: &DeadLetter<'_>,
+) -> BasicProperties {
     let mut headers = kept_headers(original);
     put(&mut headers, dead::CLASS, letter.class);
     put(&mut headers, dead::REASON, letter.reason);
@@ -388,7 +391,7 @@ mod tests {
         let Ok(Recognised::Event(event)) = recognise(body, None, &Filter::everything()) else {
             panic!("not recognised");
         };
-        accept(
+        accepted_properties(
             &event,
             "2026-03-10T14:12:48Z".parse().unwrap(),
             "00-0af7-b7ad-01",
@@ -404,7 +407,7 @@ mod tests {
         original = original.with_headers(headers);
         let since = "2026-03-10T14:12:50Z".parse().unwrap();
 
-        let again = retry(
+        let again = retry_properties(
             &original,
             &Retry {
                 attempts: 2,
@@ -445,7 +448,7 @@ mod tests {
             worker: "w1",
         };
 
-        let dead = dead_letter(&accepted_call(), &letter);
+        let dead = dead_letter_properties(&accepted_call(), &letter);
 
         let envelope = Envelope::read(&dead, false);
         assert!(envelope.is_replay);

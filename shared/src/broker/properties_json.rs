@@ -20,7 +20,7 @@ pub enum PropertiesJsonError {
     Json(#[from] serde_json::Error),
 }
 
-/// What [`super::message::accept`] sets.
+/// What [`super::message::accepted_properties`] sets.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Stored {
@@ -124,7 +124,8 @@ mod tests {
             panic!("not recognised");
         };
         let received_at = "2026-03-10T14:12:48.123456789Z".parse().unwrap();
-        let accepted = message::accept(&event, received_at, "00-0af7-b7ad-01", "ingest");
+        let accepted =
+            message::accepted_properties(&event, received_at, "00-0af7-b7ad-01", "ingest");
 
         let json = to_json(&accepted).unwrap();
 

@@ -217,9 +217,12 @@ async fn c11_between_the_dead_letter_and_the_acknowledgement() {
     let letters = app.wait_for_dead_letters(1).await;
     assert_eq!(letters[0].property("message_id").unwrap(), "call-1");
     let asked = app.pipedrive.request_count();
-    worker::commands::replay::replay(&app.settings, &worker::commands::replay::Filter::default())
-        .await
-        .unwrap();
+    worker::commands::replay::replay(
+        &app.settings,
+        &worker::commands::replay::ReplayFilter::default(),
+    )
+    .await
+    .unwrap();
     let duplicate = r#"outcome="duplicate""#;
     heir.wait_for_metric("bridge_worker_messages_total", duplicate, 1)
         .await;

@@ -50,7 +50,7 @@ async fn a_message_delivered_in_vain_too_often_is_the_brokers_dead_letter_and_ca
         "delivery_limit"
     );
     app.start_worker().await;
-    let moved = replay::replay(&app.settings, &replay::Filter::default()).await;
+    let moved = replay::replay(&app.settings, &replay::ReplayFilter::default()).await;
     assert_eq!(moved.unwrap().moved, 1);
     app.wait_for_exactly(1).await;
     app.wait_for_dead_letters(0).await;

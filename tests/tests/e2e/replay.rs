@@ -3,7 +3,7 @@
 use bridge_tests::bridge::{TestApp, call};
 use bridge_tests::sandbox::pipedrive::{Fault, FaultRule};
 use shared::broker::topology::{DEAD_LETTER_QUEUE, WORK_QUEUE};
-use worker::commands::replay::{Filter, Replayed, replay};
+use worker::commands::replay::{ReplayFilter, Replayed, replay};
 
 async fn with_dead_letters(count: usize) -> TestApp {
     let app = TestApp::spawn().await;
@@ -64,13 +64,13 @@ async fn a_moved_dead_letter_that_dies_again_says_why_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_moves_what_its_filter_admits_and_leaves_the_rest() {
     let app = with_dead_letters(3).await;
-    let one = Filter {
+    let one = ReplayFilter {
         interaction: Some("call-1".to_owned()),
-        ..Filter::default()
+        ..ReplayFilter::default()
     };
-    let dry = Filter {
+    let dry = ReplayFilter {
         dry_run: true,
-        ..Filter::default()
+        ..ReplayFilter::default()
     };
 
     let listed = replay(&app.settings, &dry).await.unwrap();

@@ -424,7 +424,7 @@ async fn a_dead_letter_of_schema_1_that_is_replayed_is_recorded() {
     publish(&app, letter).await;
     app.wait_for_dead_letters(1).await;
 
-    let moved = replay::replay(&app.settings, &replay::Filter::default()).await;
+    let moved = replay::replay(&app.settings, &replay::ReplayFilter::default()).await;
 
     assert_eq!(moved.unwrap().moved, 1);
     app.wait_for_exactly(1).await;

@@ -16,7 +16,7 @@ use shared::config::Settings;
 
 /// Which dead letters are moved. Without a filter: all that are there at the start.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Filter {
+pub struct ReplayFilter {
     /// Only those with this `x-failure-reason`, such as `pipedrive_rejected`.
     #[arg(long)]
     pub reason: Option<String>,
@@ -34,7 +34,7 @@ pub struct Filter {
     pub dry_run: bool,
 }
 
-impl Filter {
+impl ReplayFilter {
     fn admits(&self, letter: &Delivery) -> bool {
         let properties = &letter.properties;
         let id = properties
@@ -69,7 +69,7 @@ pub struct Replayed {
 /// # Errors
 ///
 /// When the broker fails; what was not moved is still in the dead letter queue.
-pub async fn replay(settings: &Settings, filter: &Filter) -> anyhow::Result<Replayed> {
+pub async fn replay(settings: &Settings, filter: &ReplayFilter) -> anyhow::Result<Replayed> {
     let mut publisher = Publisher::start(
         settings.broker.clone(),
         settings.retry.delays.clone(),
@@ -89,7 +89,7 @@ pub async fn replay(settings: &Settings, filter: &Filter) -> anyhow::Result<Repl
 async fn move_letters(
     channel: &Channel,
     publisher: &Publisher,
-    filter: &Filter,
+    filter: &ReplayFilter,
 ) -> anyhow::Result<Replayed> {
     // A message that dies again meanwhile is not moved again.
     let waiting = count_letters(channel).await?;

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 
 /// The event of a message.
 #[derive(Debug)]
-pub(crate) struct Event {
+pub(crate) struct DecodedEvent {
     /// The interaction.
     pub interaction: InteractionId,
     /// Key of the event within its interaction.
@@ -31,7 +31,7 @@ pub(crate) fn decode(
     envelope: &Envelope,
     body: &[u8],
     received_at: Timestamp,
-) -> Result<Event, Failure> {
+) -> Result<DecodedEvent, Failure> {
     if envelope.schema > message::SCHEMA {
         return Err(Failure::NewerSchema {
             what: "message",
@@ -42,7 +42,7 @@ pub(crate) fn decode(
     let read = read_body(body, topic, &filter, true)
         .map_err(|error| Failure::Unrecognised(describe(&error)))?;
     match read.reading {
-        Reading::Event(event) => Ok(Event {
+        Reading::Event(event) => Ok(DecodedEvent {
             facts: Facts::of(&event, received_at),
             interaction: event.interaction,
             key: event.key,

@@ -32,7 +32,7 @@ use shared::config::RetryDelay;
 use shared::error::chain;
 use shared::fail_point::{self, FailPoint};
 
-use crate::delivery::decode::Event;
+use crate::delivery::decode::DecodedEvent;
 use crate::failure::Failure;
 use crate::store::{Lease, Progress};
 
@@ -63,13 +63,13 @@ pub struct Received;
 /// Carries an event, and is not leased.
 #[derive(Debug)]
 pub struct Decoded {
-    event: Event,
+    event: DecodedEvent,
 }
 
 /// Holds the lease on its interaction.
 #[derive(Debug)]
 pub struct Leased {
-    event: Event,
+    event: DecodedEvent,
     lease: Lease,
     progress: Box<Progress>,
 }
@@ -185,7 +185,7 @@ impl Delivery<Received> {
     }
 
     /// Carries `event`, which its body was decoded to.
-    pub(crate) fn decoded(self, event: Event) -> Delivery<Decoded> {
+    pub(crate) fn decoded(self, event: DecodedEvent) -> Delivery<Decoded> {
         self.into_stage(Decoded { event })
     }
 
@@ -212,7 +212,7 @@ impl Delivery<Received> {
 impl Delivery<Decoded> {
     /// The event.
     #[must_use]
-    pub(crate) fn event(&self) -> &Event {
+    pub(crate) fn event(&self) -> &DecodedEvent {
         &self.stage.event
     }
 
@@ -243,12 +243,12 @@ impl Delivery<Decoded> {
 impl Delivery<Leased> {
     /// The event.
     #[must_use]
-    pub(crate) fn event(&self) -> &Event {
+    pub(crate) fn event(&self) -> &DecodedEvent {
         &self.stage.event
     }
 
     /// The event, the lease, and the progress to update.
-    pub(crate) fn parts(&mut self) -> (&Event, &Lease, &mut Progress) {
+    pub(crate) fn parts(&mut self) -> (&DecodedEvent, &Lease, &mut Progress) {
         let Leased {
             event,
             lease,
