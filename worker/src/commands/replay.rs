@@ -101,7 +101,8 @@ async fn move_letters(
         let options = BasicGetOptions::default();
         let got = channel
             .basic_get(topology::DEAD_LETTER_QUEUE.into(), options)
-            .await?;
+            .await
+            .with_context(|| format!("stopped after {} moved", done.moved))?;
         let Some(got) = got else { break };
         done.seen += 1;
         bar.inc(1);
@@ -110,12 +111,14 @@ async fn move_letters(
             held.push(letter.acker);
             continue;
         }
-        done.moved += 1;
         if filter.dry_run {
+            done.moved += 1;
             bar.suspend(|| list(&letter));
             held.push(letter.acker);
         } else {
-            publish_again(publisher, letter).await?;
+            let moved = publish_again(publisher, letter).await;
+            moved.with_context(|| format!("stopped after {} moved", done.moved))?;
+            done.moved += 1;
         }
     }
     bar.finish_and_clear();
@@ -142,6 +145,8 @@ async fn publish_again(publisher: &Publisher, letter: Delivery) -> anyhow::Resul
     let again = Outgoing {
         exchange: topology::EXCHANGE,
         routing_key: topology::WORK_KEY.to_owned(),
+        // Unchanged: `x-dead-at` marks the replay, and the worker begins to count attempts anew. An old `x-death` is safe
+        // here: the broker looks for a cycle only where it dead-letters, and the worker publishes a retry without it.
         properties: letter.properties,
         body: Bytes::from(letter.data),
     };
