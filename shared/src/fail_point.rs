@@ -1,41 +1,42 @@
-//! Places at which a test lets the process die or hang, to prove what a crash there does not do.
+//! Fail points: places at which a test lets the process die or hang, to prove what a crash there does not do.
 //!
 //! Compiled to nothing without the cargo feature `kill-points`, which only the project's own tests turn on. Armed by
 //! the environment: `BRIDGE_KILL_POINT=<name>=abort`, `<name>=panic` or `<name>=hold:<path>`, and `@<subject>` behind it
-//! to strike over that one only, an interaction or an operation; it strikes once. Who is held creates the file, to tell
-//! that it is there, and goes on when somebody deletes it.
+//! to strike over that one only, an interaction or an operation; it strikes once. A held process creates the file, and
+//! continues when the file is deleted. The names of the feature, of the variable and of the points are contracts of the
+//! tests.
 
 /// A place between two steps whose order matters. `docs/RELIABILITY.md` lists what each proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailPoint {
     /// A message was delivered, nothing is done yet.
     Delivered,
-    /// It is decided whether nobody can have worked on it before; it is not claimed yet.
+    /// It is decided whether a worker may have worked on it before; it is not claimed yet.
     ClaimWeighed,
     /// The lease is granted, nothing is intended yet.
     Claimed,
-    /// Redis told whose the number is; nobody asked Pipedrive yet whether that is still so.
+    /// Redis knows the person of the number; Pipedrive was not asked yet whether that is still so.
     PersonRecalled,
-    /// The search knows nobody who has the number; nothing is intended yet.
+    /// The search found no person with the number; nothing is intended yet.
     PersonSearched,
-    /// It is written down that a person is about to be created.
+    /// The intent to create a person is stored.
     PersonIntended,
-    /// Pipedrive said that the person is created; nobody wrote that down.
+    /// Pipedrive answered that the person is created; that is not stored yet.
     PersonAnswered,
     /// The person who was created is remembered for the number.
     PersonRemembered,
     /// The person is known, the activity is not intended yet.
     Matched,
-    /// It is written down that the activity is about to be created.
+    /// The intent to create the activity is stored.
     ActivityIntended,
-    /// It is written down that the activity is about to be changed.
+    /// The intent to change the activity is stored.
     ActivityChangeIntended,
-    /// Pipedrive said that the activity is changed; nobody wrote that down.
+    /// Pipedrive answered that the activity is changed; that is not stored yet.
     ActivityChangeAnswered,
-    /// The activity is created or up to date; nobody wrote that down.
+    /// The activity is created or up to date; that is not stored yet.
     ActivityAnswered,
-    /// Pipedrive answered a request; the token bucket was not corrected by what the answer tells. The subject is what
-    /// was asked for.
+    /// Pipedrive answered a request; the token bucket was not corrected by the answer yet. The subject is the
+    /// operation.
     PipedriveAnswered,
     /// The interaction is marked as recorded, the message is not acknowledged.
     Completed,
@@ -92,7 +93,7 @@ impl FailPoint {
     }
 }
 
-/// Passes a kill point; where it is armed, the process dies or is held here.
+/// Passes a fail point; where it is armed, the process dies or is held here.
 #[cfg(not(feature = "kill-points"))]
 #[inline]
 pub fn reach(_: FailPoint) -> std::future::Ready<()> {
@@ -118,7 +119,7 @@ mod armed {
 
     use super::FailPoint;
 
-    /// Between two looks at whether a held process may go on.
+    /// Time between two checks whether a held process may continue.
     const POLL: Duration = Duration::from_millis(20);
 
     struct Armed {
@@ -137,7 +138,7 @@ mod armed {
 
     static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
 
-    /// Passes a kill point; where it is armed, the process dies or is held here.
+    /// Passes a fail point; where it is armed, the process dies or is held here.
     pub async fn reach(point: FailPoint) {
         strike(point, None).await;
     }
@@ -157,13 +158,13 @@ mod armed {
         }
         match &armed.action {
             Action::Abort => std::process::abort(),
-            Action::Panic => panic!("kill point {}", armed.name),
+            Action::Panic => panic!("fail point {}", armed.name),
             Action::Hold(path) => hold(path).await,
         }
     }
 
     async fn hold(path: &Path) {
-        std::fs::write(path, "held").expect("a kill point can tell that it is reached");
+        std::fs::write(path, "held").expect("the file of a held fail point can be written");
         while path.exists() {
             tokio::time::sleep(POLL).await;
         }
@@ -171,7 +172,7 @@ mod armed {
 
     #[expect(
         clippy::disallowed_methods,
-        reason = "no setting: only tests arm a kill point"
+        reason = "no setting: only tests arm a fail point"
     )]
     fn read() -> Option<Armed> {
         let text = std::env::var("BRIDGE_KILL_POINT").ok()?;
@@ -183,7 +184,7 @@ mod armed {
             ("abort", _) => Action::Abort,
             ("panic", _) => Action::Panic,
             (_, Some(path)) => Action::Hold(path.into()),
-            _ => panic!("BRIDGE_KILL_POINT: {action} is none of abort, panic, hold:<path>"),
+            _ => panic!("BRIDGE_KILL_POINT: {action} is none of abort, panic and hold:<path>"),
         };
         Some(Armed {
             name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! Ingest as it is, built with kill points.
+//! Ingest as it is, built with fail points.
 
 use std::process::ExitCode;
 

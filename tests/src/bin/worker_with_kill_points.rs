@@ -1,4 +1,4 @@
-//! The worker as it is, built with kill points.
+//! The worker as it is, built with fail points.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! No kill point without a test that arms it, none that the documentation does not tell of; and no test in the
+//! No fail point without a test that arms it, none that the documentation leaves out; and no test in the
 //! documentation that is not there.
 
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ fn crash_points() -> String {
 }
 
 #[test]
-fn every_kill_point_is_armed_by_a_test_and_told_of_in_the_table() {
+fn every_fail_point_is_armed_by_a_test_and_listed_in_the_table() {
     let source = read(&root().join("shared/src/fail_point.rs"));
     let names: Vec<&str> = source
         .lines()

@@ -1,4 +1,4 @@
-//! A worker held at a kill point, while something happens around it.
+//! A worker held at a fail point, while something happens around it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl Hold {
 
     /// Waits until the worker is held.
     pub async fn reached(&self) {
-        let held = wait_until("a worker at its kill point", PATIENCE, async || {
+        let held = wait_until("a worker at its fail point", PATIENCE, async || {
             anyhow::ensure!(self.file.exists(), "nobody is there");
             Ok(())
         });

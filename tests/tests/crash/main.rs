@@ -1,6 +1,6 @@
 //! What a crash at any point does not do: lose an interaction, write it twice, or create a person twice.
 //!
-//! The service under test runs as a process of its own, built with kill points; it dies there, and another takes over.
+//! The service under test runs as a process of its own, built with fail points; it dies there, and another takes over.
 
 mod activity_update;
 mod catalogue;

@@ -241,7 +241,7 @@ impl Running {
 
     async fn wait_for_death(mut self) {
         let died = self.0.wait_for_end(PATIENCE).await;
-        let status = died.expect("the service reaches its kill point");
+        let status = died.expect("the service reaches its fail point");
         assert!(!status.success(), "the service was to die, but ended well");
     }
 
