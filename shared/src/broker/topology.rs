@@ -1,12 +1,7 @@
 //! Exchanges and queues, and their declaration.
 //!
-//! ```text
-//! ingest ──► interactions (direct) ──work──► interactions.work ──► worker
-//!                  ▲                              │ reject, delivery limit
-//!                  │ TTL over, key work           ▼
-//! worker ──► interactions.retry (direct) ──30s──► interactions.retry.30s, … one queue a delay
-//! worker ──► interactions.dlx (direct) ──dead──► interactions.dead ◄── the broker itself
-//! ```
+//! The diagram is in `docs/ARCHITECTURE.md`. Nothing is rejected: a worker returns messages to the work queue at shutdown
+//! only, and publishes all others before it acknowledges them.
 //!
 //! What a queue is, is declared here: arguments cannot be changed later, and a policy with one key that the broker does
 //! not know is refused as a whole by RabbitMQ 3.10. Only size limits are left to policies.
@@ -28,7 +23,7 @@ pub const DEAD_LETTER_EXCHANGE: &str = "interactions.dlx";
 
 /// What workers consume.
 pub const WORK_QUEUE: &str = "interactions.work";
-/// What nobody consumes: dead letters wait for an operator.
+/// Has no consumer: dead letters wait for an operator.
 pub const DEAD_LETTER_QUEUE: &str = "interactions.dead";
 
 /// Routing key of [`WORK_QUEUE`].
@@ -104,7 +99,7 @@ pub async fn declare(
     Ok(())
 }
 
-/// Declares everything, and tells how the work queue was found.
+/// Declares everything, and returns how the work queue was found.
 async fn declare_all(channel: &Channel, delays: &[RetryDelay]) -> Result<Queue, TopologyError> {
     for exchange in [EXCHANGE, RETRY_EXCHANGE, DEAD_LETTER_EXCHANGE] {
         let options = ExchangeDeclareOptions {
@@ -177,7 +172,7 @@ pub async fn is_marked(connection: &Connection, installation: &str) -> Result<bo
     }
 }
 
-/// Leaves the mark of an installation: an exchange that nobody publishes to. It outlives whatever happens to Redis.
+/// Leaves the mark of an installation: an exchange to which nothing is published. It outlives whatever happens to Redis.
 ///
 /// # Errors
 ///
