@@ -1,4 +1,4 @@
-//! The time. Nobody else asks the system for it: decisions take `now` as an argument.
+//! The time. No other module asks the system for it: decisions take `now` as an argument.
 
 use jiff::Timestamp;
 

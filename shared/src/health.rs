@@ -126,7 +126,7 @@ pub fn check_health(listen: SocketAddr) -> anyhow::Result<()> {
 ///
 /// # Errors
 ///
-/// When nobody takes the connection.
+/// When the connection is not accepted.
 pub fn connect(listen: SocketAddr) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&reachable(listen), HEALTH_TIMEOUT)?;
     stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;

@@ -26,7 +26,7 @@ const FROM_END_SECONDS: [f64; 14] = [
 /// Never logged, whatever `log.filter` says: lapin writes a returned message out with its body, and logs each failure
 /// that it also gives us, those that are an answer among them.
 const SILENCED: &str = "lapin=off";
-/// How often samples are moved into their buckets. Until then every one is kept, and nobody may ever scrape.
+/// How often samples are moved into their buckets. Until then every one is kept, and there may be no scrape at all.
 /// Source: metrics-exporter-prometheus, `PrometheusHandle::run_upkeep`.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 

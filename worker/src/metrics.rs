@@ -164,17 +164,14 @@ fn describe_gauges() {
             QUEUE_OLDEST,
             "Estimated age of the oldest message that waits in a queue",
         ),
-        (
-            QUEUES_SEEN,
-            "Unix time at which the queues were last looked at",
-        ),
+        (QUEUES_SEEN, "Unix time at which the queues were last read"),
         (
             REQUESTS_LEFT,
-            "Requests left in the present 2 seconds, as Pipedrive told it last",
+            "Requests left in the present 2 seconds, as Pipedrive reported it last",
         ),
         (
             DAILY_LEFT,
-            "Tokens left of Pipedrive's daily budget, as Pipedrive told it last",
+            "Tokens left of Pipedrive's daily budget, as Pipedrive reported it last",
         ),
         (DAILY_LIMIT, "Tokens a day, as configured"),
         (DAILY_SPENT, "Tokens that all workers spent today"),

@@ -81,7 +81,7 @@ pub struct ActivityRecord {
     /// Whether it is done.
     #[serde(deserialize_with = "or_default")]
     pub done: Option<bool>,
-    /// The user to whom it belongs.
+    /// The user that owns it.
     #[serde(deserialize_with = "or_default")]
     pub owner_id: Option<UserId>,
     /// Its note, in HTML.
@@ -127,7 +127,7 @@ pub struct Person {
     /// The organisation it belongs to.
     #[serde(deserialize_with = "or_default")]
     pub org_id: Option<OrganizationId>,
-    /// The user to whom it belongs.
+    /// The user that owns it.
     #[serde(deserialize_with = "or_default")]
     pub owner_id: Option<UserId>,
     /// Telephone numbers.

@@ -219,7 +219,7 @@ async fn deep_json_is_refused_wherever_it_is_deep() {
             within("summary", &list(deep)),
             within("unknown", &list(deep)),
             within("unknown", &objects("data", deep)),
-            // Cut off, and so to be mended.
+            // Cut off, and so to be completed.
             format!(r#"{{"data":{{"unknown":{}"#, "[".repeat(deep)),
             format!(r#"{{"data":{{"summary":{}"#, r#"{"data":"#.repeat(deep)),
         ] {

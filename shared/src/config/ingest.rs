@@ -42,7 +42,7 @@ pub(super) fn check(ingest: &Ingest) -> Result<(), ConfigError> {
         .find(|it| !is_account(it))
     {
         let problem = format!(
-            "`{account}` is no AWS account: write its twelve digits, as a text (aws sts get-caller-identity tells them)"
+            "`{account}` is no AWS account: write its twelve digits, as a text (aws sts get-caller-identity shows them)"
         );
         return Err(ConfigError::value("ingest.eventbridge.accounts", problem));
     }

@@ -232,7 +232,7 @@ fn check_alarm(alarm: &Alarm) -> Result<(), ConfigError> {
             .parse::<Url>()
             .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
     };
-    // The address itself is a secret, and is not told.
+    // The address itself is a secret, and is not shown.
     if !alarm.webhook_url.as_ref().is_none_or(is_address) {
         let problem = "must be an address that begins with https:// or http://";
         return Err(ConfigError::value("alarm.webhook_url", problem));

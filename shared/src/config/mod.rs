@@ -179,7 +179,7 @@ impl Auth {
         Ok(())
     }
 
-    /// Whether nobody could be let in.
+    /// Whether no sender could be authenticated.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty() && self.basic.is_empty() && self.signature_secrets.is_empty()

@@ -51,7 +51,7 @@ pub struct OAuthApp {
     pub encryption_key: SecretBox<[u8; KEY_BYTES]>,
     /// Where tokens are refreshed.
     pub token_url: Url,
-    /// Whether requests go to the host that Pipedrive tells: `pipedrive.base_url` is left as it is by default.
+    /// Whether requests go to the host that Pipedrive names: `pipedrive.base_url` is left as it is by default.
     pub takes_api_domain: bool,
 }
 
@@ -148,7 +148,7 @@ fn check_token_url(url: &Url, plain_http: bool) -> Result<(), ConfigError> {
     }
 }
 
-/// The key itself is a secret, and is not told.
+/// The key itself is a secret, and is not shown.
 fn parse_key(text: &SecretString) -> Result<SecretBox<[u8; KEY_BYTES]>, ConfigError> {
     let text = text.expose_secret().trim();
     let bytes = match text.len() {
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_32_bytes_in_either_form_and_never_told() {
+    fn a_key_is_32_bytes_in_either_form_and_never_shown() {
         for form in [HEX, BASE64] {
             let Ok(Credential::OAuth(app)) = credential(&app_with(form)) else {
                 panic!("{form} is a key");
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configured_host_goes_before_the_one_that_pipedrive_tells() {
+    fn a_configured_host_goes_before_the_one_that_pipedrive_names() {
         let takes_api_domain = |variables: &[(&str, &str)]| {
             let Ok(Credential::OAuth(app)) = credential(&[&app_with(HEX), variables].concat())
             else {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::error::ConfigError;
 use crate::error::chain;
 
-/// Between two looks at the files. Orchestrators take longer to bring a new secret.
+/// Time between two readings of the files. Orchestrators take longer to bring a new secret.
 const POLL: Duration = Duration::from_secs(2);
 /// At most so long after a refusal a secret is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
@@ -84,11 +84,11 @@ struct Refused {
     at: Instant,
 }
 
-/// What a look at a file brought.
-enum Look {
+/// Result of reading a file once.
+enum FileReading {
     Nothing,
     Secret(SecretString),
-    /// Something is wrong since this look, and was not before.
+    /// Something is wrong since this reading, and was not before.
     Warning(String),
 }
 
@@ -104,7 +104,7 @@ impl SecretFile {
 
     /// Judges what the file holds now. A file that is empty or away may be half written: taking it up would lock out
     /// every sender, so what it held before serves on.
-    fn look(&mut self, held: Result<String, ConfigError>, now: Instant) -> Look {
+    fn judge(&mut self, held: Result<String, ConfigError>, now: Instant) -> FileReading {
         let (trouble, warning) = match held {
             Ok(value) if !is_blank(&value) => {
                 self.trouble = None;
@@ -123,29 +123,29 @@ impl SecretFile {
             }
         };
         if self.trouble.replace(trouble) == Some(trouble) {
-            Look::Nothing
+            FileReading::Nothing
         } else {
-            Look::Warning(warning)
+            FileReading::Warning(warning)
         }
     }
 
-    fn compare(&mut self, value: String, now: Instant) -> Look {
+    fn compare(&mut self, value: String, now: Instant) -> FileReading {
         if value != self.last.expose_secret() {
             self.last = SecretString::from(value);
             self.refused = None;
-            return Look::Secret(self.last.clone());
+            return FileReading::Secret(self.last.clone());
         }
         match &mut self.refused {
             Some(refused) if refused.at <= now => {
                 // Whoever refuses it again says so, and sets the time of the next.
                 refused.at = now + LONGEST_PAUSE;
-                Look::Secret(self.last.clone())
+                FileReading::Secret(self.last.clone())
             }
-            _ => Look::Nothing,
+            _ => FileReading::Nothing,
         }
     }
 
-    /// Sets when the secret is given again; tells whether this is its first refusal.
+    /// Sets when the secret is given again; returns whether this is its first refusal.
     fn refuse(&mut self, now: Instant) -> bool {
         let pause = self.refused.map_or(POLL, |refused| {
             refused.pause.saturating_mul(2).min(LONGEST_PAUSE)
@@ -183,15 +183,15 @@ impl SecretFiles {
             tokio::time::sleep(POLL).await;
             for (key, file) in &mut self.0 {
                 let held = read(key.clone(), file.path.clone()).await;
-                match file.look(held, Instant::now()) {
-                    Look::Nothing => {}
-                    Look::Secret(value) => {
+                match file.judge(held, Instant::now()) {
+                    FileReading::Nothing => {}
+                    FileReading::Secret(value) => {
                         return Rotated {
                             key: key.clone(),
                             value,
                         };
                     }
-                    Look::Warning(warning) => tracing::warn!(
+                    FileReading::Warning(warning) => tracing::warn!(
                         setting = key,
                         "The secrets of {key} serve on as they were, for {warning}. To revoke them, write others into it, \
                          or stop the service"
@@ -201,8 +201,8 @@ impl SecretFiles {
         }
     }
 
-    /// Gives a secret again that could not be used yet: at the next look, then after pauses that double up to five
-    /// minutes. Tells whether it was refused for the first time since the file changed.
+    /// Gives a secret again that could not be used yet: at the next reading, then after pauses that double up to five
+    /// minutes. Returns whether it was refused for the first time since the file changed.
     pub fn ask_again(&mut self, key: &str) -> bool {
         let file = self.0.get_mut(key);
         file.is_some_and(|file| file.refuse(Instant::now()))
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_file_that_changes_is_told_once_and_again_when_asked() {
+    async fn a_file_that_changes_is_reported_once_and_again_when_asked() {
         let path = std::env::temp_dir().join(format!("bridge-rotation-{}", std::process::id()));
         std::fs::write(&path, "old").unwrap();
         let file = SecretFile::new(path.clone(), "old".into());
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_empty_or_away_is_told_once_a_change_and_changes_nothing() {
+    fn a_file_that_is_empty_or_away_is_reported_once_a_change_and_changes_nothing() {
         let mut file = file();
         let away = || {
             Err(ConfigError::SecretFile {
@@ -277,23 +277,23 @@ mod tests {
                 source: ErrorKind::NotFound.into(),
             })
         };
-        let mut told = |held| match file.look(held, Instant::now()) {
-            Look::Nothing => String::new(),
-            Look::Secret(value) => value.expose_secret().to_owned(),
-            Look::Warning(warning) => warning,
+        let mut reading = |held| match file.judge(held, Instant::now()) {
+            FileReading::Nothing => String::new(),
+            FileReading::Secret(value) => value.expose_secret().to_owned(),
+            FileReading::Warning(warning) => warning,
         };
 
-        assert_eq!(told(Ok(String::new())), "the file secret is empty");
-        assert_eq!(told(Ok(" ,\n".to_owned())), "");
-        let cause = told(away());
+        assert_eq!(reading(Ok(String::new())), "the file secret is empty");
+        assert_eq!(reading(Ok(" ,\n".to_owned())), "");
+        let cause = reading(away());
         assert!(
             cause.contains("ingest.auth.tokens") && cause.contains("not found"),
             "{cause}"
         );
-        assert_eq!(told(away()), "");
-        assert_eq!(told(Ok("old".to_owned())), "");
-        assert_eq!(told(Ok(String::new())), "the file secret is empty");
-        assert_eq!(told(Ok("new".to_owned())), "new");
+        assert_eq!(reading(away()), "");
+        assert_eq!(reading(Ok("old".to_owned())), "");
+        assert_eq!(reading(Ok(String::new())), "the file secret is empty");
+        assert_eq!(reading(Ok("new".to_owned())), "new");
     }
 
     #[test]
@@ -301,18 +301,21 @@ mod tests {
         let (mut file, begin) = (file(), Instant::now());
         let mut gives = |seconds: u64| {
             let now = begin + Duration::from_secs(seconds);
-            let is_given = matches!(file.look(Ok("new".to_owned()), now), Look::Secret(_));
+            let is_given = matches!(
+                file.judge(Ok("new".to_owned()), now),
+                FileReading::Secret(_)
+            );
             (is_given, is_given && file.refuse(now))
         };
 
-        let looks: Vec<_> = (0..2000).step_by(2).map(|at| (at, gives(at))).collect();
+        let readings: Vec<_> = (0..2000).step_by(2).map(|at| (at, gives(at))).collect();
 
-        let times = looks.iter().filter(|(_, gives)| gives.0);
+        let times = readings.iter().filter(|(_, gives)| gives.0);
         let times: Vec<_> = times.map(|(at, _)| *at).collect();
         assert_eq!(
             times,
             [0, 2, 6, 14, 30, 62, 126, 254, 510, 810, 1110, 1410, 1710]
         );
-        assert_eq!(looks.iter().filter(|(_, gives)| gives.1).count(), 1);
+        assert_eq!(readings.iter().filter(|(_, gives)| gives.1).count(), 1);
     }
 }

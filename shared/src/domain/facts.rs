@@ -63,8 +63,8 @@ impl Facts {
         self.details.started.unwrap_or_else(looking_back)
     }
 
-    /// When the session or leg began of which this is the end: its end less its durations, if it does not say when.
-    /// `otherwise` stands in for the durations of an event that says none.
+    /// When the session or leg began whose end this event is: the stated time, else the end less the stated durations.
+    /// `otherwise` stands in for the durations where none is stated.
     #[must_use]
     pub fn began(&self, otherwise: Option<u64>) -> Timestamp {
         let details = &self.details;

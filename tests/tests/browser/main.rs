@@ -1,5 +1,5 @@
 //! What the guide promises of RabbitMQ's own user interface, done as an operator does it, in a browser: find the dead
-//! letter, read its reason, mend the cause, move it back, and see the activity appear.
+//! letter, read its reason, remove the cause, move it back, and see the activity appear.
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 mod browser;

@@ -49,7 +49,7 @@ impl Rig {
         self.network.cut_all();
     }
 
-    fn mend(&self) {
+    fn restore(&self) {
         self.network.refuse(false);
     }
 
@@ -74,7 +74,7 @@ async fn die_unanswered(point: &str, is_cut: bool) {
 
     let heir = rig.ingest("").await;
     assert_eq!(heir.post(call("call-1", CALLER)).await, Some(200));
-    rig.mend();
+    rig.restore();
 
     rig.assert_recorded_once(&heir, vec!["call-1".to_owned()])
         .await;
@@ -105,7 +105,7 @@ async fn die_draining(point: &str) {
         let answer = doomed.post(call(id, CALLER)).await;
         assert_eq!(answer, Some(200));
     }
-    rig.mend();
+    rig.restore();
     doomed.wait_for_death().await;
 
     let heir = rig.ingest("").await;
@@ -134,7 +134,7 @@ async fn killed_again_and_again_while_it_spools_and_drains() {
         if round % 2 == 0 {
             rig.cut();
         } else {
-            rig.mend();
+            rig.restore();
         }
         let mut senders = tokio::task::JoinSet::new();
         for sender in 0..8 {
@@ -165,7 +165,7 @@ async fn killed_again_and_again_while_it_spools_and_drains() {
             accepted.extend(ids);
         }
     }
-    rig.mend();
+    rig.restore();
 
     let heir = rig.ingest("").await;
     for id in &repeated {

@@ -91,7 +91,7 @@ async fn redis(settings: &Settings) -> Result<String, String> {
             chain(&error)
         )
     })?;
-    let eviction = facts.eviction.as_deref().unwrap_or("not told");
+    let eviction = facts.eviction.as_deref().unwrap_or("not reported");
     Ok(format!(
         "version {}, {}, maxmemory-policy {eviction}",
         facts.version, facts.persistence
@@ -122,7 +122,7 @@ async fn pipedrive(settings: &Settings) -> Result<String, String> {
     let company = probe.user.company_domain.as_deref().unwrap_or("?");
     let limits = match probe.limits.requests {
         Some((limit, _)) => format!("{limit} requests in 2 s"),
-        None => "limits not told".to_owned(),
+        None => "limits not reported".to_owned(),
     };
     Ok(format!(
         "authorized as user {} of company {company}; {limits}; by {}",

@@ -18,13 +18,13 @@ const TTL: Duration = Duration::from_secs(86_400);
 
 /// Processes that began to process a message and never ended.
 ///
-/// A note is the name of a process, with the time: one that is written down late, twice, or by a process that still lives
+/// A note is the name of a process, with the time: one that is stored late, twice, or by a process that still lives
 /// proves nothing. Another process may hold a copy of the message, so its note is no proof before it is old.
 #[derive(Clone, Debug)]
 pub struct DeliveryAttempts {
     store: Store,
     process: String,
-    /// For how long the process of a note may be alive, and at work.
+    /// Age up to which a note's process may be alive, and at work.
     work: Duration,
 }
 

@@ -83,7 +83,7 @@ struct Sides<'k> {
 impl<'k> Sides<'k> {
     fn new(known: &Known<'_>, is_own: &'k dyn Fn(&str) -> bool) -> Self {
         let sessions = known.ranked().filter(|facts| facts.kind != Kind::Completed);
-        let told = sessions.filter_map(|facts| {
+        let directed = sessions.filter_map(|facts| {
             let direction = facts.details.direction?;
             Some((
                 facts.kind > Kind::UserEnd,
@@ -93,7 +93,7 @@ impl<'k> Sides<'k> {
             ))
         });
         let first =
-            told.min_by_key(|(is_note, at_receipt, start, _)| (*is_note, *at_receipt, *start));
+            directed.min_by_key(|(is_note, at_receipt, start, _)| (*is_note, *at_receipt, *start));
         Self {
             direction: first.map(|(_, _, _, direction)| direction),
             is_own,
@@ -287,8 +287,8 @@ fn vouches(facts: &Facts, own: Option<&Handle>, sides: &Sides<'_>) -> bool {
 
 fn first_direction(events: &[&Facts]) -> Option<Direction> {
     let whole = events.iter().find(|facts| facts.kind == Kind::Completed);
-    let told = whole.and_then(|facts| facts.details.direction);
-    told.or_else(|| {
+    let direction = whole.and_then(|facts| facts.details.direction);
+    direction.or_else(|| {
         let directed = events
             .iter()
             .filter(|facts| facts.details.direction.is_some());

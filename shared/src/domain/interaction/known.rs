@@ -20,8 +20,8 @@ pub(super) struct Known<'f> {
 impl<'f> Known<'f> {
     pub(super) fn new(id: &InteractionId, facts: &'f BTreeMap<String, Facts>) -> Self {
         let legacy = EventKey::legacy_of_guide(id).digest();
-        let counts = |(key, told): &(&String, &Facts)| {
-            !is_superseded(key, told, facts) && !is_repeated(key, told, facts, &legacy)
+        let counts = |(key, event): &(&String, &Facts)| {
+            !is_superseded(key, event, facts) && !is_repeated(key, event, facts, &legacy)
         };
         let mut counted: Vec<(&String, &Facts)> = facts.iter().filter(counts).collect();
         counted.sort_by_key(|(key, facts)| (facts.at, facts.kind, *key));
@@ -101,17 +101,17 @@ pub(super) fn is_ours(address: &str, is_own: &dyn Fn(&str) -> bool) -> bool {
     is_station || is_extension || is_own(address)
 }
 
-/// Whether `told` was cut off, and more is known of the same event: the whole of it, or a longer part. Where the cut
-/// removed a part of its key too, any event of its kind is taken for the same: what a part says must not count twice. No part of
-/// the guide's event holds its key.
-fn is_superseded(key: &String, told: &Facts, facts: &BTreeMap<String, Facts>) -> bool {
-    let Some(part) = &told.part else {
+/// Whether `event` was cut off, and more is known of the same event: the whole of it, or a longer part. Where the cut
+/// removed a part of its key too, any event of its kind is taken for the same: what a part says must not count twice. No
+/// part of the guide's event holds its key.
+fn is_superseded(key: &String, event: &Facts, facts: &BTreeMap<String, Facts>) -> bool {
+    let Some(part) = &event.part else {
         return false;
     };
-    let has_no_key = part.of.is_none() || told.kind == Kind::Completed;
+    let has_no_key = part.of.is_none() || event.kind == Kind::Completed;
     facts
         .iter()
-        .filter(|(_, other)| other.kind == told.kind)
+        .filter(|(_, other)| other.kind == event.kind)
         .any(|(other_key, other)| match &other.part {
             None => has_no_key || part.of.as_ref() == Some(other_key),
             Some(longer) => {
@@ -121,10 +121,10 @@ fn is_superseded(key: &String, told: &Facts, facts: &BTreeMap<String, Facts>) ->
         })
 }
 
-/// Whether another event says the same, and said it before.
+/// Whether an earlier event has the same content.
 fn is_repeated(
     key: &String,
-    told: &Facts,
+    event: &Facts,
     facts: &BTreeMap<String, Facts>,
     legacy: &String,
 ) -> bool {
@@ -132,7 +132,7 @@ fn is_repeated(
         let is_legacy = key == legacy || other_key == legacy;
         let rank = |key, at| (at, key == legacy, key);
         key != other_key
-            && told.repeats(other, is_legacy)
-            && rank(other_key, other.at) < rank(key, told.at)
+            && event.repeats(other, is_legacy)
+            && rank(other_key, other.at) < rank(key, event.at)
     })
 }

@@ -72,11 +72,11 @@ pub struct Interaction {
     pub wrapup_notes: Vec<String>,
     /// Where the recording is.
     pub recording_url: Option<String>,
-    /// What was spoken of.
+    /// Summary of the conversation.
     pub summary: Option<String>,
     /// What came of it.
     pub outcome: Outcome,
-    /// How far it is known to have come.
+    /// The latest stage that is known.
     pub stage: Stage,
     /// Whether both sides belong to the company: a call between colleagues.
     pub is_internal: bool,

@@ -61,13 +61,13 @@ impl Span {
 
 /// The sessions that events say which are whole by themselves. Of two that overlap the later event corrects the former.
 fn whole_sessions(whole: &[&Facts], said: Option<u64>) -> Vec<Session> {
-    let mut told: Vec<&&Facts> = whole
+    let mut timed: Vec<&&Facts> = whole
         .iter()
         .filter(|facts| !facts.at_receipt || facts.details.started.is_some())
         .collect();
-    told.sort_by_key(|facts| facts.at);
+    timed.sort_by_key(|facts| facts.at);
     let mut sessions: Vec<Session> = Vec::new();
-    for facts in told {
+    for facts in timed {
         let started = facts.began(said);
         let lasted = facts
             .details
@@ -126,10 +126,10 @@ fn duration(known: &Known<'_>, ends: &[&Facts]) -> Option<u64> {
     if let Some(ms) = ends.iter().find_map(|facts| facts.details.duration_ms) {
         return Some(ms);
     }
-    let told: Vec<&Facts> = legs(known).collect();
-    let first = told.iter().map(|facts| facts.began(None)).min();
-    let last = told.iter().map(|facts| facts.at).max();
-    match (&*told, first, last) {
+    let legs: Vec<&Facts> = legs(known).collect();
+    let first = legs.iter().map(|facts| facts.began(None)).min();
+    let last = legs.iter().map(|facts| facts.at).max();
+    match (&*legs, first, last) {
         ([_, _, ..], Some(first), Some(last)) => between(first, last),
         (_, _, _) => known.first(|facts| facts.details.duration_ms),
     }
@@ -141,11 +141,11 @@ fn without_session(known: &Known<'_>, chief: &Facts, duration_ms: Option<u64>) -
     if let Some(first) = legs(known).map(|facts| facts.began(None)).min() {
         return first;
     }
-    let told = known.ranked().find(|facts| !facts.at_receipt);
+    let stated = known.ranked().find(|facts| !facts.at_receipt);
     let same = known
         .of_kind(chief.kind)
         .filter(|facts| facts.part.is_some() == chief.part.is_some());
-    let chief = told
+    let chief = stated
         .or_else(|| same.min_by_key(|facts| facts.at))
         .unwrap_or(chief);
     chief.began(duration_ms)

@@ -99,7 +99,7 @@ impl<'a> Wanted<'a> {
                 .any(|parsed| self.has_key_of(&parsed))
     }
 
-    /// What a text says that is it in its own country, and none at home.
+    /// Compares a text that is a number in its own country, and none in the default region.
     fn judge(&self, text: &str, others: &[E164]) -> Comparison {
         let regions: Vec<_> = others.iter().flat_map(library::regions_of).collect();
         let readings: Vec<Parsed> = regions

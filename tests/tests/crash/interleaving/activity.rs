@@ -39,10 +39,10 @@ struct Event {
 
 pub(super) struct Recording {
     redis: Redis,
-    ledger: InteractionStore,
+    interactions: InteractionStore,
     interaction: InteractionId,
     events: [Event; 2],
-    /// What each activity tells that Pipedrive holds: the digests of events.
+    /// What each activity in Pipedrive contains: the digests of events.
     activities: Vec<BTreeSet<String>>,
     workers: [Worker; 2],
 }
@@ -54,7 +54,7 @@ impl World for Recording {
         let interaction = events[0].interaction.clone();
         assert_eq!(interaction, events[1].interaction, "two events of one call");
         Self {
-            ledger: InteractionStore::new(redis.store.clone(), redis.settings.worker.lease),
+            interactions: InteractionStore::new(redis.store.clone(), redis.settings.worker.lease),
             redis,
             interaction,
             events,
@@ -96,20 +96,23 @@ impl World for Recording {
         matches!(self.workers[worker].at, At::Finished)
     }
 
-    /// One activity at most, and what a worker is done with is in it.
+    /// One activity at most, and it contains what a worker has finished.
     fn check(&self) -> Result<(), TestCaseError> {
         prop_assert!(self.activities.len() <= 1, "written twice");
         for worker in &self.workers {
             let event = &self.events[worker.event];
-            let is_told = || self.activities[0].contains(&event.key.digest());
-            prop_assert!(!matches!(worker.at, At::Finished) || is_told(), "not told");
+            let is_written = || self.activities[0].contains(&event.key.digest());
+            prop_assert!(
+                !matches!(worker.at, At::Finished) || is_written(),
+                "not written"
+            );
         }
         Ok(())
     }
 
     fn check_end(&self) -> Result<(), TestCaseError> {
-        let told = self.activities[0].len();
-        prop_assert_eq!(told, 2, "one event is not told any more");
+        let written = self.activities[0].len();
+        prop_assert_eq!(written, 2, "one event is not in the activity any more");
         Ok(())
     }
 }
@@ -117,7 +120,7 @@ impl World for Recording {
 impl Recording {
     async fn claim(&self, event: usize) -> At {
         let event = &self.events[event];
-        let epoch = self.ledger.epoch().expect("Redis is connected");
+        let epoch = self.interactions.epoch().expect("Redis is connected");
         let request = ClaimRequest {
             interaction: &self.interaction,
             event: &event.key,
@@ -126,7 +129,12 @@ impl Recording {
             is_surely_new: self.redis.is_first_epoch,
             owner: &InteractionStore::new_owner(),
         };
-        match self.ledger.claim(&request).await.expect("Redis answers") {
+        match self
+            .interactions
+            .claim(&request)
+            .await
+            .expect("Redis answers")
+        {
             Claim::Granted(lease, job) => At::Claimed(lease, job),
             Claim::Duplicate => At::Finished,
             _ => At::Idle,
@@ -146,11 +154,11 @@ impl Recording {
                 found
             }
         };
-        let digest = format!("{:?}", told(&job));
-        let is_told = job.written.replace(digest.clone()) == Some(digest);
+        let digest = format!("{:?}", digests(&job));
+        let is_written = job.written.replace(digest.clone()) == Some(digest);
         let now = shared::clock::now();
         let intended = match known {
-            Some(id) if is_told => return At::Written(lease, job, id),
+            Some(id) if is_written => return At::Written(lease, job, id),
             Some(_) => lease.doubt_update(Some(now), "").await,
             None => lease.intend_activity(&job, now).await,
         };
@@ -160,7 +168,7 @@ impl Recording {
         }
     }
 
-    /// Pipedrive does it, and tells, or does not.
+    /// Pipedrive carries the write out, and its answer arrives or is lost.
     async fn write(
         &mut self,
         lease: Lease,
@@ -169,11 +177,11 @@ impl Recording {
         is_answered: bool,
     ) -> At {
         let id = known.unwrap_or_else(|| self.create());
-        let mut told = told(&job);
+        let mut written = digests(&job);
         if job.adopted {
-            told.append(&mut self.activities[0]);
+            written.append(&mut self.activities[0]);
         }
-        self.activities[0] = told;
+        self.activities[0] = written;
         if is_answered {
             At::Written(lease, job, id)
         } else {
@@ -201,13 +209,13 @@ impl Event {
     }
 }
 
-/// The events that an activity is to tell.
-fn told(job: &Progress) -> BTreeSet<String> {
+/// The digests of the events that an activity has to contain.
+fn digests(job: &Progress) -> BTreeSet<String> {
     job.facts.keys().cloned().collect()
 }
 
 async fn give_back(lease: Lease) -> At {
-    // One that is lost is nobody's to give back.
+    // A lost lease cannot be given back.
     lease.release().await.ok();
     At::Idle
 }

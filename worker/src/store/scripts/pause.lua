@@ -1,5 +1,6 @@
--- Nobody takes a token before a moment; a later one stays. What was told of the day's tokens counts no longer than that.
--- KEYS pause, told (where the day is spent)
+-- No token is taken before a moment; a later one stays. What Pipedrive reported of the day's tokens counts no longer than
+-- that.
+-- KEYS pause, reported tokens (where the day is spent)
 -- ARGV wait ms
 local time = redis.call('TIME')
 local wanted = time[1] * 1000000 + time[2] + ARGV[1] * 1000

@@ -1,5 +1,5 @@
--- Who began to work on a message and never ended: how many are dead, and whether somebody may be alive. If nobody may be,
--- and work is to begin, that is written down.
+-- Counts the processes that began to work on a message and never ended: the dead, and those that may be alive. If none may
+-- be alive, and work is to begin, a note of this process is stored.
 -- KEYS notes
 -- ARGV process, for how long a note's process may be alive ms, begins (1 or 0), ttl ms
 local time = redis.call('TIME')
@@ -8,7 +8,7 @@ local notes = redis.call('HGETALL', KEYS[1])
 local dead, living = 0, 0
 for at = 1, #notes, 2 do
   if notes[at] == ARGV[1] then
-    -- Ours: we live, and do not work on it yet.
+    -- Our own: this process is alive, and does not work on it yet.
   elseif now - notes[at + 1] < tonumber(ARGV[2]) then
     living = living + 1
   else
