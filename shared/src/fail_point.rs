@@ -25,6 +25,10 @@ pub enum FailPoint {
     PersonAnswered,
     /// The person who was created is remembered for the number.
     PersonRemembered,
+    /// A page of the list of people is in the directory; its progress is not noted.
+    DirectoryPageStored,
+    /// Changes of people are in the directory; it is not noted up to when they are known.
+    DirectoryPolled,
     /// The person is known, the activity is not intended yet.
     Matched,
     /// The intent to create the activity is stored.
@@ -73,6 +77,8 @@ impl FailPoint {
             Self::PersonIntended => "person-intended",
             Self::PersonAnswered => "person-answered",
             Self::PersonRemembered => "person-remembered",
+            Self::DirectoryPageStored => "directory-page-stored",
+            Self::DirectoryPolled => "directory-polled",
             Self::Matched => "matched",
             Self::ActivityIntended => "activity-intended",
             Self::ActivityChangeIntended => "activity-change-intended",

@@ -10,7 +10,7 @@ use shared::{command_line, config, health, lifecycle, telemetry};
 
 use crate::commands::number::Texts;
 use crate::commands::replay::ReplayFilter;
-use crate::commands::{check, number, replay};
+use crate::commands::{check, directory, number, replay};
 use crate::startup::Application;
 
 /// Consumes interactions from RabbitMQ and records each once in Pipedrive.
@@ -36,6 +36,9 @@ enum Command {
     Check,
     /// Move dead letters back to the work queue, all or by filter.
     Replay(ReplayFilter),
+    /// Fill the directory of Pipedrive's people, show how far it is, or compare it with Pipedrive.
+    #[command(subcommand)]
+    Directory(directory::Action),
     /// Show how telephone numbers are read: a line for each line of a file. Needs no service.
     Number(Texts),
     /// Ask the running worker whether it is ready; for a container's health check.
@@ -84,6 +87,10 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
                 done.seen, done.moved
             );
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Directory(action) => {
+            let is_well = directory::execute(&settings, action).await?;
+            Ok(command_line::exit_code(is_well))
         }
         Command::Number(texts) => {
             number::number(&settings, &texts)?;

@@ -60,6 +60,9 @@ pub enum Failure {
     /// A request to Pipedrive failed.
     #[error("a request to Pipedrive failed")]
     Pipedrive(#[from] PipedriveError),
+    /// Pipedrive refused one person after another: that is a matter of the credential.
+    #[error("Pipedrive refused one person after another (403)")]
+    PeopleForbidden,
     /// The worker died each time it processed this message.
     #[error("the worker died {crashes} times while it processed this message alone")]
     Poison {
@@ -149,6 +152,10 @@ impl Failure {
                 Classification::of_all("redis_lost_data", PauseReason::RedisLostData)
             }
             Self::Redis(_) => Classification::of_all("redis_unavailable", PauseReason::Redis),
+            Self::PeopleForbidden => Classification {
+                http_status: Some(403),
+                ..Classification::of_all("pipedrive_forbidden", PauseReason::PeopleForbidden)
+            },
             Self::Pipedrive(error) => of_pipedrive(error),
         }
     }

@@ -31,6 +31,16 @@ pub const QUEUE_MESSAGES: &str = "bridge_queue_messages";
 pub const QUEUE_OLDEST: &str = "bridge_queue_oldest_seconds";
 /// When the queues were last measured.
 pub const QUEUES_SEEN: &str = "bridge_queue_survey_timestamp_seconds";
+/// Lookups in the directory, by answer.
+pub const DIRECTORY_LOOKUPS: &str = "bridge_directory_lookups_total";
+/// Tokens that the directory cost, by purpose.
+pub const DIRECTORY_TOKENS: &str = "bridge_directory_tokens_total";
+/// People in the directory.
+pub const DIRECTORY_PEOPLE: &str = "bridge_directory_people";
+/// Whether the directory is complete.
+pub const DIRECTORY_COMPLETE: &str = "bridge_directory_complete";
+/// When changes in Pipedrive were last read into the directory.
+pub const DIRECTORY_POLLED: &str = "bridge_directory_polled_timestamp_seconds";
 /// How long requests waited for tokens.
 pub const TOKEN_WAIT: &str = "bridge_pipedrive_token_wait_seconds";
 /// What Pipedrive said is left of the requests in 2 seconds.
@@ -102,6 +112,15 @@ pub fn register(_recorder: &PrometheusHandle, labels: &Labels<'_>) {
     for result in ["delivered", "failed"] {
         metrics::counter!(ALARM_DELIVERIES, "result" => result).increment(0);
     }
+    for answer in ["found", "none", "incomplete"] {
+        metrics::counter!(DIRECTORY_LOOKUPS, "answer" => answer).increment(0);
+    }
+    for purpose in ["pass", "poll", "at_once"] {
+        metrics::counter!(DIRECTORY_TOKENS, "for" => purpose).increment(0);
+    }
+    for name in [DIRECTORY_PEOPLE, DIRECTORY_COMPLETE, DIRECTORY_POLLED] {
+        metrics::gauge!(name).set(0);
+    }
     for name in [LEASE_LOSSES, PEOPLE_CREATED] {
         metrics::counter!(name).increment(0);
     }
@@ -129,6 +148,14 @@ fn describe_counters() {
             "Searches for a record whose creation was not answered, by whether it was found",
         ),
         (PEOPLE_CREATED, "People created in Pipedrive"),
+        (
+            DIRECTORY_LOOKUPS,
+            "Lookups of numbers in the directory of people, by answer",
+        ),
+        (
+            DIRECTORY_TOKENS,
+            "Pipedrive tokens that the directory of people cost, by purpose",
+        ),
         (
             ALARM_DELIVERIES,
             "Attempts to deliver a message of the alarm, by result",
@@ -178,6 +205,15 @@ fn describe_gauges() {
         (
             DAILY_PROJECTED,
             "Tokens that will have been spent at the reset, at the pace of the last hour",
+        ),
+        (DIRECTORY_PEOPLE, "People in the directory"),
+        (
+            DIRECTORY_COMPLETE,
+            "1 while the directory of people is complete",
+        ),
+        (
+            DIRECTORY_POLLED,
+            "Unix time at which changes were last read into the directory of people",
         ),
         (ALARM_FIRING, "1 while an alarm rings, by alarm"),
         (

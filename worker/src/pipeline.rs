@@ -18,8 +18,8 @@ use crate::delivery::poison::PoisonGuard;
 use crate::effect::timing::surely_before;
 use crate::failure::Failure;
 use crate::metrics as names;
-use crate::person::attachment::Attachment;
-use crate::person::finder::{PersonFinder, WhenUnknown};
+use crate::person::customer::find_people;
+use crate::person::finder::PersonFinder;
 use crate::settlement::{During, Outcome, PipelineStep, Settlement, StepFailure, seconds_since};
 use crate::store::{Claim, ClaimRequest, Effect, Epoch, InteractionStore, Lease, Progress};
 
@@ -36,8 +36,8 @@ pub struct Pipeline {
     pub poison_guard: PoisonGuard,
     /// Leases and progress of interactions.
     pub interactions: InteractionStore,
-    /// Finds the person of a number.
-    pub finder: PersonFinder,
+    /// Finds the people of an interaction.
+    pub(crate) finder: PersonFinder,
     /// Writes the activity.
     pub recorder: Recorder,
     /// Reads the numbers of events.
@@ -170,10 +170,9 @@ impl Pipeline {
         }
         defer_if_alone(was_tried_before, event, progress).during(PipelineStep::Lease)?;
         let party = self.reader.read(interaction.number.as_deref()).party;
-        let attachment = self
-            .match_person(&interaction, &party, progress)
-            .await
-            .during(PipelineStep::Match)?;
+        let (finder, reader) = (&self.finder, &self.reader);
+        let finding = find_people(finder, reader, &interaction, &party, (lease, progress));
+        let attachment = finding.await.during(PipelineStep::Match)?;
         fail_point::reach(FailPoint::Matched).await;
         // An activity that is found after a lost answer is recorded for the first time, too.
         let is_first = !matches!(progress.activity, Effect::Done(_));
@@ -234,38 +233,10 @@ impl Pipeline {
             }
         }
     }
-
-    /// The person of the interaction. A person that was found for the same number before is kept.
-    async fn match_person(
-        &self,
-        interaction: &Interaction,
-        party: &Party,
-        progress: &mut Progress,
-    ) -> Result<Attachment, Failure> {
-        let Some(number) = party.number() else {
-            progress.number = None;
-            return Ok(Attachment::Nobody);
-        };
-        if let Some(person) = progress
-            .person
-            .filter(|_| progress.number.as_deref() == Some(number.as_str()))
-        {
-            return Ok(Attachment::Person(person));
-        }
-        progress.number = Some(number.as_str().to_owned());
-        let owner = InteractionStore::new_owner();
-        let when_unknown = match party {
-            Party::Number(_) if interaction.may_create => WhenUnknown::Create {
-                name: interaction.customer.as_deref(),
-            },
-            _ => WhenUnknown::Leave,
-        };
-        self.finder.find(number, when_unknown, &owner).await
-    }
 }
 
-/// Turns a panic into a failure of the step: a panic over one message must not end the others, nor leave this one unsettled or in the
-/// poison guard.
+/// Turns a panic into a failure of the step: a panic over one message must not end the others, nor leave this one unsettled
+/// or in the poison guard.
 fn without_panic<T>(
     at: PipelineStep,
     step: impl Future<Output = Result<T, StepFailure>>,

@@ -16,10 +16,11 @@ use shared::supervision::{Supervisor, TaskError};
 use shared::telemetry;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
-use crate::activity::content::Style;
 use crate::activity::lookup::ActivityLookup;
 use crate::activity::recorder::Recorder;
+use crate::activity::style::Style;
 use crate::alarm::queues::QueueMonitor;
 use crate::alarm::{Alarm, OutcomeCounter, Rule, Sources};
 use crate::consumer::Consumer;
@@ -33,7 +34,11 @@ use crate::metrics::Labels;
 use crate::pause::reason::PauseReason;
 use crate::pause::recovery::PauseSupervisor;
 use crate::pause::state::Pause;
+use crate::person::access::Access;
+use crate::person::directory::Directory;
+use crate::person::directory::sync::DirectorySync;
 use crate::person::finder::PersonFinder;
+use crate::person::reader::PersonReader;
 use crate::pipeline::Pipeline;
 use crate::settlement::Settlement;
 use crate::store::first_start::FirstStart;
@@ -45,6 +50,11 @@ use crate::store::{
 /// How often a failed read is repeated, and the first pause before that.
 const READ_REPEATS: usize = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// What is said where no link to interactions is set: its host depends on the region, and a wrong one leads nowhere.
+pub(crate) const NO_LINK: &str = "genesys.interaction_url (BRIDGE__GENESYS__INTERACTION_URL) is not set, and the host of a \
+    link depends on your organization's region: set https://apps.<region>/directory/#/analytics/interactions/{id}/admin, \
+    or an empty text for no link";
 
 /// The worker, ready to run.
 #[derive(Debug)]
@@ -71,6 +81,7 @@ struct Tasks {
     pause_supervisor: PauseSupervisor,
     rotation: Rotation,
     refresher: Option<TokenRefresher>,
+    directory: Option<DirectorySync>,
     queue_monitor: QueueMonitor,
     alarm: Alarm,
 }
@@ -82,6 +93,7 @@ struct Shared {
     publisher: Publisher,
     pause: Pause,
     outcomes: OutcomeCounter,
+    directory: Option<Directory>,
     /// Name of this worker in the broker's management UI and in dead letters.
     worker: String,
 }
@@ -96,6 +108,9 @@ impl Application {
         let store = Store::new(settings.redis.clone())?;
         if let Err(error @ StoreError::Evicts(_)) = store.probe().await {
             return Err(error.into());
+        }
+        if settings.genesys.interaction_url.is_none() {
+            tracing::warn!("Notes are written without a link: {NO_LINK}");
         }
         let client = client(&settings, &store)?;
         let listener = listen(&settings.worker)?;
@@ -192,6 +207,9 @@ impl Tasks {
         if let Some(refresher) = self.refresher {
             supervisor.spawn("token refresher", refresher.run(stop()));
         }
+        if let Some(directory) = self.directory {
+            supervisor.spawn("directory", directory.run(stop()));
+        }
     }
 }
 
@@ -209,6 +227,7 @@ impl Shared {
         )
         .await?;
         Ok(Self {
+            directory: Directory::new(settings, &store, client.clone()),
             store,
             client,
             publisher,
@@ -289,6 +308,10 @@ fn tasks(
 ) -> Tasks {
     let probe_interval = settings.pipedrive.probe_interval;
     Tasks {
+        directory: shared.directory.map(|directory| DirectorySync {
+            directory,
+            pause: shared.pause.clone(),
+        }),
         refresher: refresher(&shared.client, &shared.pause, probe_interval),
         pause_supervisor: PauseSupervisor {
             first_start: FirstStart {
@@ -380,11 +403,16 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
         poison_guard: PoisonGuard::new(DeliveryAttempts::new(store.clone(), settings.worker.lease)),
         interactions: InteractionStore::new(store.clone(), settings.worker.lease),
         finder: PersonFinder {
-            client: client.clone(),
+            reader: PersonReader {
+                client: client.clone(),
+                directory: shared.directory.clone(),
+                access: Access::default(),
+                region,
+                search_international: pipedrive.search_international,
+                timing,
+            },
             people: People::new(store.clone(), settings.worker.lease),
-            region,
-            search_international: pipedrive.search_international,
-            timing,
+            link_open_deal: pipedrive.link_open_deal,
         },
         records_internal_calls: settings.ingest.internal_calls,
         recorder: Recorder {
@@ -395,7 +423,9 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
                 call_type: pipedrive.call_type.clone(),
                 chat_type: pipedrive.chat_type.clone(),
                 fallback_owner: pipedrive.fallback_owner_id.map(UserId),
-                interaction_url: settings.genesys.interaction_url.clone(),
+                person_url: person_url(&pipedrive.base_url),
+                interaction_url: settings.genesys.interaction_url.clone().unwrap_or_default(),
+                time_zone: pipedrive.time_zone.clone(),
             },
             link_open_deal: pipedrive.link_open_deal,
             timing,
@@ -409,6 +439,13 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
             worker: shared.worker.clone(),
         },
     }
+}
+
+/// Where people are shown, up to their id: on the company's own host. The host that serves every company shows none.
+fn person_url(base_url: &Url) -> Option<String> {
+    let host = base_url.host_str()?;
+    let is_company = host.ends_with(".pipedrive.com") && host != "api.pipedrive.com";
+    is_company.then(|| format!("https://{host}/person/"))
 }
 
 fn hostname() -> String {

@@ -3,7 +3,7 @@
 use crate::call::get;
 use crate::client::Client;
 use crate::error::PipedriveError;
-use crate::ids::{DealId, PersonId};
+use crate::ids::{DealId, OrganizationId, PersonId};
 use crate::lists::{Records, readable};
 use crate::model::Deal;
 
@@ -23,5 +23,21 @@ impl Client {
             (1, [only]) => Ok(Some(only.id)),
             _ => Ok(None),
         }
+    }
+    /// The open deals of an organisation. 10 tokens a page.
+    ///
+    /// # Errors
+    ///
+    /// When Pipedrive does not answer with a list.
+    pub async fn open_deals_of(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Vec<Deal>, PipedriveError> {
+        let call = || {
+            get::<Records>("list open deals", "/api/v2/deals", 10)
+                .with("org_id", organization.to_string())
+                .with("status", "open")
+        };
+        self.list(call).await
     }
 }

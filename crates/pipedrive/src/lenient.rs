@@ -14,6 +14,17 @@ where
     Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
+/// Reads the id of a linked record, which is an object with an `id`; nothing where there is no such object.
+pub(crate) fn linked<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let mut value = Value::deserialize(deserializer)?;
+    let id = value.get_mut("id").map(Value::take);
+    Ok(id.and_then(|id| serde_json::from_value(id).ok()))
+}
+
 /// Reads a list without those of its items that are `null` or of another type; anything else than a list is an empty one.
 pub(crate) fn items<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where

@@ -37,8 +37,9 @@ pub use exchange::{Permit, Refused, Sent};
 pub use ids::{ActivityId, DealId, OrganizationId, PersonId, UserId};
 pub use limits::Limits;
 pub use model::{
-    ActivityRecord, ActivityType, Email, NewPerson, Participant, Person, PersonHit, Phone, User,
+    ActivityRecord, ActivityType, Deal, Email, NewPerson, Participant, Person, PersonHit, Phone,
+    User,
 };
 pub use oauth::{App, Denial, NoToken, OAuth};
-pub use persons::create_person;
+pub use persons::{PeoplePage, create_person};
 pub use tokens::{TokenOrigin, Tokens};

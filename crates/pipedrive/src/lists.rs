@@ -91,18 +91,53 @@ impl Client {
                 return Ok(());
             };
             if next.is_empty() || cursor.as_ref() == Some(&next) {
-                return Err(PipedriveError::Unreadable {
-                    operation: page.operation,
-                    status: 200,
-                    problem: "its cursor does not lead to another page",
-                });
+                return Err(no_way_on(page.operation));
             }
             cursor = Some(next);
         }
     }
 
+    /// One page: the first, or the one that `cursor` leads to. One that takes too long is an error, and the next one is
+    /// smaller.
+    pub(crate) async fn one_page<P: Page, T: DeserializeOwned>(
+        &self,
+        call: Call<P>,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<T>, Option<String>), PipedriveError> {
+        let size = self.page_size.get();
+        let mut page = call.with("limit", size.to_string());
+        page.timeout = Some(self.list_timeout());
+        if let Some(cursor) = cursor {
+            page = page.with("cursor", cursor);
+        }
+        let answer = self.read(&page).await.inspect_err(|error| {
+            if is_timeout(error) {
+                self.page_size.halve(size);
+            }
+        })?;
+        let records = readable(page.operation, &answer.data.records());
+        match answer.next_cursor {
+            Some(next) if next.is_empty() || cursor == Some(&*next) => {
+                Err(no_way_on(page.operation))
+            }
+            next => {
+                self.page_size.double(size);
+                Ok((records, next))
+            }
+        }
+    }
+
     fn list_timeout(&self) -> Duration {
         self.settings.request_timeout * LIST_PATIENCE
+    }
+}
+
+/// What is not listed must not be taken for absent.
+fn no_way_on(operation: &'static str) -> PipedriveError {
+    PipedriveError::Unreadable {
+        operation,
+        status: 200,
+        problem: "its cursor does not lead to another page",
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::ids::{ActivityId, DealId, OrganizationId, PersonId, UserId};
-use crate::lenient::{items, or_default};
+use crate::lenient::{items, linked, or_default};
 
 /// The envelope of every answer.
 #[derive(Debug, Deserialize)]
@@ -155,6 +155,9 @@ pub struct PersonHit {
     /// E-mail addresses.
     #[serde(default, deserialize_with = "items")]
     pub emails: Vec<String>,
+    /// The organisation it belongs to: an object here, a bare id in [`Person`].
+    #[serde(default, rename = "organization", deserialize_with = "linked")]
+    pub org_id: Option<OrganizationId>,
 }
 
 /// A telephone number of a person.
@@ -196,9 +199,14 @@ pub struct NewPerson {
     pub emails: Vec<Email>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(crate) struct Deal {
+/// A deal, as far as it links records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Deal {
+    /// Its id.
     pub id: DealId,
+    /// The person it is with.
+    #[serde(default, deserialize_with = "or_default")]
+    pub person_id: Option<PersonId>,
 }
 
 /// A user of the company.

@@ -6,7 +6,7 @@ use crate::call::{Call, get, post, whole_seconds};
 use crate::client::Client;
 use crate::error::PipedriveError;
 use crate::ids::PersonId;
-use crate::lists::{Records, SearchData};
+use crate::lists::{Records, SearchData, readable};
 use crate::model::{NewPerson, Person, PersonHit};
 
 /// Creates a person. 5 tokens.
@@ -73,4 +73,52 @@ impl Client {
         };
         self.list(call).await
     }
+
+    /// One page of all people, or of those changed since `since`, in the order of their changes: who is changed
+    /// meanwhile moves to the end and is listed again. 10 tokens. A cursor expires; the list then goes on by `since`.
+    ///
+    /// # Errors
+    ///
+    /// When Pipedrive does not answer with a list; [`PipedriveError::Rejected`] for a cursor that has expired.
+    pub async fn people_page(
+        &self,
+        since: Option<Timestamp>,
+        cursor: Option<&str>,
+    ) -> Result<PeoplePage, PipedriveError> {
+        let mut call = get::<Records>("list people", "/api/v2/persons", 10)
+            .with("sort_by", "update_time")
+            .with("sort_direction", "asc");
+        if let Some(since) = since {
+            call = call.with("updated_since", whole_seconds(since));
+        }
+        let (people, next_cursor) = self.one_page(call, cursor).await?;
+        Ok(PeoplePage {
+            people,
+            next_cursor,
+        })
+    }
+
+    /// The highest id of a person, a bound of how many there are: ids are given in their order. 10 tokens.
+    ///
+    /// # Errors
+    ///
+    /// When Pipedrive does not answer with a list.
+    pub async fn highest_person_id(&self) -> Result<Option<PersonId>, PipedriveError> {
+        let call = get::<Records>("find the newest person", "/api/v2/persons", 10)
+            .with("sort_by", "id")
+            .with("sort_direction", "desc")
+            .with("limit", "1");
+        let records = self.read(&call).await?.data;
+        let people: Vec<Person> = readable(call.operation, &records);
+        Ok(people.first().map(|person| person.id))
+    }
+}
+
+/// One page of a list of people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeoplePage {
+    /// The people; a list may hold deleted ones.
+    pub people: Vec<Person>,
+    /// Leads to the next page; `None` at the end.
+    pub next_cursor: Option<String>,
 }

@@ -14,9 +14,11 @@ use super::{Alarm, Pipedrive, Settings, ingest, values};
 
 /// `config/default.toml`: every setting, explained.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
+/// A shorter key could be guessed.
+const SHORTEST_HASH_KEY: usize = 32;
 
 /// Keys that hold secrets: each can be given by `…_FILE`.
-const SECRETS: [&str; 10] = [
+const SECRETS: [&str; 11] = [
     "alarm.webhook_url",
     "broker.url",
     "ingest.auth.basic",
@@ -26,6 +28,7 @@ const SECRETS: [&str; 10] = [
     "pipedrive.oauth.client_secret",
     "pipedrive.oauth.encryption_key",
     "pipedrive.oauth.refresh_token",
+    "redis.hash_key",
     "redis.url",
 ];
 
@@ -192,6 +195,7 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
         let problem = "must be at least 3 times pipedrive.request_timeout and 20s: a request must end within the lease";
         return Err(ConfigError::value("worker.lease", problem));
     }
+    check_directory(settings)?;
     check_alarm(&settings.alarm)?;
     ingest::check(&settings.ingest)?;
     if settings.ingest.auth.signature_max_age >= settings.redis.done_ttl {
@@ -214,6 +218,24 @@ fn check_base_url(pipedrive: &Pipedrive) -> Result<(), ConfigError> {
                        pipedrive.plain_http (BRIDGE__PIPEDRIVE__PLAIN_HTTP=true) if the network is your own, as that of a \
                        sandbox; loopback addresses need neither";
         return Err(ConfigError::value("pipedrive.base_url", problem));
+    }
+    Ok(())
+}
+
+fn check_directory(settings: &Settings) -> Result<(), ConfigError> {
+    let directory = &settings.directory;
+    if !(1..=100).contains(&directory.daily_share) {
+        let problem = "must be a percentage from 1 to 100";
+        return Err(ConfigError::value("directory.daily_share", problem));
+    }
+    if directory.longest_interval < Duration::from_secs(60) {
+        let problem = "must be at least 1m";
+        return Err(ConfigError::value("directory.longest_interval", problem));
+    }
+    let key = settings.redis.hash_key.as_ref();
+    if key.is_some_and(|key| key.expose_secret().len() < SHORTEST_HASH_KEY) {
+        let problem = "must have at least 32 characters: openssl rand -hex 32";
+        return Err(ConfigError::value("redis.hash_key", problem));
     }
     Ok(())
 }
@@ -330,6 +352,11 @@ mod tests {
                 "phone.own_numbers",
             ),
             ("BRIDGE__PHONE__OUTSIDE_LINE", "nine", "phone.outside_line"),
+            (
+                "BRIDGE__PIPEDRIVE__TIME_ZONE",
+                "Berlin",
+                "pipedrive.time_zone",
+            ),
             (
                 "BRIDGE__PIPEDRIVE__BASE_URL",
                 "https://x.example/api/v2",

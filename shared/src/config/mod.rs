@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
@@ -43,6 +44,7 @@ pub struct Settings {
     pub retry: Retry,
     pub redis: Redis,
     pub pipedrive: Pipedrive,
+    pub directory: Directory,
     pub worker: Worker,
     pub phone: Phone,
     pub genesys: Genesys,
@@ -251,6 +253,8 @@ pub struct Redis {
     pub done_ttl: Duration,
     #[serde(deserialize_with = "values::duration")]
     pub person_ttl: Duration,
+    /// Hashes numbers and addresses. Not replaced while running: every name would change.
+    pub hash_key: Option<SecretString>,
 }
 
 /// `[pipedrive]`
@@ -276,12 +280,37 @@ pub struct Pipedrive {
     pub call_type: String,
     pub chat_type: String,
     pub fallback_owner_id: Option<u64>,
+    #[serde(deserialize_with = "values::time_zone")]
+    pub time_zone: TimeZone,
     pub link_open_deal: bool,
     pub search_international: bool,
     #[serde(deserialize_with = "values::duration")]
     pub settle_time: Duration,
     #[serde(deserialize_with = "values::duration")]
     pub search_lag: Duration,
+}
+
+/// `[directory]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
+pub struct Directory {
+    pub mode: DirectoryMode,
+    pub daily_share: u8,
+    #[serde(deserialize_with = "values::duration")]
+    pub longest_interval: Duration,
+    #[serde(deserialize_with = "values::duration")]
+    pub full_pass: Duration,
+}
+
+/// Whether there is a directory of Pipedrive's people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DirectoryMode {
+    /// People are looked up in the directory once it is complete.
+    On,
+    /// People are searched in Pipedrive.
+    Off,
 }
 
 /// `[worker]`
@@ -327,7 +356,7 @@ impl Phone {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
 pub struct Genesys {
-    pub interaction_url: String,
+    pub interaction_url: Option<String>,
 }
 
 /// `[alarm]`

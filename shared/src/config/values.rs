@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use url::{Host, Url};
@@ -100,6 +101,16 @@ pub(super) fn delays<'de, D: Deserializer<'de>>(
         .iter()
         .map(|text| RetryDelay::parse(text).map_err(D::Error::custom))
         .collect()
+}
+
+/// A time zone by its IANA name.
+pub(super) fn time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeZone, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    TimeZone::get(text.trim()).map_err(|_| {
+        D::Error::custom(format!(
+            "`{text}` is no time zone: write its IANA name, such as Europe/Berlin or UTC"
+        ))
+    })
 }
 
 pub(super) fn region<'de, D: Deserializer<'de>>(

@@ -76,7 +76,11 @@ impl Event {
     fn facts(&self) -> Vec<String> {
         match self.form {
             Form::Guide | Form::GuideChat => vec![self.customer(), self.recording()],
-            Form::CustomerEnd => vec![format!("({} seconds)", self.seconds())],
+            Form::CustomerEnd => vec![format!(
+                " {} min {} s",
+                self.seconds() / 60,
+                self.seconds() % 60
+            )],
             Form::UserEnd => vec![self.uuid('a'), self.uuid('b')],
             Form::Acw => vec![self.wrapup_notes()],
             Form::UnrecordedChannel | Form::NotFinal | Form::OtherTopic => Vec::new(),

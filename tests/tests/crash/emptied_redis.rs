@@ -67,14 +67,17 @@ async fn what_forgotten_events_told_stays_in_the_one_activity() {
 
     // The agent's event came first.
     let end = now("eventbridge-customer-end-voice-inbound");
-    record(&app, end, "(442 seconds)").await;
+    record(&app, end, "<b>Duration:</b> 7 min 22 s").await;
     redis.flush().await.unwrap();
     let leg = now("eventbridge-user-end-voice-inbound");
     let activity = record(&app, leg, "<b>Hold:</b> 30 s").await;
 
     let note = activity.note.unwrap();
     assert!(note.contains(friday), "of the first: {note}");
-    assert!(note.contains("(442 seconds)"), "of the second: {note}");
+    assert!(
+        note.contains("<b>Duration:</b> 7 min 22 s"),
+        "of the second: {note}"
+    );
     for once in ["<b>When:</b>", "<b>Duration:</b>"] {
         assert_eq!(note.matches(once).count(), 1, "{note}");
     }
@@ -87,7 +90,12 @@ async fn what_forgotten_events_told_stays_in_the_one_activity() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_sent_again_after_redis_forgot_it_is_recorded_once() {
     let (app, redis, _scratch) = app().await;
-    record(&app, call("call-1", UNKNOWN_CALLER), "(61 seconds)").await;
+    record(
+        &app,
+        call("call-1", UNKNOWN_CALLER),
+        "<b>Duration:</b> 1 min 1 s",
+    )
+    .await;
     redis.flush().await.unwrap();
 
     app.post(call("call-1", UNKNOWN_CALLER))
@@ -106,7 +114,7 @@ async fn a_clock_that_is_ahead_makes_nothing_new_that_redis_forgot() {
     let (app, redis, _scratch) = app().await;
     let in_two_hours = clock::now() + SignedDuration::from_hours(2);
     let end = at("eventbridge-customer-end-voice-inbound", in_two_hours);
-    record(&app, end.clone(), "(442 seconds)").await;
+    record(&app, end.clone(), "<b>Duration:</b> 7 min 22 s").await;
     redis.flush().await.unwrap();
 
     // Over another call the worker notices: what comes next is not parked for that, which would be a sign by itself.
@@ -124,7 +132,12 @@ async fn a_clock_that_is_ahead_makes_nothing_new_that_redis_forgot() {
 async fn a_person_whom_redis_forgot_before_the_search_knew_them_is_not_created_again() {
     let (app, redis, _scratch) = app().await;
     app.pipedrive.set_search_lag(Duration::from_secs(600));
-    record(&app, call("call-1", UNKNOWN_CALLER), "(61 seconds)").await;
+    record(
+        &app,
+        call("call-1", UNKNOWN_CALLER),
+        "<b>Duration:</b> 1 min 1 s",
+    )
+    .await;
     redis.flush().await.unwrap();
 
     app.post(call("call-2", UNKNOWN_CALLER))
@@ -202,7 +215,7 @@ async fn a_create_that_waits_for_room_is_not_sent_once_redis_forgot_it() {
 async fn a_record_that_somebody_moved_before_redis_forgot_it_is_not_moved_back() {
     let (app, redis, _scratch) = app().await;
     let end = now("eventbridge-customer-end-voice-inbound");
-    let recorded = record(&app, end, "(442 seconds)").await;
+    let recorded = record(&app, end, "<b>Duration:</b> 7 min 22 s").await;
     let colleague = app.pipedrive.add_person("Casey's colleague", &[]);
     let path = format!("/api/v2/activities/{}", recorded.id);
     let moved = json!({"participants": [{"person_id": colleague, "primary": true}]});
@@ -219,7 +232,7 @@ async fn a_record_that_somebody_moved_before_redis_forgot_it_is_not_moved_back()
 async fn a_copy_that_somebody_made_before_redis_forgot_the_record_is_not_taken_for_it() {
     let (app, redis, _scratch) = app().await;
     let end = now("eventbridge-customer-end-voice-inbound");
-    let recorded = record(&app, end, "(442 seconds)").await;
+    let recorded = record(&app, end, "<b>Duration:</b> 7 min 22 s").await;
     let copy = json!({"subject": "Follow up", "type": "call", "note": recorded.note,
         "participants": [{"person_id": recorded.person_id, "primary": true}]});
     edit(&app, reqwest::Method::POST, "/api/v2/activities", &copy).await;

@@ -78,7 +78,7 @@ fn check_done(app: &TestApp, record: &Record) -> Result<()> {
     let activities = app.pipedrive.all_activities();
     let is_its_own = activities.iter().any(|known| {
         let note = known.note.as_deref().unwrap_or_default();
-        activity == Some(&*format!("ok:{}", known.id)) && note.ends_with(interaction)
+        activity == Some(&*format!("ok:{}", known.id)) && note.ends_with(interaction.as_str())
     });
     ensure!(is_its_own, "{interaction}: {activity:?} of {activities:#?}");
     let mut events = record.keys().filter_map(|field| field.strip_prefix("f:"));

@@ -87,7 +87,7 @@ async fn lines_of_an_update_whose_answer_was_lost_give_way_to_later_ones() {
     .await
     .unwrap();
     app.wait_until_idle().await;
-    for once in ["<b>Talk:</b>", "<b>Hold:</b>", "<b>Agent:</b>"] {
+    for once in ["<b>Talk:</b>", "<b>Hold:</b>", "<b>Agents:</b>"] {
         let note = note().await;
         assert_eq!(note.matches(once).count(), 1, "{note}");
     }

@@ -4,6 +4,7 @@
 
 mod activity_update;
 mod catalogue;
+mod directory;
 mod emptied_redis;
 mod failing_redis;
 mod hold;

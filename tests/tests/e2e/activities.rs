@@ -26,7 +26,7 @@ async fn a_call_lands_on_the_timeline_of_the_person_who_has_the_number() {
     assert_eq!((activity.r#type.as_str(), activity.done), ("call", true));
     let note = activity.note.as_deref().unwrap();
     for part in [
-        "7 min 21 s (441 seconds)",
+        "<b>Duration:</b> 7 min 21 s",
         "https://recordings.example.invalid/",
         "Genesys interaction e2b1a3c4-5d6f",
     ] {
@@ -224,7 +224,7 @@ async fn what_a_person_wrote_into_the_note_stays_when_another_event_comes() {
     for (part, times) in [
         ("Wants a quote by Friday", 1),
         ("<b>Agent:</b>", 1),
-        ("Channel:", 1),
+        ("Outcome:", 1),
         ("Genesys interaction", 1),
     ] {
         assert_eq!(note.matches(part).count(), times, "{part} in {note}");

@@ -116,7 +116,13 @@ async fn a_message_published_by_hand_without_headers_is_recorded() {
         .unwrap();
 
     let activities = app.wait_for_activities(1).await;
-    assert!(activities[0].note.as_deref().unwrap().ends_with("call-1"));
+    assert!(
+        activities[0]
+            .note
+            .as_deref()
+            .unwrap()
+            .ends_with("Genesys interaction call-1")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

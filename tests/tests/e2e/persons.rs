@@ -111,7 +111,7 @@ async fn a_stored_number_that_fits_several_countries_attaches_nobody_and_creates
     let activities = app.wait_for_exactly(1).await;
     assert_eq!(activities[0].person_id, None);
     let note = activities[0].note.as_deref().unwrap();
-    let named = format!("may be a number of another country: {person}");
+    let named = format!("may be a number of another country: Casey Customer ({person})");
     assert!(note.contains(&named), "{note}");
     assert_eq!(app.pipedrive.persons().len(), 1);
 }

@@ -1,6 +1,9 @@
 //! What an interaction costs of Pipedrive's daily tokens.
 
 use bridge_tests::bridge::{TestApp, call, sample};
+use bridge_tests::sandbox::pipedrive::NewPerson;
+
+use crate::conversations::chat;
 
 /// Tokens for one more call, after those before it.
 async fn price(app: &TestApp, body: impl Into<reqwest::Body>, activities: usize) -> u64 {
@@ -40,6 +43,28 @@ async fn each_kind_of_interaction_has_its_price() {
     );
     assert_eq!(without_number, 5, "the activity");
     assert_eq!(again, 0, "a duplicate");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_and_a_shared_number_have_their_prices() {
+    let app = TestApp::spawn().await;
+    let organization = app.pipedrive.add_organization("Example Works");
+    for name in ["Casey Customer", "Kim Colleague"] {
+        let person = NewPerson::named(name).phone("+12025550143");
+        app.pipedrive.add(person.of(organization));
+    }
+
+    let new_writer = price(&app, chat("chat-1", "alex@example.com"), 1).await;
+    let warm = price(&app, chat("chat-2", "alex@example.com"), 2).await;
+    let shared = price(&app, call("call-1", "+12025550143"), 3).await;
+
+    assert_eq!(new_writer, 20 + 5 + 5, "a search, the person, the activity");
+    assert_eq!(warm, 1 + 10 + 5, "as for a number");
+    assert_eq!(
+        shared,
+        20 + 2 + 10 + 5,
+        "a search, a look at both, the organisation's deals, the activity"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,13 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use pipedrive::PersonId;
+
 use shared::domain::event::{Filter, Reading, Recognised, read_body, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::ids::InteractionId;
-use shared::domain::interaction::no_own_numbers;
+use shared::domain::interaction::{Leg, Session, ThirdParty, no_own_numbers};
 use shared::domain::phone::{Region, read_party};
 
 use super::*;
+use crate::activity::marker;
+use crate::person::attachment::Target;
+use crate::person::candidate::Named;
+use crate::person::handle::HandleKind;
+use crate::text::escape;
 
 /// Whether a note is marked as the record of an interaction.
 fn carries_mark(note: &str, interaction: &InteractionId) -> bool {
@@ -35,16 +42,36 @@ fn style() -> Style {
         call_type: "call".to_owned(),
         chat_type: "chat".to_owned(),
         fallback_owner: Some(UserId(9)),
+        person_url: None,
         interaction_url: "https://genesys.example/{id}/admin".to_owned(),
+        time_zone: TimeZone::get("Europe/Berlin").unwrap(),
     }
 }
 
-fn written(interaction: &Interaction, attachment: &Attachment) -> Activity {
+fn named(id: u64, name: Option<&str>) -> Named {
+    Named {
+        id: PersonId(id),
+        name: name.map(str::to_owned),
+    }
+}
+
+fn shared() -> Target {
+    Target::Shared {
+        by: HandleKind::Number,
+        people: vec![named(3, Some("Kim Colleague")), named(9, None)],
+    }
+}
+
+fn written(interaction: &Interaction, to: Target) -> Activity {
+    written_in(interaction, &Attachment::to(to), &style())
+}
+
+fn written_in(interaction: &Interaction, attachment: &Attachment, style: &Style) -> Activity {
     let party = read_party(
         interaction.number.as_deref(),
         Some(Region::parse("US").unwrap()),
     );
-    activity(interaction, &party, attachment, None, &style())
+    activity(interaction, &party, attachment, None, style)
 }
 
 #[test]
@@ -57,7 +84,7 @@ fn the_activity_tells_the_whole_call() {
         include_bytes!("../../../shared/fixtures/events/eventbridge-acw-voice-inbound.json"),
     ]);
 
-    let activity = written(&call, &Attachment::Person(PersonId(5)));
+    let activity = written(&call, Target::Person(PersonId(5)));
 
     assert_eq!(
         activity.subject,
@@ -83,12 +110,14 @@ fn the_activity_tells_the_whole_call() {
         }]
     );
     assert_eq!(activity.owner_id, None);
-    let expected = "<b>Channel:</b> voice<br><b>Direction:</b> inbound<br><b>When:</b> 2026-03-10 14:05:25 UTC<br>\
-        <b>Duration:</b> 7 min 22 s (442 seconds)<br>\
-        <b>Talk:</b> 5 min 52 s<br><b>Hold:</b> 30 s<br><b>After-call work:</b> 44 s<br><b>Number:</b> +12025550143<br><b>Agent:</b> 7d2c4e6f-8a1b-4c3d-9e5f-0a1b2c3d4e5f<br>\
+    let expected = "<b>Outcome:</b> Inbound call, connected<br><b>Number:</b> +12025550143<br>\
+        <b>When:</b> Tue 10 Mar 2026, 15:05 (Europe/Berlin)<br><b>Duration:</b> 7 min 22 s<br>\
+        <b>Talk:</b> 5 min 52 s<br><b>Hold:</b> 30 s<br>\
+        <b>Wrap-up notes:</b> Asked for a quote for 20 seats; call back on Friday.<br>\
+        <b>Agent:</b> 7d2c4e6f-8a1b-4c3d-9e5f-0a1b2c3d4e5f<br>\
         <b>Queue:</b> 3c5e7a90-1b2d-4f68-a7c4-90d1e2f3a4b5<br>\
         <b>Wrap-up code:</b> 5a6b7c8d-9e0f-4a1b-8c2d-3e4f5a6b7c8d<br>\
-        <b>Wrap-up notes:</b> Asked for a quote for 20 seats; call back on Friday.<br>\
+        <b>After-call work:</b> 44 s<br>\
         <b>Interaction:</b> <a href=\"https://genesys.example/e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c/admin\">Open in Genesys Cloud</a><br>\
         Genesys interaction e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c";
     assert_eq!(activity.note, expected);
@@ -99,7 +128,7 @@ fn an_id_of_any_characters_is_one_segment_of_the_links_path() {
     let body = r#"{"data":{"id":"a b+c/d?e#f%g~h","channelType":"voice","duration":1}}"#;
     let call = interaction(&[body.as_bytes()]);
 
-    let note = written(&call, &Attachment::Nobody).note;
+    let note = written(&call, Target::NoHandle).note;
 
     let link = "https://genesys.example/a%20b%2Bc%2Fd%3Fe%23f%25g~h/admin";
     assert!(note.contains(&format!("href=\"{link}\"")), "{note}");
@@ -111,7 +140,7 @@ fn a_chat_without_a_number_goes_to_the_fallback_owner() {
         "../../../shared/fixtures/events/guide-interaction-completed-minimal.json"
     )]);
 
-    let activity = written(&chat, &Attachment::Nobody);
+    let activity = written(&chat, Target::NoHandle);
 
     assert_eq!(
         activity.subject,
@@ -130,12 +159,12 @@ fn who_shares_a_number_is_named_in_the_note() {
         "../../../shared/fixtures/events/guide-interaction-completed.json"
     )]);
 
-    let activity = written(&call, &Attachment::Shared(vec![PersonId(3), PersonId(9)]));
+    let activity = written(&call, shared());
 
     assert!(
         activity
             .note
-            .contains("several people share this number: 3, 9"),
+            .contains("several people share this number: Kim Colleague (3), 9<br>"),
         "{}",
         activity.note
     );
@@ -155,7 +184,7 @@ fn who_may_have_a_number_is_named_in_the_note_and_not_attached() {
         "../../../shared/fixtures/events/guide-interaction-completed.json"
     )]);
 
-    let activity = written(&call, &Attachment::Undecided(vec![PersonId(3)]));
+    let activity = written(&call, Target::Undecided(vec![named(3, None)]));
 
     assert!(activity.participants.is_empty());
     let named = "<b>Not attached:</b> stored without country code, these digits may be a number of another country: 3<br>";
@@ -173,7 +202,7 @@ fn a_note_says_what_stands_in_place_of_a_customers_number() {
         let body = format!(
             r#"{{"data":{{"id":"call-1","channelType":"voice","phoneNumber":"{given}"}}}}"#
         );
-        let note = written(&interaction(&[body.as_bytes()]), &Attachment::Nobody).note;
+        let note = written(&interaction(&[body.as_bytes()]), Target::NoHandle).note;
         assert!(
             note.contains(&format!("<b>Number:</b> {line}<br>")),
             "{note}"
@@ -192,10 +221,10 @@ fn the_note_of_an_interaction_of_which_a_part_came_says_so() {
     let known = BTreeMap::from([(event.key.digest(), facts)]);
     let call = Interaction::merge(&event.interaction, &known, &no_own_numbers).unwrap();
 
-    let note = written(&call, &Attachment::Nobody).note;
+    let note = written(&call, Target::NoHandle).note;
 
     assert!(
-        note.starts_with("<b>Incomplete:</b> an event of this interaction was cut off"),
+        note.contains("<br><b>Incomplete:</b> part of this record was lost"),
         "{note}"
     );
     assert!(note.contains("<b>Summary:</b> Asked fo […]<br>"), "{note}");
@@ -211,7 +240,7 @@ fn texts_cannot_break_out_of_the_note_and_long_ones_are_cut() {
     }});
     let call = interaction(&[body.to_string().as_bytes()]);
 
-    let activity = written(&call, &Attachment::Nobody);
+    let activity = written(&call, Target::NoHandle);
 
     assert!(
         !activity.note.contains("<script>") && !activity.note.contains("javascript:"),
@@ -233,7 +262,7 @@ fn the_longest_texts_make_a_note_that_pipedrive_takes() {
 
     let activity = written(
         &interaction(&[body.to_string().as_bytes()]),
-        &Attachment::Nobody,
+        Target::NoHandle,
     );
 
     assert!(activity.note.len() < 100_000, "{}", activity.note.len());
@@ -269,10 +298,128 @@ fn the_marker_is_found_again_and_never_taken_for_a_longer_id() {
 }
 
 #[test]
-fn durations_are_rounded_for_people() {
-    assert_eq!(hours_and_minutes(0), "00:00");
-    assert_eq!(hours_and_minutes(20_000), "00:01");
-    assert_eq!(hours_and_minutes(3_599_000), "01:00");
-    assert_eq!(hours_and_minutes(u64::MAX / 2), "23:59");
-    assert_eq!(minutes_and_seconds(3_725_400), "1 h 2 min 5 s");
+fn agents_are_named_with_their_talk_and_third_parties_with_what_is_known_of_them() {
+    let call = interaction(&[
+        include_bytes!(
+            "../../../shared/fixtures/events/eventbridge-customer-end-voice-inbound.json"
+        ),
+        include_bytes!("../../../shared/fixtures/events/eventbridge-user-end-voice-inbound.json"),
+    ]);
+    let leg = |agent: &str, ms| Leg {
+        agent: Some(agent.to_owned()),
+        talk_ms: Some(ms),
+        ..call.legs[0].clone()
+    };
+    let session = |started: &str, ended: &str| Session {
+        started: started.parse().unwrap(),
+        ended: ended.parse().unwrap(),
+        direction: None,
+    };
+    let call = Interaction {
+        agents: vec!["Ann".to_owned(), "Bo".to_owned()],
+        legs: vec![leg("Ann", 61_000), leg("Bo", 60_000), leg("Ann", 2_000)],
+        third_parties: vec![ThirdParty {
+            number: Some("tel:+12025550199".to_owned()),
+            name: Some("Supplier".to_owned()),
+        }],
+        sessions: vec![
+            session("2026-03-10T14:05:00Z", "2026-03-10T14:07:00Z"),
+            session("2026-03-11T08:00:00Z", "2026-03-11T08:01:05Z"),
+        ],
+        ..call
+    };
+
+    let note = written(&call, Target::NoHandle).note;
+
+    for line in [
+        "<b>Agents:</b> Ann (1 min 3 s), Bo (1 min 0 s)<br>",
+        "<b>Also took part:</b> Supplier (+12025550199)<br>",
+        "<b>Sessions:</b> Tue 10 Mar 2026, 15:05 (Europe/Berlin), 2 min 0 s<br>\
+         Wed 11 Mar 2026, 09:00 (Europe/Berlin), 1 min 5 s<br>",
+    ] {
+        assert!(note.contains(line), "{line} is missing in {note}");
+    }
+}
+
+#[test]
+fn ids_give_way_to_names_that_are_known_for_all_of_them() {
+    let id = "7d2c4e6f-8a1b-4c3d-9e5f-0a1b2c3d4e5f";
+    let call = |agents: &[&str]| Interaction {
+        agents: agents.iter().map(|agent| (*agent).to_owned()).collect(),
+        ..interaction(&[include_bytes!(
+            "../../../shared/fixtures/events/guide-interaction-completed.json"
+        )])
+    };
+    let note = |agents: &[&str]| written(&call(agents), Target::NoHandle).note;
+
+    assert!(note(&[id, "Ann"]).contains("<b>Agent:</b> Ann<br>"));
+    let other = "8d2c4e6f-8a1b-4c3d-9e5f-0a1b2c3d4e5f";
+    assert!(
+        note(&[id, "Ann", other]).contains(other),
+        "one of them has no name"
+    );
+}
+
+#[test]
+fn who_shares_a_number_is_linked_where_the_companys_host_is_known() {
+    let call = interaction(&[include_bytes!(
+        "../../../shared/fixtures/events/guide-interaction-completed.json"
+    )]);
+    let style = Style {
+        person_url: Some("https://company.pipedrive.com/person/".to_owned()),
+        ..style()
+    };
+
+    let note = written_in(&call, &Attachment::to(shared()), &style).note;
+
+    let links = "share this number: <a href=\"https://company.pipedrive.com/person/3\">Kim Colleague</a>, \
+        <a href=\"https://company.pipedrive.com/person/9\">9</a><br>";
+    assert!(note.contains(links), "{note}");
+}
+
+#[test]
+fn a_name_that_reads_as_a_marker_makes_no_other_record() {
+    let call = interaction(&[include_bytes!(
+        "../../../shared/fixtures/events/guide-interaction-completed.json"
+    )]);
+    let to = Target::Shared {
+        by: HandleKind::Email,
+        people: vec![named(3, Some("Genesys interaction call-1")), named(4, None)],
+    };
+    let style = Style {
+        person_url: Some("https://company.pipedrive.com/person/".to_owned()),
+        ..style()
+    };
+
+    let note = written_in(&call, &Attachment::to(to), &style).note;
+
+    assert_eq!(marker::all_in(&note).count(), 1, "{note}");
+    assert!(note.contains("share this e-mail address"), "{note}");
+}
+
+#[test]
+fn an_organisation_has_the_activity_and_third_parties_take_part_in_it() {
+    let call = interaction(&[include_bytes!(
+        "../../../shared/fixtures/events/guide-interaction-completed.json"
+    )]);
+    let attachment = Attachment {
+        to: Target::Organization {
+            organization: OrganizationId(5),
+            deal: None,
+            by: HandleKind::Number,
+            people: vec![named(3, None), named(4, None)],
+        },
+        third_parties: vec![PersonId(8)],
+        newcomers: Vec::new(),
+    };
+
+    let activity = written_in(&call, &attachment, &style());
+
+    assert_eq!(activity.org_id, Some(OrganizationId(5)));
+    assert_eq!(activity.owner_id, None);
+    let other = Participant {
+        person_id: PersonId(8),
+        primary: false,
+    };
+    assert_eq!(activity.participants, [other]);
 }

@@ -16,3 +16,10 @@ pub(crate) fn all_in(note: &str) -> impl Iterator<Item = &str> {
     let pieces = note.split(['\n', '<', '>']).map(str::trim);
     pieces.filter(|piece| piece.starts_with(MARKER))
 }
+
+/// A text in which nothing reads as a marker: a copied one would make a note the record of another interaction.
+#[must_use]
+pub(crate) fn defused(text: impl AsRef<str>) -> String {
+    text.as_ref()
+        .replace(MARKER, &format!("{}: ", MARKER.trim_end()))
+}

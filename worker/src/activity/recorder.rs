@@ -1,23 +1,25 @@
 //! Records an interaction: one activity, created once, kept up to date.
 
 use jiff::Timestamp;
-use pipedrive::{ActivityId, Client, DealId, Participant, PipedriveError};
-use serde::Serialize;
+use pipedrive::{ActivityId, Client};
 use shared::domain::facts::Facts;
 use shared::domain::ids::sha256_hex;
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
-use shared::fail_point::{self, FailPoint};
 
-use crate::activity::content::{self, Activity, Style};
+use crate::activity::content::{self, Activity};
+use crate::activity::edits;
+use crate::activity::intents::CreateIntent;
 use crate::activity::lookup::ActivityLookup;
 use crate::activity::note_merge as note;
-use crate::effect::once::{Intent, NotDone, once};
+use crate::activity::style::Style;
+use crate::activity::wanted::Wanted;
+use crate::effect::once::{NotDone, once};
 use crate::effect::timing::{Timing, surely_before, wait_since};
 use crate::failure::Failure;
 use crate::metrics as names;
 use crate::person::attachment::Attachment;
-use crate::store::{Effect, Lease, LeaseError, Progress};
+use crate::store::{Answered, Effect, Lease, Progress};
 
 /// Writes activities.
 #[derive(Clone, Debug)]
@@ -68,37 +70,13 @@ impl Recorded {
     }
 }
 
-/// Body of a PATCH: the fields that events can change. Type, owner and "done" are left to users once the activity exists.
-#[derive(Debug, Serialize)]
-struct Update<'a> {
-    #[serde(flatten)]
-    head: Option<Head<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    participants: Option<&'a [Participant]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deal_id: Option<DealId>,
-}
-
-/// Fields that only events of the customer's side determine.
-#[derive(Debug, Serialize)]
-struct Head<'a> {
-    subject: &'a str,
-    due_date: &'a str,
-    due_time: &'a str,
-    duration: &'a str,
-}
-
-impl<'a> Head<'a> {
-    fn of(activity: &'a Activity) -> Self {
-        Self {
-            subject: &activity.subject,
-            due_date: &activity.due_date,
-            due_time: &activity.due_time,
-            duration: &activity.duration,
-        }
-    }
+/// What was done, and what is known of the activity from then on.
+pub(super) struct Written {
+    pub recorded: Recorded,
+    /// Values of ours that its members may have.
+    pub answered: Answered,
+    /// Fingerprint of the note.
+    pub lines: String,
 }
 
 impl Recorder {
@@ -125,25 +103,41 @@ impl Recorder {
         let activity = content::activity(interaction, party, attachment, None, &self.style);
         let lines = note::fingerprint(&activity.note);
         let digest = sha256_hex(&serde_json::to_string(&activity).expect("activities are JSON"));
-        let recorded = match existing {
-            Some(id) if progress.written.as_deref() == Some(&digest) => Recorded::Unchanged(id),
+        let written = match existing {
+            Some(id) if progress.written.as_deref() == Some(&digest) => Written {
+                recorded: Recorded::Unchanged(id),
+                answered: progress.answered.clone(),
+                lines,
+            },
             Some(id) => {
-                self.update(lease, progress, id, activity, attachment)
-                    .await?
+                let wanted = Wanted {
+                    activity: &activity,
+                    interaction,
+                    party,
+                    attachment,
+                };
+                self.update(lease, progress, id, &wanted).await?
             }
             None => {
                 let before = progress.clone();
                 progress.person = attachment.person();
                 progress.written = Some(digest.clone());
                 progress.lines = note::either(&before.lines, &lines);
-                self.create(lease, progress, &before, activity, attachment)
-                    .await?
+                let (recorded, answered) = self
+                    .create(lease, progress, &before, activity, attachment)
+                    .await?;
+                Written {
+                    recorded,
+                    answered,
+                    lines,
+                }
             }
         };
         progress.person = attachment.person();
         progress.written = Some(digest);
-        progress.lines = lines;
-        Ok(recorded)
+        progress.lines = written.lines;
+        progress.answered = written.answered;
+        Ok(written.recorded)
     }
 
     /// The activity of the interaction, known or found, once it is certain whether it exists.
@@ -205,12 +199,13 @@ impl Recorder {
     async fn create(
         &self,
         lease: &Lease,
-        progress: &Progress,
+        progress: &mut Progress,
         before: &Progress,
         mut activity: Activity,
         attachment: &Attachment,
-    ) -> Result<Recorded, Failure> {
+    ) -> Result<(Recorded, Answered), Failure> {
         activity.deal_id = self.deal(lease, attachment).await?;
+        progress.answered = before.answered.or(&edits::sent_with(&activity));
         let call = pipedrive::create_activity(&activity);
         let intent = CreateIntent {
             lease,
@@ -218,7 +213,7 @@ impl Recorder {
             before,
         };
         match once(&self.client, &call, &intent, self.timing).await {
-            Ok(created) => Ok(Recorded::Created(created.id)),
+            Ok(created) => Ok((Recorded::Created(created.id), Answered::of(&created))),
             Err(NotDone::Refused(error)) => {
                 let deal = activity.deal_id;
                 Err(self.unless_gone(error, attachment, deal).await.into())
@@ -226,203 +221,4 @@ impl Recorder {
             Err(other) => Err(other.into()),
         }
     }
-
-    async fn update(
-        &self,
-        lease: &Lease,
-        progress: &Progress,
-        id: ActivityId,
-        activity: Activity,
-        attachment: &Attachment,
-    ) -> Result<Recorded, Failure> {
-        let present = match self.client.activity(id).await {
-            Ok(present) if !present.is_deleted => present,
-            Ok(_) | Err(PipedriveError::NotFound { .. }) => return Ok(Recorded::Deleted(id)),
-            Err(error) => return Err(error.into()),
-        };
-        let note = merged_note(progress, id, &activity.note, present.note.as_deref());
-        let moves = progress.person != attachment.person();
-        let deal_id = if moves {
-            self.deal(lease, attachment).await?
-        } else {
-            None
-        };
-        let update = Update {
-            head: (!progress.adopted || !only_adds(progress)).then(|| Head::of(&activity)),
-            note: note.as_deref(),
-            participants: moves.then_some(&*activity.participants),
-            deal_id,
-        };
-        let lines = note::either(&progress.lines, &note::fingerprint(&activity.note));
-        let intent = ChangeIntent {
-            lease,
-            progress,
-            lines: &lines,
-        };
-        let call = pipedrive::update_activity(id, &update);
-        match once(&self.client, &call, &intent, self.timing).await {
-            Ok(_) => {
-                fail_point::reach(FailPoint::ActivityChangeAnswered).await;
-                Ok(Recorded::Updated(id))
-            }
-            Err(NotDone::Refused(error)) => self.not_updated(id, error, attachment, deal_id).await,
-            Err(other) => Err(other.into()),
-        }
-    }
-
-    /// Finds out why a change was refused: the activity was deleted meanwhile, or its person or deal.
-    async fn not_updated(
-        &self,
-        id: ActivityId,
-        error: PipedriveError,
-        attachment: &Attachment,
-        deal: Option<DealId>,
-    ) -> Result<Recorded, Failure> {
-        if !matches!(error, PipedriveError::NotFound { .. }) {
-            return Err(self.unless_gone(error, attachment, deal).await.into());
-        }
-        match self.client.activity(id).await {
-            Ok(present) if !present.is_deleted => Err(error.into()),
-            Ok(_) | Err(PipedriveError::NotFound { .. }) => Ok(Recorded::Deleted(id)),
-            Err(unknown) => Err(unknown.into()),
-        }
-    }
-
-    /// Turns a refusal into "not found" where the person or deal was merged, deleted or closed since it was read. The next
-    /// attempt searches again.
-    async fn unless_gone(
-        &self,
-        error: PipedriveError,
-        attachment: &Attachment,
-        deal: Option<DealId>,
-    ) -> PipedriveError {
-        let (PipedriveError::Rejected { operation, .. }, Some(person)) =
-            (&error, attachment.person())
-        else {
-            return error;
-        };
-        let gone = PipedriveError::NotFound {
-            operation,
-            status: 404,
-        };
-        match self.client.person(person).await {
-            Ok(person) if person.is_deleted => return gone,
-            Ok(_) => {}
-            Err(unknown) => return unknown,
-        }
-        match deal {
-            None => error,
-            Some(deal) => match self.client.only_open_deal(person).await {
-                Ok(Some(present)) if present == deal => error,
-                Ok(_) => gone,
-                Err(unknown) => unknown,
-            },
-        }
-    }
-
-    /// The person's only open deal. A call is recorded even where deals cannot be read.
-    async fn deal(
-        &self,
-        lease: &Lease,
-        attachment: &Attachment,
-    ) -> Result<Option<DealId>, Failure> {
-        let Attachment::Person(person) = attachment else {
-            return Ok(None);
-        };
-        if !self.link_open_deal {
-            return Ok(None);
-        }
-        lease.renew().await?;
-        match self.client.only_open_deal(*person).await {
-            Err(
-                error @ (PipedriveError::Forbidden { .. }
-                | PipedriveError::NotFound { .. }
-                | PipedriveError::Rejected { .. }),
-            ) => {
-                tracing::warn!(
-                    %error,
-                    "Cannot read the deals of person {person}: the activity is recorded without a deal"
-                );
-                Ok(None)
-            }
-            other => Ok(other?),
-        }
-    }
-}
-
-/// The intent to create the activity.
-struct CreateIntent<'a> {
-    lease: &'a Lease,
-    progress: &'a Progress,
-    /// What was known before this attempt.
-    before: &'a Progress,
-}
-
-impl Intent for CreateIntent<'_> {
-    async fn write(&self, latest_end: Timestamp) -> Result<(), LeaseError> {
-        self.lease
-            .intend_activity(self.progress, latest_end)
-            .await?;
-        fail_point::reach(FailPoint::ActivityIntended).await;
-        Ok(())
-    }
-
-    async fn restore(&self) -> Result<(), LeaseError> {
-        let older = match self.before.activity {
-            Effect::Intended(at) => Some(at),
-            Effect::NotTried | Effect::Done(_) => None,
-        };
-        self.lease.restore_activity(older, &self.before.lines).await
-    }
-}
-
-/// The intent to change the activity, with the lines of ours that its note may have by then.
-///
-/// A change may take effect late, and undo what another event adds in the meantime: that one has to wait.
-struct ChangeIntent<'a> {
-    lease: &'a Lease,
-    progress: &'a Progress,
-    lines: &'a str,
-}
-
-impl Intent for ChangeIntent<'_> {
-    async fn write(&self, latest_end: Timestamp) -> Result<(), LeaseError> {
-        self.lease
-            .doubt_update(Some(latest_end), self.lines)
-            .await?;
-        fail_point::reach(FailPoint::ActivityChangeIntended).await;
-        Ok(())
-    }
-
-    async fn restore(&self) -> Result<(), LeaseError> {
-        let older = self.progress.update_in_doubt;
-        self.lease.doubt_update(older, &self.progress.lines).await
-    }
-}
-
-/// The new note with the lines that people added to the `present` one; `None` where that is longer than Pipedrive takes.
-fn merged_note(
-    progress: &Progress,
-    id: ActivityId,
-    new: &str,
-    present: Option<&str>,
-) -> Option<String> {
-    let present = present.unwrap_or_default();
-    let note = if progress.adopted {
-        note::inherit(new, present, &progress.lines, only_adds(progress))
-    } else {
-        note::keep(new, present, &progress.lines)
-    };
-    if note.is_none() {
-        tracing::warn!(
-            activity.id = %id,
-            "The note of activity {id} stays unchanged: with the lines that people added it would be too long"
-        );
-    }
-    note
-}
-
-/// Whether all known events only add to others.
-fn only_adds(progress: &Progress) -> bool {
-    progress.facts.values().all(|facts| facts.kind.enriches())
 }

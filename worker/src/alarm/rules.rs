@@ -124,9 +124,13 @@ impl Findings {
         match rule {
             Rule::FailedShare => self.failed_share(settings),
             Rule::Unauthorized => match self.paused {
-                Some((reason @ (PauseReason::Unauthorized { .. } | PauseReason::Denied(_)), _)) => {
-                    Verdict::Firing(sentence(&reason.explain()))
-                }
+                Some((
+                    reason @ (PauseReason::Unauthorized { .. }
+                    | PauseReason::Denied(_)
+                    | PauseReason::ScopeMissing
+                    | PauseReason::PeopleForbidden),
+                    _,
+                )) => Verdict::Firing(sentence(&reason.explain())),
                 _ => Verdict::Clear,
             },
             Rule::Paused => match self.paused {

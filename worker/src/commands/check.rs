@@ -1,9 +1,10 @@
 //! `worker check`: validates settings and connections, and says what it found.
 
 use shared::broker::{self, topology};
-use shared::check;
+use shared::check::{self, Found};
 use shared::config::Settings;
 
+use crate::commands::directory;
 use crate::startup;
 use crate::store::Store;
 use pipedrive::PipedriveError;
@@ -20,12 +21,17 @@ pub type Finding = (&'static str, Result<String, String>);
 pub async fn check(settings: &Settings) -> anyhow::Result<bool> {
     let findings = inspect(settings).await;
     let findings = findings.map(|(subject, result)| check::Finding::new(subject, result));
+    let mut findings = Vec::from(findings);
+    findings.push(check::Finding::new(
+        "Genesys",
+        Ok::<_, String>(links(settings)),
+    ));
     Ok(check::report(&findings, &mut std::io::stdout())?)
 }
 
 /// Looks at everything the worker needs. Nothing is changed that a worker would not change: an app's access token that
 /// is valid serves, and one that is refreshed is kept in Redis, since its refresh token may be the only good one.
-pub async fn inspect(settings: &Settings) -> [Finding; 5] {
+pub async fn inspect(settings: &Settings) -> [Finding; 6] {
     let credential = settings.credential();
     let pipedrive = match &credential {
         Ok(_) => pipedrive(settings).await,
@@ -38,7 +44,21 @@ pub async fn inspect(settings: &Settings) -> [Finding; 5] {
         ("RabbitMQ", rabbitmq(settings).await),
         ("Redis", redis(settings).await),
         ("Pipedrive", pipedrive),
+        ("directory", directory::summary(settings).await),
     ]
+}
+
+fn links(settings: &Settings) -> Found {
+    match settings.genesys.interaction_url.as_deref() {
+        None => Found::Warning(startup::NO_LINK.to_owned()),
+        Some("") => "notes have no link to their interaction, as configured"
+            .to_owned()
+            .into(),
+        Some(_) => {
+            let zone = settings.pipedrive.time_zone.iana_name().unwrap_or("UTC");
+            format!("notes link to their interaction; times in them are of {zone}").into()
+        }
+    }
 }
 
 fn phone(settings: &Settings) -> String {

@@ -22,6 +22,8 @@ pub(crate) enum PauseReason {
     NoToken,
     /// The app lacks a scope.
     ScopeMissing,
+    /// Pipedrive refused one person after another: the credential's user sees no people.
+    PeopleForbidden,
     /// Cloudflare blocks this address.
     Blocked,
     /// The day's tokens are spent.
@@ -69,6 +71,7 @@ impl PauseReason {
             | Self::Denied(_)
             | Self::NoToken
             | Self::ScopeMissing
+            | Self::PeopleForbidden
             | Self::Blocked
             | Self::BudgetSpent { .. } => false,
         };
@@ -102,6 +105,11 @@ impl PauseReason {
                  deals:read and users:read, and install it again"
                     .to_owned()
             }
+            Self::PeopleForbidden => {
+                "Pipedrive answers 403 for one person after another: let the user of the API token see all people (visibility \
+                 groups); work resumes by itself"
+                    .to_owned()
+            }
             Self::Blocked => {
                 "Cloudflare blocks this address; the worker tries again from time to time (pipedrive.probe_interval)".to_owned()
             }
@@ -122,7 +130,10 @@ impl PauseReason {
     pub fn label(self) -> &'static str {
         match self {
             Self::Redis | Self::RedisLostData => "redis",
-            Self::Unauthorized { .. } | Self::Denied(_) | Self::ScopeMissing => "unauthorized",
+            Self::Unauthorized { .. }
+            | Self::Denied(_)
+            | Self::ScopeMissing
+            | Self::PeopleForbidden => "unauthorized",
             Self::NoToken => "no_token",
             Self::Blocked => "blocked",
             Self::BudgetSpent { .. } => "budget",

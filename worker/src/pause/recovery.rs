@@ -99,6 +99,7 @@ impl PauseSupervisor {
             | PauseReason::Denied(_)
             | PauseReason::NoToken
             | PauseReason::ScopeMissing
+            | PauseReason::PeopleForbidden
             | PauseReason::Blocked => match self.client.probe().await {
                 Err(error) if !error.class().credential_is_accepted => {
                     tracing::warn!(
@@ -127,6 +128,7 @@ impl PauseSupervisor {
             PauseReason::Unauthorized { .. }
             | PauseReason::Denied(_)
             | PauseReason::ScopeMissing
+            | PauseReason::PeopleForbidden
             | PauseReason::NoToken => self.probe_interval,
             PauseReason::Blocked => self.probe_interval * BLOCKED_INTERVALS,
             // Pipedrive may state a time that is far too short.

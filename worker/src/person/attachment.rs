@@ -1,28 +1,144 @@
-//! The person to which an activity is attached.
+//! What an activity is attached to.
 
-use pipedrive::PersonId;
+use pipedrive::{DealId, OrganizationId, Participant, PersonId};
+use serde::{Deserialize, Serialize};
 
-/// The person to which an activity is attached.
+use crate::person::candidate::Named;
+use crate::person::handle::HandleKind;
+
+/// What an activity is attached to, and which third parties take part in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Attachment {
+pub(crate) struct Attachment {
+    /// The customer's side.
+    pub(crate) to: Target,
+    /// People who took part and are not the customer. They are participants beside the primary one.
+    pub(crate) third_parties: Vec<PersonId>,
+    /// Those of them who were not known when the activity was written last. A participant whom people removed since stays
+    /// away.
+    pub(crate) newcomers: Vec<PersonId>,
+}
+
+/// What an activity is attached to; or why it is attached to no one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Target {
     /// One person.
     Person(PersonId),
     /// A person created just now, who can have no deal yet.
     NewPerson(PersonId),
-    /// No person: there is no number to search for, or none that may create a person and no person has it.
-    Nobody,
-    /// No person, since several share the number.
-    Shared(Vec<PersonId>),
-    /// No person, since the numbers of these, stored without country code, may be of another country.
-    Undecided(Vec<PersonId>),
+    /// An organisation to which everyone with the handle belongs.
+    Organization {
+        organization: OrganizationId,
+        /// The one open deal that the organisation has with these people.
+        deal: Option<DealId>,
+        by: HandleKind,
+        people: Vec<Named>,
+    },
+    /// Unattached: several people share the handle.
+    Shared { by: HandleKind, people: Vec<Named> },
+    /// Unattached: the numbers of these people, stored without country code, may be of another country.
+    Undecided(Vec<Named>),
+    /// Unattached: whoever has the handle is hidden from the credential's user.
+    Hidden(HandleKind),
+    /// Unattached: no person has the handle, and none may be created.
+    NotFound(NotCreated),
+    /// Unattached: there is neither a number nor an e-mail address.
+    NoHandle,
+}
+
+/// Why no person is created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NotCreated {
+    /// The number was given without its plus.
+    Foreign,
+    /// The number is the company's own.
+    Own,
+    /// No whole event of the customer's own side has arrived.
+    Unconfirmed,
+}
+
+impl Target {
+    /// The person, if there is one.
+    pub(crate) fn person(&self) -> Option<PersonId> {
+        match *self {
+            Target::Person(id) | Target::NewPerson(id) => Some(id),
+            Target::Organization { .. }
+            | Target::Shared { .. }
+            | Target::Undecided(_)
+            | Target::Hidden(_)
+            | Target::NotFound(_)
+            | Target::NoHandle => None,
+        }
+    }
 }
 
 impl Attachment {
+    /// Without third parties.
+    #[cfg(test)]
+    pub(crate) fn to(to: Target) -> Self {
+        Self {
+            to,
+            third_parties: Vec::new(),
+            newcomers: Vec::new(),
+        }
+    }
+
     /// The person, if there is one.
     pub(crate) fn person(&self) -> Option<PersonId> {
-        match self {
-            Self::Person(id) | Self::NewPerson(id) => Some(*id),
-            Self::Nobody | Self::Shared(_) | Self::Undecided(_) => None,
+        self.to.person()
+    }
+
+    /// The customer first, as primary participant, then known third parties.
+    pub(crate) fn participants(&self) -> Vec<Participant> {
+        let primary = self.person().map(|person_id| Participant {
+            person_id,
+            primary: true,
+        });
+        let others = self.third_parties.iter().copied().map(beside);
+        primary.into_iter().chain(others).collect()
+    }
+
+    /// The participants of an activity with the third parties who joined since; nothing if none did.
+    pub(crate) fn joining(&self, present: &[Participant]) -> Option<Vec<Participant>> {
+        let is_there = |other: &Participant| {
+            let mut there = present.iter();
+            there.any(|it| it.person_id == other.person_id)
+        };
+        let joined = self.newcomers.iter().copied().map(beside);
+        let joined: Vec<Participant> = joined.filter(|other| !is_there(other)).collect();
+        (!joined.is_empty()).then(|| [present, &joined].concat())
+    }
+
+    /// The person, if it can have a deal: one that was created just now has none.
+    pub(crate) fn established_person(&self) -> Option<PersonId> {
+        match self.to {
+            Target::NewPerson(_) => None,
+            _ => self.person(),
         }
+    }
+
+    /// The organisation, if it is attached to one in place of a person.
+    pub(crate) fn organization(&self) -> Option<OrganizationId> {
+        match self.to {
+            Target::Organization { organization, .. } => Some(organization),
+            _ => None,
+        }
+    }
+
+    /// The deal that was found together with the organisation.
+    pub(crate) fn deal_of_organization(&self) -> Option<DealId> {
+        match self.to {
+            Target::Organization { deal, .. } => deal,
+            _ => None,
+        }
+    }
+}
+
+/// A participant who is not the primary one.
+fn beside(person_id: PersonId) -> Participant {
+    Participant {
+        person_id,
+        primary: false,
     }
 }

@@ -1,355 +1,293 @@
-//! Finds the person of a number, or creates it once.
+//! Finds the person of a number or of an e-mail address, or creates it once.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use pipedrive::{Client, NewPerson, Person, PersonId, Phone, PipedriveError};
-use shared::backoff;
-use shared::clock;
-use shared::domain::phone::{self, Comparison, E164, Region};
+use pipedrive::{DealId, Email, NewPerson, OrganizationId, PersonId, Phone, PipedriveError};
+use shared::domain::phone::Comparison;
 use shared::fail_point::{self, FailPoint};
 
-use crate::effect::once::{Intent, once};
-use crate::effect::timing::{Timing, surely_before, wait_since};
+use crate::effect::once::once;
 use crate::failure::Failure;
 use crate::metrics::PEOPLE_CREATED;
-use crate::person::attachment::Attachment;
-use crate::person::matching::{self, Candidate, PersonMatch};
-use crate::store::{LeaseError, People, PersonClaim, PersonLease};
+use crate::person::attachment::{NotCreated, Target};
+use crate::person::candidate::Named;
+use crate::person::handle::{Handle, HandleKind};
+use crate::person::held::{Held, PersonIntent};
+use crate::person::matching::{Decision, Finding, decide};
+use crate::person::reader::{PersonReader, Read};
+use crate::person::search::Search;
+use crate::store::{InteractionStore, People};
 use crate::text::one_line;
 
-/// Number and first length of the waits for a number that another delivery searches for.
-const BUSY_TRIES: usize = 5;
-const BUSY_PAUSE: Duration = Duration::from_millis(100);
-/// From so many holders on, a number is ambiguous.
-const SHARED_BY: usize = 2;
-/// So many who may have a number are looked at; the rest is taken as it was found.
-const UNDECIDED_LOOKED_AT: usize = 3;
-
-/// What is done where nobody has the number.
+/// What is done where no person has any of the handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhenUnknown<'n> {
-    /// A person is created, named so, or by the number.
+pub(crate) enum WhenUnknown<'n> {
+    /// A person is created, named so, or by the first handle.
     Create {
         /// The name, if one is known.
         name: Option<&'n str>,
     },
-    /// Nobody is created: the number is not certain enough.
-    Leave,
+    /// No person is created.
+    Leave(NotCreated),
 }
 
-/// Finds people by number.
+/// Finds people by their handles.
 #[derive(Clone, Debug)]
-pub struct PersonFinder {
-    /// Pipedrive client.
-    pub client: Client,
-    /// People by number, in Redis.
-    pub people: People,
-    /// Region of stored numbers that have no country code.
-    pub region: Option<Region>,
-    /// Whether a number is searched in its international form too.
-    pub search_international: bool,
-    /// How long requests take in Pipedrive.
-    pub timing: Timing,
+pub(crate) struct PersonFinder {
+    /// People in Pipedrive.
+    pub(crate) reader: PersonReader,
+    /// People by handle, in Redis.
+    pub(crate) people: People,
+    /// Whether the one open deal of an organisation's people is linked.
+    pub(crate) link_open_deal: bool,
+}
+
+/// Result of one look at everything that is known of the handles.
+enum Outcome {
+    Decided(Decision),
+    Created(PersonId),
+    /// A stored person no longer has this handle.
+    Stale(usize, PersonId),
 }
 
 impl PersonFinder {
-    /// The person who has `number`; no person where several have it, or may have it; where none has it, what
-    /// `when_unknown` says.
+    /// What the first of `handles` that leads to people leads to; where none does, what `when_unknown` says.
     ///
     /// # Errors
     ///
     /// When the search fails, or its result is not certain yet. A failed search never counts as "no person".
-    pub async fn find(
+    pub(crate) async fn find(
         &self,
-        number: &E164,
+        handles: &[Handle],
         when_unknown: WhenUnknown<'_>,
-        owner: &str,
-    ) -> Result<Attachment, Failure> {
-        let mut pauses = backoff::pauses(BUSY_PAUSE, BUSY_TRIES);
+    ) -> Result<Target, Failure> {
+        let owner = InteractionStore::new_owner();
         loop {
-            match self.people.claim(number, owner).await? {
-                PersonClaim::Known(person) => {
-                    fail_point::reach(FailPoint::PersonRecalled).await;
-                    if self.still_has(person, number).await? {
-                        return Ok(Attachment::Person(person));
-                    }
-                    self.people
-                        .forget(number, person, self.unknown_since())
-                        .await?;
+            let held = Held::claim(&self.people, handles, &owner).await?;
+            match self.look(&held, handles, when_unknown).await {
+                Ok(Outcome::Stale(handle, person)) => {
+                    held.release().await;
+                    self.forget(&handles[handle], person).await?;
                 }
-                PersonClaim::EpochChanged => return Err(Failure::EpochChanged),
-                PersonClaim::Newer(schema) => {
-                    let what = "record in Redis";
-                    return Err(Failure::NewerSchema { what, schema });
+                Ok(Outcome::Created(person)) => {
+                    held.remember_created(person).await?;
+                    fail_point::reach(FailPoint::PersonRemembered).await;
+                    self.reader.enter(person, handles).await;
+                    metrics::counter!(PEOPLE_CREATED).increment(1);
+                    tracing::info!(person.id = %person, "Created person {person}");
+                    return Ok(Target::NewPerson(person));
                 }
-                PersonClaim::Busy => match pauses.next() {
-                    Some(pause) => tokio::time::sleep(pause).await,
-                    None => return Err(Failure::Busy),
-                },
-                PersonClaim::Granted(lease) => {
-                    return self.find_or_create(lease, number, when_unknown).await;
+                Ok(Outcome::Decided(decision)) => {
+                    return self.settle(held, handles, decision, when_unknown).await;
+                }
+                Err(failure) => {
+                    // The leases would expire by themselves; ending them now spares other deliveries the wait.
+                    held.release().await;
+                    return Err(failure);
                 }
             }
         }
     }
 
-    /// Reads the person for one token: since it was stored or indexed it may have been merged, or its number changed.
-    async fn still_has(&self, person: PersonId, number: &E164) -> Result<bool, Failure> {
-        Ok(self.compare_now(person, number).await? == Comparison::Same)
-    }
-
-    async fn compare_now(&self, person: PersonId, number: &E164) -> Result<Comparison, Failure> {
-        match self.client.person(person).await {
-            Ok(person) if person.is_deleted => Ok(Comparison::Different),
-            Ok(person) => Ok(phone::compare(&values(person.phones), number, self.region)),
-            Err(PipedriveError::NotFound { .. }) => Ok(Comparison::Different),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Since when a person may have taken the number over without being in the search yet. No request of ours is in
-    /// flight: there is nothing to wait for.
-    fn unknown_since(&self) -> Timestamp {
-        let now = clock::now();
-        let lag = self.timing.search_lag.max(self.timing.settle_time);
-        now.checked_sub(lag).unwrap_or(now)
-    }
-
-    /// Searches, creates where needed, and ends the lease.
-    async fn find_or_create(
+    /// Goes through the handles until one leads to people, and creates a person where none does and one may be created.
+    async fn look(
         &self,
-        lease: PersonLease,
-        number: &E164,
+        held: &Held,
+        handles: &[Handle],
         when_unknown: WhenUnknown<'_>,
-    ) -> Result<Attachment, Failure> {
-        let attachment = match self.attachment(&lease, number, when_unknown).await {
-            Ok(attachment) => attachment,
-            Err(failure) => {
-                // The lease would expire by itself; ending it now spares other deliveries the wait.
-                release(lease).await;
-                return Err(failure);
+    ) -> Result<Outcome, Failure> {
+        let mut search: Option<Search<'_>> = None;
+        let mut findings: Vec<Finding> = Vec::new();
+        for (position, handle) in handles.iter().enumerate() {
+            let finding = if let Some(person) = held.known(position) {
+                match self.recall(person, handle).await? {
+                    Some(finding) => finding,
+                    None => return Ok(Outcome::Stale(position, person)),
+                }
+            } else {
+                let search = match &mut search {
+                    Some(search) => search,
+                    none => none.insert(Search::new(&self.reader, held).await?),
+                };
+                search.people(handle).await?
+            };
+            let is_found = !finding.holders.is_empty();
+            findings.push(finding);
+            if is_found {
+                break;
             }
+        }
+        match (decide(&findings), when_unknown) {
+            (Decision::Unknown, WhenUnknown::Create { name }) => {
+                let person = self.create(held, handles, name).await?;
+                Ok(Outcome::Created(person))
+            }
+            (decision, _) => Ok(Outcome::Decided(decision)),
+        }
+    }
+
+    /// Reads a stored person for one token: since it was stored it may have been merged, or its handle changed. Nothing if
+    /// so. One who is hidden by now is the one who has the handle: no other is searched for.
+    async fn recall(&self, person: PersonId, handle: &Handle) -> Result<Option<Finding>, Failure> {
+        fail_point::reach(FailPoint::PersonRecalled).await;
+        let (holder, is_hidden) = match self.reader.read(person).await? {
+            Read::Person(read) if handle.compare(&read, self.reader.region) == Comparison::Same => {
+                (Some((person, read)), false)
+            }
+            Read::Person(_) | Read::Gone => return Ok(None),
+            Read::Hidden => (None, true),
         };
-        match &attachment {
-            Attachment::Person(person) => lease.remember(*person).await?,
-            Attachment::NewPerson(person) => {
-                lease.remember(*person).await?;
-                fail_point::reach(FailPoint::PersonRemembered).await;
-                metrics::counter!(PEOPLE_CREATED).increment(1);
-                tracing::info!(person.id = %person, "Created person {person}");
+        Ok(Some(Finding {
+            by: handle.kind(),
+            holders: holder.into_iter().collect(),
+            undecided: [].into(),
+            is_hidden,
+        }))
+    }
+
+    /// Ends the leases as the decision demands.
+    async fn settle(
+        &self,
+        held: Held,
+        handles: &[Handle],
+        decision: Decision,
+        when_unknown: WhenUnknown<'_>,
+    ) -> Result<Target, Failure> {
+        let position = |by: HandleKind| handles.iter().position(|handle| handle.kind() == by);
+        Ok(match decision {
+            Decision::One { person, by } => {
+                held.remember(position(by), person).await?;
+                Target::Person(person)
             }
-            Attachment::Shared(_) => lease.withdraw().await?,
+            Decision::Organization {
+                organization,
+                by,
+                people,
+            } => {
+                held.withdraw(position(by)).await?;
+                let deal = self.deal(organization, &people).await?;
+                Target::Organization {
+                    organization,
+                    deal,
+                    by,
+                    people,
+                }
+            }
+            Decision::Shared { by, people } => {
+                held.withdraw(position(by)).await?;
+                Target::Shared { by, people }
+            }
             // An intent stays: an older call may have created a person that the search does not show yet.
-            Attachment::Undecided(_) | Attachment::Nobody => lease.release().await?,
-        }
-        Ok(attachment)
-    }
-
-    async fn attachment(
-        &self,
-        lease: &PersonLease,
-        number: &E164,
-        when_unknown: WhenUnknown<'_>,
-    ) -> Result<Attachment, Failure> {
-        let recent = match lease.intent {
-            Some(intent) => {
-                wait_since(intent, self.timing.settle_time)?;
-                self.changed_since(intent).await?
+            Decision::Undecided(people) => {
+                held.release().await;
+                Target::Undecided(people)
             }
-            None => Vec::new(),
-        };
-        let mut found = self.search(lease, number, &recent).await?;
-        if matches!(found, PersonMatch::Unknown | PersonMatch::Undecided(_)) {
-            fail_point::reach(FailPoint::PersonSearched).await;
-            let forgotten = self.find_forgotten(lease.epoch_began, number).await?;
-            if forgotten != PersonMatch::Unknown {
-                found = forgotten;
+            Decision::Hidden(by) => {
+                held.release().await;
+                Target::Hidden(by)
             }
-        }
-        Ok(match found {
-            PersonMatch::One(person) => Attachment::Person(person),
-            PersonMatch::Ambiguous(people) => Attachment::Shared(people),
-            PersonMatch::Undecided(people) => Attachment::Undecided(people),
-            PersonMatch::Unknown => match when_unknown {
-                WhenUnknown::Create { name } => {
-                    Attachment::NewPerson(self.create(lease, number, name).await?)
+            Decision::Unknown => {
+                held.release().await;
+                match when_unknown {
+                    WhenUnknown::Leave(why) => Target::NotFound(why),
+                    WhenUnknown::Create { .. } => Target::NotFound(NotCreated::Unconfirmed),
                 }
-                WhenUnknown::Leave => Attachment::Nobody,
-            },
+            }
         })
     }
 
-    /// Finds a person that was created just before Redis lost its data: not stored, and not in the search yet.
-    async fn find_forgotten(
+    async fn forget(&self, handle: &Handle, person: PersonId) -> Result<(), Failure> {
+        let since = self.reader.unknown_since();
+        for key in handle.keys() {
+            self.people.forget(&key, person, since).await?;
+        }
+        Ok(())
+    }
+
+    /// The one open deal that an organisation has with these people. 10 tokens: a list of the organisation's deals, rather
+    /// than one of each person's. A credential that may not see deals is no reason to lose a call.
+    async fn deal(
         &self,
-        epoch_began: Timestamp,
-        number: &E164,
-    ) -> Result<PersonMatch, Failure> {
-        let in_doubt = self.timing.in_flight() + self.timing.search_lag;
-        if wait_since(epoch_began, in_doubt).is_ok() {
-            return Ok(PersonMatch::Unknown);
+        organization: OrganizationId,
+        people: &[Named],
+    ) -> Result<Option<DealId>, Failure> {
+        if !self.link_open_deal {
+            return Ok(None);
         }
-        wait_since(epoch_began, self.timing.in_flight())?;
-        let since = SignedDuration::try_from(in_doubt).ok();
-        let since = since.and_then(|span| epoch_began.checked_sub(span).ok());
-        let recent = self.changed_since(since.unwrap_or(epoch_began)).await?;
-        Ok(PersonMatch::of(self.holders(&recent, number)))
-    }
-
-    /// Searches, and adds `recent` people that the search may not show yet. The search may also show people that were
-    /// deleted, or whose number changed: each hit is read.
-    async fn search(
-        &self,
-        lease: &PersonLease,
-        number: &E164,
-        recent: &[Candidate],
-    ) -> Result<PersonMatch, Failure> {
-        let mut found = self.holders(recent, number);
-        let mut undecided = self.undecided(recent, number);
-        let mut is_listed = lease
-            .intent
-            .is_some_and(|since| since <= self.unknown_since());
-        for term in matching::search_terms(number, self.search_international) {
-            lease.renew().await?;
-            let hits = self.client.search_by_phone(&term).await?;
-            let hits: Vec<Candidate> = hits.into_iter().map(Candidate::from).collect();
-            undecided.extend(self.undecided(&hits, number));
-            let hits = self.holders(&hits, number);
-            let is_stale = self.verify(lease, number, hits, &mut found).await?;
-            if is_stale && !is_listed {
-                // The search may not show the person who took the number over either.
-                let recent = self.changed_since(self.unknown_since()).await?;
-                found.extend(self.holders(&recent, number));
-                undecided.extend(self.undecided(&recent, number));
-                is_listed = true;
+        let deals = match self.reader.client.open_deals_of(organization).await {
+            Err(
+                error @ (PipedriveError::Forbidden { .. }
+                | PipedriveError::NotFound { .. }
+                | PipedriveError::Rejected { .. }),
+            ) => {
+                tracing::warn!(%error, "No deal is linked");
+                return Ok(None);
             }
-            if !found.is_empty() {
-                return Ok(PersonMatch::of(found));
-            }
-        }
-        self.decide(lease, number, undecided).await
-    }
-
-    /// What it means that nobody surely has the number, and `undecided` may have it. 1 token each, for the first ones.
-    async fn decide(
-        &self,
-        lease: &PersonLease,
-        number: &E164,
-        undecided: BTreeSet<PersonId>,
-    ) -> Result<PersonMatch, Failure> {
-        let mut found = BTreeSet::new();
-        let mut still_undecided = Vec::new();
-        for (position, person) in undecided.into_iter().enumerate() {
-            let compared = if position < UNDECIDED_LOOKED_AT {
-                lease.renew().await?;
-                self.compare_now(person, number).await?
-            } else {
-                Comparison::Undecidable
-            };
-            match compared {
-                Comparison::Same => {
-                    found.insert(person);
-                }
-                Comparison::Undecidable => still_undecided.push(person),
-                Comparison::Different => {}
-            }
-        }
-        if found.is_empty() && !still_undecided.is_empty() {
-            return Ok(PersonMatch::Undecided(still_undecided));
-        }
-        Ok(PersonMatch::of(found))
-    }
-
-    /// Adds those of `hits` to `found` who still have the number, and returns whether there are others. Costs one token
-    /// each until two have it: that is enough to attach to none, and the rest is taken as found.
-    async fn verify(
-        &self,
-        lease: &PersonLease,
-        number: &E164,
-        hits: BTreeSet<PersonId>,
-        found: &mut BTreeSet<PersonId>,
-    ) -> Result<bool, Failure> {
-        let mut is_stale = false;
-        for hit in hits {
-            if found.len() < SHARED_BY && !found.contains(&hit) {
-                lease.renew().await?;
-                if !self.still_has(hit, number).await? {
-                    is_stale = true;
-                    continue;
-                }
-            }
-            found.insert(hit);
-        }
-        Ok(is_stale)
-    }
-
-    fn holders(&self, candidates: &[Candidate], number: &E164) -> BTreeSet<PersonId> {
-        matching::compared(candidates, number, self.region, Comparison::Same)
-    }
-
-    fn undecided(&self, candidates: &[Candidate], number: &E164) -> BTreeSet<PersonId> {
-        matching::compared(candidates, number, self.region, Comparison::Undecidable)
-    }
-
-    /// People that the search may not show yet, from Pipedrive's list.
-    async fn changed_since(&self, since: Timestamp) -> Result<Vec<Candidate>, Failure> {
-        let people = self.client.people_since(surely_before(since)).await?;
-        let living = people.into_iter().filter(|person| !person.is_deleted);
-        let candidate = |person: Person| Candidate {
-            id: person.id,
-            phones: values(person.phones),
+            other => other?,
         };
-        Ok(living.map(candidate).collect())
+        let people: BTreeSet<PersonId> = people.iter().map(|person| person.id).collect();
+        let theirs = |deal: &&pipedrive::Deal| {
+            let person = deal.person_id;
+            person.is_some_and(|person| people.contains(&person))
+        };
+        let mut theirs = deals.iter().filter(theirs);
+        let first = theirs.next();
+        Ok(first
+            .filter(|_| theirs.next().is_none())
+            .map(|deal| deal.id))
     }
 
     async fn create(
         &self,
-        lease: &PersonLease,
-        number: &E164,
+        held: &Held,
+        handles: &[Handle],
         name: Option<&str>,
     ) -> Result<PersonId, Failure> {
-        let phone = Phone {
-            value: number.as_str().to_owned(),
-            primary: true,
-            label: Some("work".to_owned()),
-        };
-        let person = NewPerson {
-            name: name.map_or_else(|| number.as_str().to_owned(), one_line),
-            phones: vec![phone],
-            emails: Vec::new(),
-        };
-        let call = pipedrive::create_person(&person);
-        let id = once(&self.client, &call, &PersonIntent(lease), self.timing)
-            .await?
-            .id;
+        let call = pipedrive::create_person(&new_person(handles, name));
+        let created = once(
+            &self.reader.client,
+            &call,
+            &PersonIntent(held),
+            self.reader.timing,
+        )
+        .await?;
         fail_point::reach(FailPoint::PersonAnswered).await;
-        Ok(id)
+        Ok(created.id)
     }
 }
 
-/// The intent to create a person for a number.
-struct PersonIntent<'l>(&'l PersonLease);
-
-impl Intent for PersonIntent<'_> {
-    async fn write(&self, latest_end: Timestamp) -> Result<(), LeaseError> {
-        self.0.intend(latest_end).await?;
-        fail_point::reach(FailPoint::PersonIntended).await;
-        Ok(())
+/// A person with these handles, named by the first of them if there is no name.
+fn new_person(handles: &[Handle], name: Option<&str>) -> NewPerson {
+    let label = || Some("work".to_owned());
+    let mut person = NewPerson {
+        name: name.map(one_line).unwrap_or_default(),
+        phones: Vec::new(),
+        emails: Vec::new(),
+    };
+    for handle in handles {
+        let text = match handle {
+            Handle::Number(number) => {
+                let value = number.as_str().to_owned();
+                person.phones.push(Phone {
+                    value,
+                    primary: true,
+                    label: label(),
+                });
+                number.as_str()
+            }
+            Handle::Email(address) => {
+                let value = address.clone();
+                person.emails.push(Email {
+                    value,
+                    primary: true,
+                    label: label(),
+                });
+                address
+            }
+        };
+        if person.name.is_empty() {
+            text.clone_into(&mut person.name);
+        }
     }
-
-    async fn restore(&self) -> Result<(), LeaseError> {
-        self.0.restore().await
-    }
-}
-
-fn values(phones: Vec<Phone>) -> Vec<String> {
-    phones.into_iter().map(|phone| phone.value).collect()
-}
-
-async fn release(lease: PersonLease) {
-    if let Err(LeaseError::Redis(error)) = lease.release().await {
-        tracing::debug!(%error, "Cannot release the lease on a number: it expires by itself");
-    }
+    person
 }

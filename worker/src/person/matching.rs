@@ -1,69 +1,101 @@
-//! Which person in Pipedrive an interaction belongs to: decided here, from what was found; found elsewhere.
+//! What an interaction is attached to: decided here, from what was found; found elsewhere.
 
-use std::collections::BTreeSet;
-
-use pipedrive::{PersonHit, PersonId};
+use pipedrive::{OrganizationId, PersonId};
 use shared::domain::phone::{self, Comparison, E164, Region};
 
-/// A person that a search returned, with telephone numbers as they are stored.
+use crate::person::candidate::{Candidate, Candidates, Named};
+use crate::person::handle::{Handle, HandleKind};
+
+/// What the search for one handle brought to light.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    /// The person.
-    pub id: PersonId,
-    /// Numbers in any form, as users typed them.
-    pub phones: Vec<String>,
+pub(crate) struct Finding {
+    /// Sort of the handle.
+    pub(crate) by: HandleKind,
+    /// People who have it.
+    pub(crate) holders: Candidates,
+    /// People who may have it: their numbers, stored without country code, have its digits.
+    pub(crate) undecided: Candidates,
+    /// Whether there is someone whom Pipedrive hides from the credential's user.
+    pub(crate) is_hidden: bool,
 }
 
-impl From<PersonHit> for Candidate {
-    fn from(hit: PersonHit) -> Self {
-        Self {
-            id: hit.id,
-            phones: hit.phones,
-        }
-    }
-}
-
-/// Which person in Pipedrive an interaction belongs to.
+/// What follows from the findings.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PersonMatch {
-    /// Exactly this person has the number.
-    One(PersonId),
-    /// No person has it.
+pub(crate) enum Decision {
+    /// Just this person has the handle.
+    One { person: PersonId, by: HandleKind },
+    /// Several people of one organisation share it.
+    Organization {
+        organization: OrganizationId,
+        by: HandleKind,
+        people: Vec<Named>,
+    },
+    /// Several people share it. The activity is attached to none of them: a call on the wrong customer is worse than one
+    /// that waits for a person to decide.
+    Shared { by: HandleKind, people: Vec<Named> },
+    /// It is not certain that anyone has it, nor that no one has.
+    Undecided(Vec<Named>),
+    /// A hidden person may have it. Another person is not created beside that one.
+    Hidden(HandleKind),
+    /// No person has any of the handles.
     Unknown,
-    /// Several people share it. We attach to none of them: a call logged on the wrong customer is worse than one that
-    /// waits for a person to decide.
-    Ambiguous(Vec<PersonId>),
-    /// Nobody surely has it, but numbers of these people, stored without country code, have its digits. We neither attach
-    /// to them nor create another person.
-    Undecided(Vec<PersonId>),
 }
 
-impl PersonMatch {
-    /// The match where exactly `holders` have the number.
-    #[must_use]
-    pub fn of(holders: BTreeSet<PersonId>) -> Self {
-        let holders: Vec<PersonId> = holders.into_iter().collect();
-        match holders[..] {
-            [] => Self::Unknown,
-            [only] => Self::One(only),
-            _ => Self::Ambiguous(holders),
-        }
+/// Decides what an interaction is attached to. The first handle that a person has counts: findings are in the order of
+/// the handles.
+pub(crate) fn decide(findings: &[Finding]) -> Decision {
+    if let Some(found) = findings.iter().find(|found| !found.holders.is_empty()) {
+        return of_holders(found.by, &found.holders);
+    }
+    let uncertain = findings.iter().find(|found| !found.undecided.is_empty());
+    if let Some(found) = uncertain {
+        return Decision::Undecided(named(&found.undecided));
+    }
+    match findings.iter().find(|found| found.is_hidden) {
+        Some(found) => Decision::Hidden(found.by),
+        None => Decision::Unknown,
     }
 }
 
-/// The candidates whose numbers compare with the wanted one as `expected` says. A hit proves nothing: the search also
-/// matches parts of numbers.
-#[must_use]
-pub fn compared(
+fn of_holders(by: HandleKind, holders: &Candidates) -> Decision {
+    let mut ids = holders.keys();
+    let people = || named(holders);
+    match (ids.next(), ids.next(), one_organization(holders)) {
+        (Some(only), None, _) => Decision::One { person: *only, by },
+        (_, _, Some(organization)) => Decision::Organization {
+            organization,
+            by,
+            people: people(),
+        },
+        (_, _, None) => Decision::Shared {
+            by,
+            people: people(),
+        },
+    }
+}
+
+/// The organisation to which all of them belong.
+pub(crate) fn one_organization(people: &Candidates) -> Option<OrganizationId> {
+    let mut all = people.values().map(|person| person.organization);
+    let first = all.next().flatten()?;
+    all.all(|other| other == Some(first)).then_some(first)
+}
+
+fn named(people: &Candidates) -> Vec<Named> {
+    people.values().map(Candidate::named).collect()
+}
+
+/// The candidates that compare with the handle as `expected` says.
+pub(crate) fn compared(
     candidates: &[Candidate],
-    wanted: &E164,
+    handle: &Handle,
     region: Option<Region>,
     expected: Comparison,
-) -> BTreeSet<PersonId> {
+) -> Candidates {
     candidates
         .iter()
-        .filter(|candidate| phone::compare(&candidate.phones, wanted, region) == expected)
-        .map(|candidate| candidate.id)
+        .filter(|candidate| handle.compare(candidate, region) == expected)
+        .map(|candidate| (candidate.id, candidate.clone()))
         .collect()
 }
 
@@ -73,7 +105,7 @@ pub fn compared(
 ///
 /// How Pipedrive's search treats the forms is documented nowhere.
 #[must_use]
-pub fn search_terms(wanted: &E164, international: bool) -> Vec<String> {
+pub(crate) fn search_terms(wanted: &E164, international: bool) -> Vec<String> {
     let mut terms = phone::search_digits(wanted);
     if international {
         terms.push(wanted.as_str().to_owned());
@@ -82,81 +114,5 @@ pub fn search_terms(wanted: &E164, international: bool) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn candidate(id: u64, phone: &str) -> Candidate {
-        Candidate {
-            id: PersonId(id),
-            phones: vec!["+442079460000".to_owned(), phone.to_owned()],
-        }
-    }
-
-    fn matched(candidates: &[Candidate]) -> PersonMatch {
-        let wanted = E164::try_from("+12025550143".to_owned()).unwrap();
-        let region = Region::parse("US").unwrap();
-        PersonMatch::of(compared(
-            candidates,
-            &wanted,
-            Some(region),
-            Comparison::Same,
-        ))
-    }
-
-    #[test]
-    fn the_first_hit_is_not_taken_for_the_right_one() {
-        let found = matched(&[
-            candidate(1, "+442025550143"),
-            candidate(2, "(202) 555-0143"),
-        ]);
-        assert_eq!(found, PersonMatch::One(PersonId(2)));
-    }
-
-    #[test]
-    fn several_people_with_the_number_are_ambiguous_one_found_twice_is_not() {
-        let twice = matched(&[candidate(7, "202 555 0143"), candidate(7, "+12025550143")]);
-        assert_eq!(twice, PersonMatch::One(PersonId(7)));
-
-        let shared = matched(&[candidate(9, "+12025550143"), candidate(3, "2025550143")]);
-        assert_eq!(
-            shared,
-            PersonMatch::Ambiguous(vec![PersonId(3), PersonId(9)])
-        );
-    }
-
-    #[test]
-    fn hits_with_another_number_are_nobody() {
-        assert_eq!(
-            matched(&[candidate(1, "+12025550199")]),
-            PersonMatch::Unknown
-        );
-        assert_eq!(matched(&[]), PersonMatch::Unknown);
-    }
-
-    #[test]
-    fn digits_of_a_number_in_several_countries_are_no_match_and_no_difference() {
-        let briton = E164::try_from("+447700900123".to_owned()).unwrap();
-        let region = Region::parse("US").ok();
-        let person = |id: u64, phones: &[&str]| Candidate {
-            id: PersonId(id),
-            phones: phones.iter().map(|phone| (*phone).to_owned()).collect(),
-        };
-        let candidates = [
-            person(1, &["07700 900123"]),
-            person(2, &["07700 900123", "+44 20 7946 0000"]),
-            person(3, &["07700 900124"]),
-        ];
-        let compared = |expected| compared(&candidates, &briton, region, expected);
-        assert_eq!(compared(Comparison::Same), BTreeSet::from([PersonId(2)]));
-        assert_eq!(
-            compared(Comparison::Undecidable),
-            BTreeSet::from([PersonId(1)])
-        );
-    }
-
-    #[test]
-    fn both_spellings_of_a_brazilian_mobile_are_searched() {
-        let mobile = E164::try_from("+5555998123456".to_owned()).unwrap();
-        assert_eq!(search_terms(&mobile, false), ["55998123456", "5598123456"]);
-    }
-}
+#[path = "matching_tests.rs"]
+mod tests;

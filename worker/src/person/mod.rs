@@ -1,5 +1,15 @@
 //! Which person in Pipedrive an interaction belongs to.
 
+pub(crate) mod access;
 pub(crate) mod attachment;
+pub(crate) mod candidate;
+pub(crate) mod customer;
+pub(crate) mod directory;
 pub(crate) mod finder;
+pub(crate) mod handle;
+mod held;
+mod indexed;
 pub(crate) mod matching;
+mod memory;
+pub(crate) mod reader;
+mod search;

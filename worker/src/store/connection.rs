@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::client::Authorities;
 use super::epoch::{self, Epoch, Evidence};
+use super::handle::HandleHasher;
 use crate::store::first_start::MarkerError;
 
 /// Redis cannot be used.
@@ -69,6 +70,7 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     settings: config::Redis,
+    hasher: HandleHasher,
     authorities: Authorities,
     session: watch::Sender<Option<Session>>,
 }
@@ -90,6 +92,7 @@ impl Store {
         let (session, _) = watch::channel(None);
         Ok(Self {
             inner: Arc::new(Inner {
+                hasher: HandleHasher::new(settings.hash_key.as_ref()),
                 settings,
                 authorities,
                 session,
@@ -111,6 +114,21 @@ impl Store {
         let is_first = !epoch::is_known(&mut connection, &key).await? && is_first().await?;
         let epoch = epoch::establish(&mut connection, &key, &evidence, is_first).await?;
         let session = Session { connection, epoch };
+        self.inner.session.send_replace(Some(session));
+        Ok(())
+    }
+
+    /// Connects for a command that works on no interaction: the epoch is left to the workers.
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached, evicts keys, or is full.
+    pub async fn connect_without_epoch(&self) -> Result<(), StoreError> {
+        let (connection, ..) = self.open().await?;
+        let session = Session {
+            connection,
+            epoch: Epoch::none(),
+        };
         self.inner.session.send_replace(Some(session));
         Ok(())
     }
@@ -184,6 +202,11 @@ impl Store {
         &self.inner.settings
     }
 
+    /// Hashes handles.
+    pub(super) fn hasher(&self) -> &HandleHasher {
+        &self.inner.hasher
+    }
+
     /// The present epoch.
     pub(super) fn epoch(&self) -> RedisResult<Epoch> {
         let session = self.inner.session.borrow();
@@ -244,7 +267,7 @@ fn was_replica(info: &str) -> bool {
     info_field(info, "master_replid2").is_some_and(|id| id.chars().any(|digit| digit != '0'))
 }
 
-fn info_field(info: &str, name: &str) -> Option<String> {
+pub(super) fn info_field(info: &str, name: &str) -> Option<String> {
     info.lines().find_map(|line| {
         Some(
             line.strip_prefix(name)?

@@ -16,6 +16,16 @@ pub struct Epoch {
     pub since: Timestamp,
 }
 
+impl Epoch {
+    /// The epoch of those who claim nothing: no entry is of it.
+    pub(super) fn none() -> Self {
+        Self {
+            id: String::new(),
+            since: Timestamp::MAX,
+        }
+    }
+}
+
 /// Evidence that decides whether an epoch continues.
 #[derive(Debug)]
 pub(super) struct Evidence {

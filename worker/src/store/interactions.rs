@@ -11,7 +11,10 @@
 //! | `e:<event>` | the event is recorded: it is a duplicate from now on |
 //! | `activity` | `intent:<fencing_token>:<ms>` before the activity is created, `ok:<id>` after |
 //! | `person`, `number` | person that it is attached to (0: none), and the number by which it was found |
+//! | `email`, `found` | e-mail address that was looked for; what the handles led to if that is not one person |
+//! | `others` | third parties that were looked for, with the person of each (0: none) |
 //! | `written`, `lines` | digest of the activity that was written last; of each line of its note |
+//! | `answered` | values of ours that its other members may have, as JSON: [`Answered`](super::Answered) |
 //! | `doubted` | when the answer to an update was lost: it may still undo a later one |
 //! | `inherited` | the activity was found in Pipedrive, written for events that Redis has lost |
 //!

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use pipedrive::ActivityId;
 use redis::{RedisError, Script};
 
+use super::answered::Answered;
 use super::connection::Store;
 use super::epoch::Epoch;
 use super::progress::Progress;
@@ -53,12 +54,20 @@ impl Lease {
     ) -> Result<(), LeaseError> {
         let intent = self.intent(now);
         let person = progress.person.map_or(0, |id| id.0).to_string();
+        let answered = progress.answered.to_field(progress.written.as_deref());
         let fields = [
             ("activity", intent.as_str()),
             ("person", person.as_str()),
             ("number", progress.number.as_deref().unwrap_or_default()),
+            ("email", progress.email.as_deref().unwrap_or_default()),
+            ("found", progress.found.as_deref().unwrap_or_default()),
+            (
+                "others",
+                progress.third_parties.as_deref().unwrap_or_default(),
+            ),
             ("written", progress.written.as_deref().unwrap_or_default()),
             ("lines", &progress.lines),
+            ("answered", &answered),
             ("clean", "1"),
             ("epoch", &self.epoch.id),
         ];
@@ -67,7 +76,8 @@ impl Lease {
     }
 
     /// Restores what was known before an attempt that Pipedrive refused: an older intent whose outcome is unknown, with
-    /// the lines of its note, or no intent. The person is deleted from the entry, since it may be the reason.
+    /// the lines of its note and the values that were sent, or no intent. The people are deleted from the entry, since they
+    /// may be the reason.
     ///
     /// # Errors
     ///
@@ -76,14 +86,20 @@ impl Lease {
         &self,
         older: Option<Timestamp>,
         lines: &str,
+        answered: &Answered,
     ) -> Result<(), LeaseError> {
         let intent = older.map(|at| self.intent(at)).unwrap_or_default();
+        let answered = answered.to_field(None);
         let fields = [
             ("activity", intent.as_str()),
             ("person", ""),
             ("number", ""),
+            ("email", ""),
+            ("found", ""),
+            ("others", ""),
             ("written", ""),
             ("lines", lines),
+            ("answered", &answered),
             ("clean", "1"),
             ("epoch", &self.epoch.id),
         ];
@@ -95,8 +111,8 @@ impl Lease {
         format!("intent:{}:{}", self.fencing_token, at.as_millisecond())
     }
 
-    /// Stores until when an update is in flight that may take effect late, or that none is; and the lines of ours that
-    /// the note may have by now.
+    /// Stores until when an update is in flight that may take effect late, or that none is; and the lines and values of
+    /// ours that the note and the other members may have by now. `written` is the record's digest, which stays.
     ///
     /// # Errors
     ///
@@ -105,10 +121,13 @@ impl Lease {
         &self,
         until: Option<Timestamp>,
         lines: &str,
+        answered: &Answered,
+        written: Option<&str>,
     ) -> Result<(), LeaseError> {
         let until = until.map(|until| until.as_millisecond().to_string());
         let update_in_doubt = ("doubted", until.as_deref().unwrap_or_default());
-        let fields = [update_in_doubt, ("lines", lines)];
+        let answered = answered.to_field(written);
+        let fields = [update_in_doubt, ("lines", lines), ("answered", &answered)];
         self.step(&fields, self.duration, self.store.settings().open_ttl)
             .await
     }
@@ -146,12 +165,20 @@ impl Lease {
             .keys()
             .map(|event| format!("e:{event}"))
             .collect();
+        let answered = progress.answered.to_field(progress.written.as_deref());
         let mut fields = vec![
             ("activity", activity.as_str()),
             ("person", person.as_str()),
             ("number", progress.number.as_deref().unwrap_or_default()),
+            ("email", progress.email.as_deref().unwrap_or_default()),
+            ("found", progress.found.as_deref().unwrap_or_default()),
+            (
+                "others",
+                progress.third_parties.as_deref().unwrap_or_default(),
+            ),
             ("written", progress.written.as_deref().unwrap_or_default()),
             ("lines", &progress.lines),
+            ("answered", &answered),
             ("inherited", if progress.adopted { "1" } else { "" }),
             ("doubted", ""),
         ];

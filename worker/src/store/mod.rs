@@ -2,12 +2,16 @@
 //!
 //! Each new connection checks the eviction policy and the epoch, so that a Redis that lost data is recognised.
 
+mod answered;
 mod budget;
 mod client;
 mod connection;
+mod directory;
 mod encryption;
 mod epoch;
 pub(crate) mod first_start;
+mod handle;
+mod handle_keys;
 mod incidents;
 mod interactions;
 mod lease;
@@ -17,9 +21,12 @@ mod progress;
 mod script;
 mod tokens;
 
+pub use answered::{Answered, clock, due, primary};
 pub(crate) use budget::{Spent, TokenBucket, TokenBucketSettings};
 pub use connection::{Facts as StoreFacts, Store, StoreError};
+pub(crate) use directory::{DirectoryState, DirectoryStore, Entry, Memory, Work, WorkLock, at};
 pub use epoch::Epoch;
+pub use handle_keys::HandleKey;
 pub(crate) use incidents::{Incidents, Window};
 pub use interactions::{Claim, ClaimRequest, InteractionStore};
 pub use lease::{Lease, LeaseError};

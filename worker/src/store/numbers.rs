@@ -1,4 +1,5 @@
-//! The person of each number, and the lease under which a person is searched for and created.
+//! The person of each handle, a number or an e-mail address, and the lease under which a person is searched for and
+//! created.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -6,10 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pipedrive::PersonId;
 use redis::{RedisError, Script};
-use shared::domain::ids::sha256_hex;
-use shared::domain::phone::E164;
 
 use super::connection::Store;
+use super::handle::HandleHasher;
+use super::handle_keys::HandleKey;
 use super::lease::{LeaseError, step};
 use super::progress::parse_intent;
 use super::script::{ms, unknown_verdict};
@@ -24,7 +25,7 @@ static FORGET_PERSON: LazyLock<Script> =
 /// Version of the entry. An entry without a version has the same form.
 const SCHEMA: &str = "1";
 
-/// People by number.
+/// People by handle.
 #[derive(Clone, Debug)]
 pub struct People {
     store: Store,
@@ -34,7 +35,7 @@ pub struct People {
 /// Result of a claim.
 #[derive(Debug)]
 pub enum PersonClaim {
-    /// The number belonged to this person when it was stored.
+    /// The handle belonged to this person when it was stored.
     Known(PersonId),
     /// Another delivery holds the lease.
     Busy,
@@ -46,9 +47,9 @@ pub enum PersonClaim {
     Newer(i64),
 }
 
-/// The exclusive, expiring right to search for, or to create, the person of one number.
+/// The exclusive, expiring right to search for, or to create, the person of one handle.
 #[derive(Debug)]
-#[must_use = "a lease that is dropped blocks its number until it expires"]
+#[must_use = "a lease that is dropped blocks its handle until it expires"]
 pub struct PersonLease {
     store: Store,
     keys: [String; 2],
@@ -69,18 +70,19 @@ impl People {
         Self { store, lease }
     }
 
-    /// Returns the person of a number, or the lease to search for it.
+    /// Returns the person of a handle, or the lease to search for it.
     ///
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn claim(&self, number: &E164, owner: &str) -> Result<PersonClaim, RedisError> {
-        let keys = self.keys(number);
+    pub async fn claim(&self, handle: &HandleKey, owner: &str) -> Result<PersonClaim, RedisError> {
+        let keys = self.keys(handle);
         let epoch = self.store.epoch()?;
         let mut call = CLAIM_PERSON.prepare_invoke();
         call.key(&keys[0])
             .key(&keys[1])
             .key(self.store.key("epoch"))
+            .key(self.former_key(handle))
             .arg(owner)
             .arg(ms(self.lease))
             .arg(ms(self.store.settings().person_ttl))
@@ -110,7 +112,7 @@ impl People {
         })
     }
 
-    /// Deletes `person`, which turned out not to have the number, or not to exist. Another person may have the number
+    /// Deletes `person`, which turned out not to have the handle, or not to exist. Another person may have the handle
     /// since `since` without being in the search yet: an intent of that time is stored instead. A person that another
     /// worker stored meanwhile is kept.
     ///
@@ -119,11 +121,11 @@ impl People {
     /// When Redis does not answer.
     pub async fn forget(
         &self,
-        number: &E164,
+        handle: &HandleKey,
         person: PersonId,
         since: Timestamp,
     ) -> Result<(), RedisError> {
-        let [key, _] = self.keys(number);
+        let [key, _] = self.keys(handle);
         let mut call = FORGET_PERSON.prepare_invoke();
         call.key(key)
             .arg(person.0)
@@ -131,12 +133,15 @@ impl People {
         call.invoke_async(&mut self.store.connection()?).await
     }
 
-    fn keys(&self, number: &E164) -> [String; 2] {
-        let key = sha256_hex(number.as_str());
-        [
-            self.store.key(&format!("person:{{{key}}}")),
-            self.store.key(&format!("person-lock:{{{key}}}")),
-        ]
+    /// Name of the entry that was written before there was a key for hashes.
+    fn former_key(&self, handle: &HandleKey) -> String {
+        let [entry, _] = handle.names(&HandleHasher::new(None));
+        self.store.key(&entry)
+    }
+
+    fn keys(&self, handle: &HandleKey) -> [String; 2] {
+        let names = handle.names(self.store.hasher());
+        names.map(|name| self.store.key(&name))
     }
 }
 
@@ -178,7 +183,7 @@ impl PersonLease {
         format!("intent:{}:{}", self.fencing_token, at.as_millisecond())
     }
 
-    /// Deletes an intent, because several people have the number and none is created. Ends the lease.
+    /// Deletes an intent, because several people have the handle and none is created. Ends the lease.
     ///
     /// # Errors
     ///

@@ -7,6 +7,7 @@ use pipedrive::{ActivityId, PersonId};
 use shared::domain::facts::Facts;
 use shared::domain::ids::{EventKey, InteractionId};
 
+use super::answered::Answered;
 use super::epoch::Epoch;
 
 /// How far the work on an interaction got.
@@ -22,10 +23,18 @@ pub struct Progress {
     pub person: Option<PersonId>,
     /// Number by which the person was found.
     pub number: Option<String>,
+    /// E-mail address by which a person was looked for.
+    pub email: Option<String>,
+    /// What the handles led to if that is not one person, as [`crate::person::memory`] writes it.
+    pub found: Option<String>,
+    /// Third parties that were looked for, as [`crate::person::memory`] writes them.
+    pub third_parties: Option<String>,
     /// Digest of the activity that was written last.
     pub written: Option<String>,
     /// Fingerprint of the note that was written last: a digest of each line.
     pub lines: String,
+    /// Values of ours that the members of the activity may have.
+    pub answered: Answered,
     /// When an update was sent whose outcome is unknown: it may still take effect.
     pub update_in_doubt: Option<Timestamp>,
     /// Whether the activity was found in Pipedrive, written for events that Redis has lost.
@@ -79,6 +88,7 @@ impl Progress {
             Some((event.to_owned(), facts.ok()?))
         });
         let recorded = fields.keys().filter_map(|name| name.strip_prefix("e:"));
+        let text = |name| fields.get(name).map(|value| (*value).to_owned());
         let same_epoch = fields.get("epoch").is_some_and(|id| *id == epoch.id);
         Self {
             facts: facts.collect(),
@@ -91,12 +101,16 @@ impl Progress {
                 .and_then(|id| id.parse().ok())
                 .filter(|id| *id > 0)
                 .map(PersonId),
-            number: fields.get("number").map(|number| (*number).to_owned()),
-            written: fields.get("written").map(|digest| (*digest).to_owned()),
-            lines: fields
-                .get("lines")
-                .map(|lines| (*lines).to_owned())
-                .unwrap_or_default(),
+            number: text("number"),
+            email: text("email"),
+            found: text("found"),
+            third_parties: text("others"),
+            written: text("written"),
+            lines: text("lines").unwrap_or_default(),
+            answered: Answered::read(
+                fields.get("answered").copied(),
+                fields.get("written").copied(),
+            ),
             update_in_doubt: fields
                 .get("doubted")
                 .and_then(|ms| ms.parse().ok())

@@ -70,6 +70,17 @@ pub fn search_digits(number: &E164) -> Vec<String> {
 }
 
 /// The longer one of the two spellings of a mobile number.
+/// The number in each spelling that a mobile number like it has, that of the [`MatchingKey`] first. A landline that has
+/// the form of such a mobile is given a second spelling, too.
+#[must_use]
+pub fn spellings(number: &E164) -> Vec<E164> {
+    let short = MatchingKey::of(number).0;
+    let long = MobileSpelling::of_short(&short).map(|spelling| spelling.long(&short));
+    let all = std::iter::once(short).chain(long);
+    all.filter_map(|digits| E164::try_from(format!("+{digits}")).ok())
+        .collect()
+}
+
 #[derive(Clone, Copy)]
 enum MobileSpelling {
     Mexico,
@@ -92,6 +103,27 @@ impl MobileSpelling {
     }
 
     /// The shorter spelling.
+    /// How a number that is written in the short way may be written in a longer one.
+    fn of_short(digits: &str) -> Option<Self> {
+        match (digits.get(..2)?, digits.len()) {
+            ("52", 12) => Some(Self::Mexico),
+            ("54", 12) => Some(Self::Argentina),
+            _ if is_short_brazilian(digits) => Some(Self::Brazil),
+            _ => None,
+        }
+    }
+
+    fn long(self, short: &str) -> String {
+        let (at, digit) = match self {
+            Self::Mexico => (2, '1'),
+            Self::Argentina => (2, '9'),
+            Self::Brazil => (4, '9'),
+        };
+        let mut long = short.to_owned();
+        long.insert(at, digit);
+        long
+    }
+
     fn short(self, digits: &str) -> String {
         let cut = match self {
             Self::Mexico | Self::Argentina => 2,
@@ -139,6 +171,21 @@ mod tests {
         ] {
             assert_ne!(key(one), key(other), "{one} {other}");
         }
+    }
+
+    #[test]
+    fn each_spelling_leads_to_all_of_them_and_the_key_comes_first() {
+        for (long, short) in [
+            ("+5215512345678", "+525512345678"),
+            ("+5491123456780", "+541123456780"),
+            ("+5555998123456", "+555598123456"),
+        ] {
+            for given in [long, short] {
+                assert_eq!(spellings(&number(given)), [number(short), number(long)]);
+            }
+        }
+        let american = number("+12025550143");
+        assert_eq!(spellings(&american), [american]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod compare;
+mod index_keys;
 mod library;
 mod matching_key;
 mod number;
@@ -20,8 +21,9 @@ mod text;
 mod withheld;
 
 pub use compare::{Comparison, compare, is_same};
+pub use index_keys::{stored_keys, wanted_keys};
 pub use library::warm_up;
-pub use matching_key::{MatchingKey, search_digits};
+pub use matching_key::{MatchingKey, search_digits, spellings};
 pub use number::{E164, NotE164};
 pub use outside_line::OutsideLine;
 pub use own_numbers::OwnNumbers;

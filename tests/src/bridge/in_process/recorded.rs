@@ -33,5 +33,6 @@ impl TestApp {
 fn interaction(activity: &Activity) -> &str {
     let note = activity.note.as_deref().unwrap_or_default();
     let marker = note.rsplit_once(MARKER);
-    marker.map_or("no interaction", |(_, id)| id)
+    let id = marker.map(|(_, id)| id.split('<').next().unwrap_or(id));
+    id.unwrap_or("no interaction")
 }

@@ -4,7 +4,7 @@ use pipedrive::PersonId;
 use proptest::prelude::*;
 use shared::clock;
 use shared::domain::phone::{E164, Party, read_party};
-use worker::store::{InteractionStore, People, PersonClaim, PersonLease};
+use worker::store::{HandleKey, InteractionStore, People, PersonClaim, PersonLease};
 
 use super::{Redis, World};
 
@@ -96,7 +96,10 @@ impl Lookup {
     async fn claim(&self) -> At {
         let claim = self
             .people
-            .claim(&self.number, &InteractionStore::new_owner())
+            .claim(
+                &HandleKey::of_number(&self.number)[0],
+                &InteractionStore::new_owner(),
+            )
             .await;
         match claim.expect("Redis answers") {
             PersonClaim::Known(person) => At::Finished(person),

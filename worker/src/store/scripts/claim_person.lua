@@ -1,7 +1,10 @@
 -- Claims the right to find out, or to create, the person of one number.
--- KEYS person, lock, epoch
+-- KEYS person, lock, epoch, the person's name before there was a key for hashes
 -- ARGV owner, lease ms, ttl ms, epoch id, schema
 if redis.call('HGET', KEYS[3], 'id') ~= ARGV[4] then return {'epoch'} end
+if KEYS[4] ~= KEYS[1] and redis.call('EXISTS', KEYS[1]) == 0 and redis.call('EXISTS', KEYS[4]) == 1 then
+  redis.call('RENAME', KEYS[4], KEYS[1])
+end
 local schema = redis.call('HGET', KEYS[1], 'schema')
 if schema and tonumber(schema) > tonumber(ARGV[5]) then return {'newer', schema} end
 local id = redis.call('HGET', KEYS[1], 'id')

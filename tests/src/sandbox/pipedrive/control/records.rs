@@ -6,6 +6,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -106,6 +107,19 @@ impl Control {
             let put = |new: NewPerson| new.put_into(world);
             people.into_iter().map(put).collect()
         })
+    }
+
+    /// Lets everybody look as if they were last changed so much earlier.
+    pub fn age_people(&self, by: Duration) {
+        self.world(|world| {
+            for id in world.persons.keys().copied().collect::<Vec<_>>() {
+                let mut person = world.persons[&id].clone();
+                let earlier = |time: Timestamp| time.checked_sub(by).unwrap_or(time);
+                person.add_time = earlier(person.add_time);
+                person.update_time = earlier(person.update_time);
+                world.put_person(person);
+            }
+        });
     }
 
     /// Hides a person from the token's user, or shows them again; whether there is one.
@@ -219,11 +233,12 @@ impl Control {
         })
     }
 
-    /// Adds an open deal of a person.
+    /// Adds an open deal of a person, and of the organization that they are linked to.
     pub fn add_deal(&self, title: &str, person_id: i64) -> i64 {
         self.world(|world| {
             let mut deal = deals::new_deal(world, title, TOKEN_USER);
             deal.person_id = Some(person_id);
+            deal.org_id = world.person(person_id).and_then(|person| person.org_id);
             let id = deal.id;
             world.deals.insert(id, deal);
             id

@@ -1,0 +1,204 @@
+//! Which members of an activity may still be changed: those that hold a value of ours. What a person changed stays.
+
+use jiff::Timestamp;
+use pipedrive::{ActivityRecord, DealId, OrganizationId, Participant, PersonId};
+use serde::Serialize;
+use shared::domain::interaction::Interaction;
+use shared::domain::phone::Party;
+
+use crate::activity::content::Activity;
+use crate::activity::durations::{self, hours_and_minutes};
+use crate::activity::note_pieces::lines_of;
+use crate::activity::{labels, subject, zone};
+use crate::store::{Answered, clock, due, primary};
+
+/// Body of `PATCH /api/v2/activities/{id}`: only what differs, and is not a person's. Type, owner and "done" are left to
+/// people once the activity exists.
+#[derive(Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Change<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<&'a str>,
+    /// With the time: a date of ours with a person's time, or the reverse, is no moment of either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_date: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_time: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// All of them: Pipedrive replaces a list by the one that is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub participants: Option<Vec<Participant>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<OrganizationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deal_id: Option<DealId>,
+}
+
+impl<'a> Change<'a> {
+    /// Changes subject, time and duration to those of `wanted`, as far as the present ones are ours.
+    pub(crate) fn of_head(
+        wanted: &'a Activity,
+        present: &ActivityRecord,
+        known: &Answered,
+    ) -> Self {
+        let text = present.subject.clone().unwrap_or_default();
+        let is_changed = wanted.subject != text && known.subject.contains(&text);
+        let moment = due(present);
+        let is_moved = due_of(wanted) != moment && known.due.contains(&moment);
+        let lasted = clock(present.duration.as_deref());
+        let is_prolonged = wanted.duration != lasted && known.duration.contains(&lasted);
+        Self {
+            subject: is_changed.then_some(&wanted.subject),
+            due_date: is_moved.then_some(&wanted.due_date),
+            due_time: is_moved.then_some(&wanted.due_time),
+            duration: is_prolonged.then_some(&wanted.duration),
+            ..Self::default()
+        }
+    }
+
+    /// Whether nothing is left to change.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The values that it sends.
+    pub(crate) fn sent(&self) -> Answered {
+        let texts = |text: Option<&str>| text.map(str::to_owned).into_iter().collect();
+        let moment = self.due_date.zip(self.due_time);
+        let participants = self.participants.iter().flatten();
+        let primary = participants.filter(|participant| participant.primary);
+        Answered {
+            subject: texts(self.subject),
+            due: moment
+                .map(|(date, time)| format!("{date} {time}"))
+                .into_iter()
+                .collect(),
+            duration: texts(self.duration),
+            person: primary
+                .map(|participant| Some(participant.person_id))
+                .collect(),
+            organization: self.org_id.map(Some).into_iter().collect(),
+            deal: self.deal_id.map(Some).into_iter().collect(),
+            ..Answered::default()
+        }
+    }
+}
+
+/// The values of a new activity.
+pub(crate) fn sent_with(new: &Activity) -> Answered {
+    let mut participants = new.participants.iter();
+    let primary = participants.find(|participant| participant.primary);
+    Answered {
+        subject: vec![new.subject.clone()],
+        due: vec![due_of(new)],
+        duration: vec![new.duration.clone()],
+        done: vec![new.done],
+        owner: new.owner_id.into_iter().collect(),
+        person: vec![primary.map(|participant| participant.person_id)],
+        organization: vec![new.org_id],
+        deal: vec![new.deal_id],
+        ..Answered::default()
+    }
+}
+
+/// Whether the record still belongs to the person that we attached it to, or to nobody as we left it, or to `person`.
+pub(crate) fn may_move(present: &ActivityRecord, known: &Answered, person: PersonId) -> bool {
+    let primary = primary(present);
+    primary == Some(person) || known.person.contains(&primary)
+}
+
+/// The organisation to send: only for a record that is attached to no one, as we left it.
+pub(crate) fn organization_for(
+    present: &ActivityRecord,
+    known: &Answered,
+    organization: Option<OrganizationId>,
+) -> Option<OrganizationId> {
+    let is_as_we_left_it = known.organization.contains(&present.org_id);
+    organization
+        .filter(|_| is_as_we_left_it && present.org_id.is_none() && primary(present).is_none())
+}
+
+/// The participants with `person` as the primary one; nothing where that is so. No other participant is removed.
+pub(crate) fn participants_with(
+    present: &ActivityRecord,
+    person: PersonId,
+) -> Option<Vec<Participant>> {
+    if primary(present) == Some(person) {
+        return None;
+    }
+    let others = present.participants.iter();
+    let others = others.filter(|participant| participant.person_id != person);
+    let mut all: Vec<Participant> = others
+        .map(|other| Participant {
+            primary: false,
+            ..*other
+        })
+        .collect();
+    all.push(Participant {
+        person_id: person,
+        primary: true,
+    });
+    Some(all)
+}
+
+/// What may be ours where no answer is kept: records of older versions, and activities that Redis forgot.
+///
+/// A value that today's events lead to is ours. So is a subject that only other events of the same customer lead to; and
+/// a time or a duration that the note says on its own line: who reschedules an activity in Pipedrive does not rewrite the
+/// note. Every other value is a person's: an edit that is overwritten is lost, while a value of ours that is left is
+/// still right in the note.
+pub(crate) fn by_evidence(
+    present: &ActivityRecord,
+    wanted: &Activity,
+    interaction: &Interaction,
+    party: &Party,
+    attached: Option<PersonId>,
+) -> Answered {
+    let mut subjects = vec![wanted.subject.clone()];
+    let text = present.subject.clone().unwrap_or_default();
+    if subject::is_of(&text, interaction, party) {
+        subjects.push(text);
+    }
+    let note = present.note.as_deref().unwrap_or_default();
+    let said = value(note, labels::WHEN).and_then(|text| zone::parse(&text));
+    let mut moments = vec![due_of(wanted)];
+    moments.extend(said.map(due_at));
+    let lasted = value(note, labels::DURATION).map(|text| {
+        // Older versions added the seconds: `7 min 22 s (442 seconds)`.
+        let text = text.split(" (").next().unwrap_or_default();
+        durations::parse(text)
+    });
+    let mut durations = vec![wanted.duration.clone()];
+    durations.extend(lasted.unwrap_or(Some(0)).map(hours_and_minutes));
+    Answered {
+        subject: subjects,
+        due: moments,
+        duration: durations,
+        person: vec![attached],
+        // A deal is linked together with its person.
+        deal: attached.is_none().then_some(None).into_iter().collect(),
+        ..Answered::default()
+    }
+}
+
+fn value(note: &str, label: &str) -> Option<String> {
+    let lines = lines_of(note);
+    lines
+        .iter()
+        .find_map(|line| line.value(label))
+        .map(str::to_owned)
+}
+
+fn due_of(activity: &Activity) -> String {
+    format!("{} {}", activity.due_date, activity.due_time)
+}
+
+fn due_at(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+#[cfg(test)]
+#[path = "edits_tests.rs"]
+mod tests;

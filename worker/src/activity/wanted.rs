@@ -1,0 +1,15 @@
+//! What an activity is to become, and from what.
+
+use shared::domain::interaction::Interaction;
+use shared::domain::phone::Party;
+
+use crate::activity::content::Activity;
+use crate::person::attachment::Attachment;
+
+/// What the activity is to become.
+pub(super) struct Wanted<'a> {
+    pub activity: &'a Activity,
+    pub interaction: &'a Interaction,
+    pub party: &'a Party,
+    pub attachment: &'a Attachment,
+}
