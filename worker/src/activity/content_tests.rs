@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
 use pipedrive::PersonId;
 
 use shared::domain::event::{Filter, Reading, Recognised, read_body, recognise};
