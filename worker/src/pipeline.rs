@@ -235,8 +235,8 @@ impl Pipeline {
     }
 }
 
-/// Turns a panic into a failure of the step: a panic over one message must not end the others, nor leave this one unsettled or in the
-/// poison guard.
+/// Turns a panic into a failure of the step: a panic over one message must not end the others, nor leave this one unsettled
+/// or in the poison guard.
 fn without_panic<T>(
     at: PipelineStep,
     step: impl Future<Output = Result<T, StepFailure>>,

@@ -42,7 +42,10 @@ async fn wait_for_state(app: &TestApp, field: &str) {
 
 async fn assert_right(app: &TestApp) {
     let is_right = execute(&app.settings, Action::Verify).await;
-    assert!(is_right.expect("the check runs"), "the directory differs");
+    assert!(
+        is_right.expect("Pipedrive and Redis answer"),
+        "the directory differs"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
 use pipedrive::PersonId;
 
 use shared::domain::event::{Filter, Reading, Recognised, read_body, recognise};

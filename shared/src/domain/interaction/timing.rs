@@ -61,13 +61,13 @@ impl Span {
 
 /// The sessions that events say which are whole by themselves. Of two that overlap the later event corrects the former.
 fn whole_sessions(whole: &[&Facts], said: Option<u64>) -> Vec<Session> {
-    let mut with_time: Vec<&&Facts> = whole
+    let mut timed: Vec<&&Facts> = whole
         .iter()
         .filter(|facts| !facts.at_receipt || facts.details.started.is_some())
         .collect();
-    with_time.sort_by_key(|facts| facts.at);
+    timed.sort_by_key(|facts| facts.at);
     let mut sessions: Vec<Session> = Vec::new();
-    for facts in with_time {
+    for facts in timed {
         let started = facts.began(said);
         let lasted = facts
             .details
