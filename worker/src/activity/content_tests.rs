@@ -3,7 +3,6 @@
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
-use jiff::tz::TimeZone;
 use pipedrive::PersonId;
 
 use shared::domain::event::{Filter, Reading, Recognised, read_body, recognise};

@@ -25,9 +25,9 @@ pub struct Progress {
     pub number: Option<String>,
     /// E-mail address by which a person was looked for.
     pub email: Option<String>,
-    /// What the handles led to if that is not one person, as [`crate::person::memory`] writes it.
+    /// What the handles led to if that is not one person, as `person/` (its memory) writes it.
     pub found: Option<String>,
-    /// Third parties that were looked for, as [`crate::person::memory`] writes them.
+    /// Third parties that were looked for, as `person/` (its memory) writes them.
     pub third_parties: Option<String>,
     /// Digest of the activity that was written last.
     pub written: Option<String>,
