@@ -1,4 +1,4 @@
-//! Who the customer is, whom the activity is attached to and why to nobody, and who else took part.
+//! Who the customer is, what the activity is attached to or why to nothing, and who else took part.
 
 use shared::domain::interaction::{Interaction, ThirdParty};
 use shared::domain::phone::Party;

@@ -1,4 +1,4 @@
-//! The subject: what came of the interaction, with whom, and how long it lasted.
+//! The subject: what came of the interaction, with which party, and how long it lasted.
 
 use shared::domain::event::{Channel, Direction};
 use shared::domain::interaction::{Interaction, Outcome};
@@ -33,9 +33,9 @@ const OUTCOMES: [Outcome; 6] = [
 #[must_use]
 pub(crate) fn subject(interaction: &Interaction, party: &Party) -> String {
     let named = interaction.customer.clone().or_else(|| number(party));
-    let whom = named.unwrap_or_else(|| unnamed(party).to_owned());
+    let who = named.unwrap_or_else(|| unnamed(party).to_owned());
     let (channel, direction) = (&interaction.channel, interaction.direction);
-    let text = headline(interaction.outcome, channel, direction, &one_line(&whom));
+    let text = headline(interaction.outcome, channel, direction, &one_line(&who));
     cut(&format!("{text}{}", lasted(interaction)))
 }
 
@@ -74,7 +74,7 @@ fn headline(
     outcome: Outcome,
     channel: &Channel,
     direction: Option<Direction>,
-    whom: &str,
+    who: &str,
 ) -> String {
     let noun = noun(channel);
     let preposition = match direction {
@@ -88,15 +88,15 @@ fn headline(
     };
     match outcome {
         Outcome::Connected | Outcome::Unknown => {
-            format!("{} {preposition} {whom}", title(channel, direction))
+            format!("{} {preposition} {who}", title(channel, direction))
         }
         Outcome::Abandoned { .. } | Outcome::NoAnswer => {
-            format!("{missed} {noun} {preposition} {whom}")
+            format!("{missed} {noun} {preposition} {who}")
         }
-        Outcome::Busy => format!("{missed} {noun} {preposition} {whom}, busy"),
-        Outcome::Voicemail => format!("Voicemail {preposition} {whom}"),
-        Outcome::Callback => format!("Callback requested by {whom}"),
-        Outcome::Failed => format!("Failed {noun} {preposition} {whom}"),
+        Outcome::Busy => format!("{missed} {noun} {preposition} {who}, busy"),
+        Outcome::Voicemail => format!("Voicemail {preposition} {who}"),
+        Outcome::Callback => format!("Callback requested by {who}"),
+        Outcome::Failed => format!("Failed {noun} {preposition} {who}"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Distinguishes one person whom Pipedrive hides from a credential that may see no people.
+//! Distinguishes one person that Pipedrive hides from a credential that may see no people.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -36,7 +36,7 @@ impl Search<'_> {
                 return Ok(true);
             }
             if self.is_refreshed {
-                // A merge may have given the handle to a person whom no list of changes shows.
+                // A merge may have given the handle to a person that no list of changes shows.
                 return Ok(!is_stale);
             }
             if directory.refresh_before_create().await? == Freshness::Behind {

@@ -15,7 +15,7 @@ pub(crate) struct Finding {
     pub(crate) holders: Candidates,
     /// People who may have it: their numbers, stored without country code, have its digits.
     pub(crate) undecided: Candidates,
-    /// Whether there is someone whom Pipedrive hides from the credential's user.
+    /// Whether there is a person that Pipedrive hides from the credential's user.
     pub(crate) is_hidden: bool,
 }
 

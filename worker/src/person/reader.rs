@@ -18,7 +18,7 @@ pub(crate) struct PersonReader {
     pub(crate) client: Client,
     /// The directory of all people; `None` where it is off.
     pub(crate) directory: Option<Directory>,
-    /// People whom Pipedrive refused to show.
+    /// People that Pipedrive refused to show.
     pub(crate) access: Access,
     /// Region of stored numbers that have no country code.
     pub(crate) region: Option<Region>,

@@ -1,4 +1,4 @@
-//! A full pass: lists all people page by page, resumable at each page, and takes out whom it did not meet.
+//! A full pass: lists all people page by page, resumable at each page, and removes people that it did not list.
 
 use pipedrive::PersonId;
 use shared::clock;
