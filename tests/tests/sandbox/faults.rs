@@ -127,7 +127,8 @@ async fn server_errors_come_before_the_effect_or_after_it() {
 
 #[tokio::test]
 async fn latency_comes_before_the_effect_or_after_it() {
-    let delay = Duration::from_millis(300);
+    // Long enough for a busy machine to see what is there before the answer.
+    let delay = Duration::from_secs(2);
     for (fault, effects_meanwhile) in [
         (Fault::latency_before(delay), 0),
         (Fault::latency_after(delay), 1),
@@ -142,7 +143,7 @@ async fn latency_comes_before_the_effect_or_after_it() {
             wait_until("the effect is there", || meanwhile() == 1).await;
         }
         assert_eq!(meanwhile(), effects_meanwhile);
-        assert!(start.elapsed() < delay);
+        assert!(!answer.is_finished(), "the answer comes last");
 
         assert_eq!(answer.await.unwrap(), 200);
         assert!(start.elapsed() >= delay);
