@@ -73,6 +73,23 @@ async fn two_people_refused_in_a_row_pause_and_no_call_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_missing_scope_pauses_until_it_is_there_and_no_call_is_lost() {
+    let app = TestApp::builder()
+        .set("BRIDGE__PIPEDRIVE__PROBE_INTERVAL", "1s")
+        .spawn()
+        .await;
+    let missing = FaultRule::everywhere(Fault::scope_missing());
+    let missing = app.pipedrive.add_fault(missing);
+
+    app.post(call("call-1", CUSTOMER)).await.assert_accepted();
+    app.wait_until_not_ready("Scope and URL mismatch").await;
+    assert!(app.wait_for_dead_letters(0).await.is_empty());
+    app.pipedrive.remove_fault(missing);
+
+    app.wait_for_exactly(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_says_nothing_never_creates_a_person() {
     for distortion in [
         Distortion::empty_object(),

@@ -59,7 +59,7 @@ async fn refusals_meet_everybody_or_come_as_pages() {
     let sandbox = Sandbox::spawn(SandboxConfig::default());
     let api = Api::of(&sandbox);
 
-    let rule = sandbox.add_fault(FaultRule::everywhere(Fault::forbidden()));
+    let rule = sandbox.add_fault(FaultRule::everywhere(Fault::scope_missing()));
     let (person, user) = (
         api.post("/api/v2/persons", json!({"name": "x"})).await,
         api.get("/v1/users/me").await,

@@ -156,6 +156,16 @@ impl Fault {
         Self::json(false, 403, body)
     }
 
+    /// The token lacks a scope.
+    #[must_use]
+    pub fn scope_missing() -> Self {
+        let body = concat!(
+            r#"{"success":false,"error":"Scope and URL mismatch","errorCode":403,"#,
+            r#""error_info":"Please check developers.pipedrive.com"}"#
+        );
+        Self::json(false, 403, body)
+    }
+
     /// The page that Cloudflare shows to whoever goes on in spite of 429.
     #[must_use]
     pub fn cloudflare_block() -> Self {
