@@ -17,6 +17,7 @@ pub(crate) fn add(
 ) {
     lines.optional(labels::CUSTOMER, interaction.customer.as_deref());
     lines.optional(labels::NUMBER, number(interaction, party).as_deref());
+    lines.optional(labels::EMAIL, interaction.email.as_deref());
     if let Some((label, html)) = target_line::of(&attachment.to, person_url) {
         lines.html(label, &html);
     }
@@ -33,6 +34,8 @@ fn number(interaction: &Interaction, party: &Party) -> Option<String> {
         Party::Own => format!("our own ({given})"),
         Party::ShortCode => format!("short code ({given})"),
         Party::Impossible => format!("no possible number ({given})"),
+        // A web guest's address says nothing to a person.
+        Party::Address if interaction.email.is_some() => return None,
         Party::Address => format!("none ({given})"),
         Party::Absent => return None,
     })

@@ -8,6 +8,8 @@ pub(crate) const INCOMPLETE: &str = "Incomplete";
 pub(crate) const CUSTOMER: &str = "Customer";
 /// Label of the customer's number.
 pub(crate) const NUMBER: &str = "Number";
+/// Label of the customer's e-mail address.
+pub(crate) const EMAIL: &str = "E-mail";
 /// Label of the line that says why no person is attached. It goes when one is.
 pub(crate) const NOT_ATTACHED: &str = "Not attached";
 /// Label of the begin.
@@ -23,6 +25,7 @@ pub(crate) fn only_once(label: &str) -> Option<&'static str> {
         OUTCOME | "Channel" | "Direction" => Some(OUTCOME),
         CUSTOMER => Some(CUSTOMER),
         NUMBER => Some(NUMBER),
+        EMAIL => Some(EMAIL),
         WHEN => Some(WHEN),
         DURATION => Some(DURATION),
         _ => None,

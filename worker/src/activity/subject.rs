@@ -33,6 +33,7 @@ const OUTCOMES: [Outcome; 6] = [
 #[must_use]
 pub(crate) fn subject(interaction: &Interaction, party: &Party) -> String {
     let named = interaction.customer.clone().or_else(|| number(party));
+    let named = named.or_else(|| interaction.email.clone());
     let who = named.unwrap_or_else(|| unnamed(party).to_owned());
     let (channel, direction) = (&interaction.channel, interaction.direction);
     let text = headline(interaction.outcome, channel, direction, &one_line(&who));
@@ -43,7 +44,11 @@ pub(crate) fn subject(interaction: &Interaction, party: &Party) -> String {
 #[must_use]
 pub(crate) fn is_of(subject: &str, interaction: &Interaction, party: &Party) -> bool {
     let bare = without_duration(subject);
-    let names = [interaction.customer.clone(), number(party)];
+    let names = [
+        interaction.customer.clone(),
+        number(party),
+        interaction.email.clone(),
+    ];
     let names = names.into_iter().flatten().map(|name| one_line(&name));
     let names: Vec<String> = names.chain(UNNAMED.map(str::to_owned)).collect();
     let channel = &interaction.channel;

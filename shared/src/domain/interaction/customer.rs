@@ -67,6 +67,19 @@ impl<'f> Party<'f> {
         self.number.as_deref().and_then(Handle::of)
     }
 
+    /// Whether both are one customer: by number, by e-mail address, or by the external contact that Genesys knows. A
+    /// reopened thread has a new participant, and a guest's address of its own.
+    fn is_same(&self, other: &Self) -> bool {
+        let shares = |of: fn(&Facts) -> Option<&String>| {
+            let mut theirs = other.events.iter().filter_map(|facts| of(facts));
+            theirs.any(|value| self.events.iter().any(|facts| of(facts) == Some(value)))
+        };
+        std::ptr::eq(self, other)
+            || other.handle().is_some_and(|handle| self.has(&handle))
+            || shares(|facts| facts.details.email.as_ref())
+            || shares(|facts| facts.details.contact.as_ref())
+    }
+
     /// Whether it has this number or address.
     fn has(&self, handle: &Handle) -> bool {
         self.handle().is_some_and(|own| own.is_same(handle))
@@ -207,10 +220,7 @@ impl<'f> Chosen<'f> {
                 number: earlier.number.clone(),
             };
         }
-        let handle = first.handle();
-        let is_same = |party: &&Party<'_>| {
-            std::ptr::eq(*party, first) || handle.as_ref().is_some_and(|handle| party.has(handle))
-        };
+        let is_same = |party: &&Party<'_>| party.is_same(first);
         Self {
             events: sessions(parties.iter().filter(is_same)),
             number: first.number.clone(),

@@ -27,6 +27,25 @@ fn a_supplier_in_a_conference_never_takes_the_record_over() {
 }
 
 #[test]
+fn a_reopened_thread_of_a_new_guest_is_the_same_customers_by_the_e_mail_address() {
+    let chat = |who: &str, end: i64, guest: &str| {
+        let members = json!({
+            "mediaType": "MESSAGE", "messageType": "WEBMESSAGING", "direction": "INBOUND",
+            "addressFrom": guest, "email": "casey@example.com", "interactingDurationMs": 60_000,
+        });
+        ended("customer.end", who, end, &members)
+    };
+
+    let interaction = merged(&[
+        chat("one", 60, "7c3fd943-0000-4000-8000-000000000001"),
+        chat("two", 7_260, "7c3fd943-0000-4000-8000-000000000002"),
+    ]);
+
+    assert_eq!(interaction.sessions.len(), 2);
+    assert_eq!(interaction.third_parties, []);
+}
+
+#[test]
 fn an_external_transfer_and_a_consulted_colleague_leave_the_customer() {
     let interaction = merged(&[
         leg("alex", 120, 100, "INBOUND", CUSTOMER, "TRANSFER"),
