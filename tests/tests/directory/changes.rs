@@ -1,6 +1,7 @@
 //! People who change while calls come in: the next call lands where it belongs.
 
 use bridge_tests::bridge::{TestApp, call};
+use bridge_tests::sandbox::pipedrive::{Fault, FaultRule, SearchMode};
 use serde_json::json;
 
 use crate::people::{app_with, interaction, number, wait_until_complete};
@@ -84,4 +85,27 @@ async fn several_who_share_a_number_are_attached_to_none() {
     wait_until_complete(&app).await;
 
     assert_eq!(person_of(&app, "call-1", "+13035550196").await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_fails_before_a_create_is_never_taken_for_nobody() {
+    let app = complete_app().await;
+    // Neither the search nor the directory knows this person yet: only the list of changes does.
+    let mut behaviour = app.pipedrive.behaviour();
+    behaviour.search_mode = SearchMode::Blind;
+    app.pipedrive.set_behaviour(behaviour);
+    let typed_in = app
+        .pipedrive
+        .add_person("Casey Customer", &["(303) 555-0177"]);
+    let fails = FaultRule::once(
+        "GET",
+        "/api/v2/persons",
+        Fault::server_error_before_effect(500),
+    )
+    .times(3);
+    app.pipedrive.add_fault(fails);
+
+    let person = person_of(&app, "call-1", "+13035550177").await;
+
+    assert_eq!(person, Some(typed_in));
 }

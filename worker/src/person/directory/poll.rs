@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pipedrive::PipedriveError;
 use shared::clock;
 use shared::error::chain;
 use shared::fail_point::{self, FailPoint};
@@ -24,7 +25,7 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// When Redis does not answer.
+    /// When Redis does not answer, or Pipedrive does not answer with a list.
     pub async fn refresh_before_create(&self) -> Result<Freshness, Failure> {
         let asked = clock::now();
         let _turn = self.waiting.lock().await;
@@ -40,14 +41,19 @@ impl Directory {
                 let polled = self.poll(&lock, Some(PAGES_AT_ONCE)).await;
                 self.store.release(lock).await?;
                 return match polled {
-                    // The search is asked next, and its failure decides what becomes of the message.
-                    Err(Failure::Pipedrive(error)) => {
-                        tracing::debug!(
+                    // The user may not list people: only the search can answer.
+                    Err(Failure::Pipedrive(
+                        error @ (PipedriveError::Forbidden { .. }
+                        | PipedriveError::NotFound { .. }
+                        | PipedriveError::Rejected { .. }),
+                    )) => {
+                        tracing::warn!(
                             error = chain(&error),
-                            "Cannot read what changed in Pipedrive"
+                            "Pipedrive refuses to list people; the search serves instead of the directory"
                         );
                         Ok(Freshness::Behind)
                     }
+                    // An unknown answer is never "no such person": the message is retried.
                     other => other,
                 };
             }
