@@ -26,6 +26,7 @@ The long one, whose report is committed:
     --report docs/reliability/long-run.md'")]
 struct Arguments {
     /// Decides every choice. With an odd one the bridge is an app with OAuth tokens, with an even one it has an API token.
+    /// Where half of it, rounded down, is odd, the workers keep a directory of people.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 

@@ -15,6 +15,8 @@ const TALK: u32 = 45;
 const AFTER_CALL: u32 = 40;
 /// How long an agent holds the caller, in seconds.
 const HOLD: u32 = 5;
+/// How long a third party takes part, in seconds: less than any other, so that theirs begins last.
+const JOINED: u32 = 15;
 
 /// What an event looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +31,8 @@ pub enum Form {
     UserEnd,
     /// The agent has written down what it was about.
     Acw,
+    /// The side of a party who is not the customer is over: a supplier in a conference, or the target of a transfer.
+    ThirdParty,
     /// A channel that is not recorded.
     UnrecordedChannel,
     /// A status that is not final.
@@ -42,7 +46,12 @@ impl Form {
     #[must_use]
     pub fn is_recordable(self) -> bool {
         match self {
-            Self::Guide | Self::GuideChat | Self::CustomerEnd | Self::UserEnd | Self::Acw => true,
+            Self::Guide
+            | Self::GuideChat
+            | Self::CustomerEnd
+            | Self::UserEnd
+            | Self::Acw
+            | Self::ThirdParty => true,
             Self::UnrecordedChannel | Self::NotFinal | Self::OtherTopic => false,
         }
     }
@@ -57,7 +66,7 @@ pub struct Event {
     pub index: usize,
     /// What it looks like.
     pub form: Form,
-    /// Who calls; nobody knows where the number is withheld.
+    /// Who calls; nobody knows where the number is withheld. Of a third party, who that is.
     pub caller: Option<Number>,
     /// Their number, in some form.
     pub number: Option<String>,
@@ -83,6 +92,7 @@ impl Event {
             )],
             Form::UserEnd => vec![self.uuid('a'), self.uuid('b')],
             Form::Acw => vec![self.wrapup_notes()],
+            Form::ThirdParty => self.caller.map(Number::international).into_iter().collect(),
             Form::UnrecordedChannel | Form::NotFinal | Form::OtherTopic => Vec::new(),
         }
     }
@@ -100,7 +110,9 @@ impl Event {
             Form::CustomerEnd => (format!("{call} {told}"), lasted),
             Form::UserEnd => (format!("{call} ({TALK} s)"), TALK),
             Form::Acw => (call, AFTER_CALL),
-            Form::UnrecordedChannel | Form::NotFinal | Form::OtherTopic => return None,
+            Form::ThirdParty | Form::UnrecordedChannel | Form::NotFinal | Form::OtherTopic => {
+                return None;
+            }
         };
         let held = if self.form == Form::UserEnd { HOLD } else { 0 };
         let before = SignedDuration::from_secs((seconds + held).into());
@@ -136,11 +148,14 @@ impl Event {
             Recognised::Event(event) => event.key.as_str().to_owned(),
             Recognised::Ignored(_) => format!("event {}", self.index),
         };
+        let is_third_party = self.form == Form::ThirdParty;
+        let international = self.caller.map(Number::international);
         Posted {
             interaction: self.interaction_id(),
             event,
             is_recordable: self.form.is_recordable(),
-            number: self.number.clone(),
+            number: self.number.clone().filter(|_| !is_third_party),
+            third_party: international.filter(|_| is_third_party),
             facts: self.facts(),
             head: self.head(start),
             sent: None,
@@ -174,6 +189,7 @@ impl Event {
                 "acw",
                 &json!({"wrapupNotes": self.wrapup_notes(), "wrapupDurationMs": AFTER_CALL * 1000}),
             ),
+            Form::ThirdParty => self.detail(start, "customer.end", &self.joined()),
             Form::OtherTopic => self.detail(start, "customer.start", &json!({})),
         };
         body.to_string()
@@ -210,6 +226,15 @@ impl Event {
         let detail =
             json!({"topicName": topic(&self.interaction_id()), "version": "2", "eventBody": body});
         json!({"version": "0", "id": self.uuid('e'), "detail-type": topic("{id}"), "detail": detail})
+    }
+
+    /// The side of a third party, who is called into the conversation after all others began.
+    fn joined(&self) -> Value {
+        let number = self.caller.map(Number::international).unwrap_or_default();
+        json!({
+            "direction": "OUTBOUND", "ani": "tel:+12025550100", "dnis": format!("tel:{number}"),
+            "interactingDurationMs": JOINED * 1000, "disconnectType": "PEER",
+        })
     }
 
     fn customer(&self) -> String {

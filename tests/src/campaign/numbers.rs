@@ -1,5 +1,7 @@
-//! Telephone numbers of callers: from the ranges that are reserved for examples, in the forms that people and systems
-//! write them.
+//! Telephone numbers of callers and of third parties: from the ranges that are reserved for examples, in the forms that
+//! people and systems write them.
+
+use std::ops::Range;
 
 use rand::Rng as _;
 use rand::rngs::StdRng;
@@ -7,6 +9,21 @@ use rand::seq::SliceRandom as _;
 
 /// Numbers from which an established caller is drawn at first.
 const FAMILIAR: usize = 20;
+/// Of the British range: numbers that call, those of suppliers who are in the CRM, and those of parties who are not.
+const CALLERS: Range<u16> = 0..900;
+const SUPPLIERS: Range<u16> = 900..950;
+const STRANGERS: Range<u16> = 950..1000;
+
+/// Who has a number in the CRM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holders {
+    /// One person.
+    One,
+    /// Two people of one organisation.
+    Colleagues,
+    /// Two people of two organisations.
+    Unrelated,
+}
 
 /// A number of one of the reserved ranges: +1-202-555-0100 to 0199, +44 7700 900000 to 900999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +70,18 @@ impl Number {
     }
 }
 
-/// All numbers, in the order in which callers turn up.
+/// The numbers of suppliers, who are in the CRM and never call.
+pub(super) fn suppliers() -> impl Iterator<Item = Number> {
+    SUPPLIERS.map(Number::British)
+}
+
+/// The number of a third party: of a supplier, or of a party that no one knows.
+pub(super) fn third_party(rng: &mut StdRng, is_known: bool) -> Number {
+    let range = if is_known { SUPPLIERS } else { STRANGERS };
+    Number::British(rng.random_range(range))
+}
+
+/// All numbers of callers, in the order in which callers turn up.
 pub(super) struct Pool {
     numbers: Vec<Number>,
     /// How many of them have called.
@@ -63,18 +91,23 @@ pub(super) struct Pool {
 impl Pool {
     pub(super) fn shuffled(rng: &mut StdRng) -> Self {
         let american = (0..100).map(Number::American);
-        let british = (0..1000).map(Number::British);
+        let british = CALLERS.map(Number::British);
         let mut numbers: Vec<_> = american.chain(british).collect();
         numbers.shuffle(rng);
         Self { numbers, called: 0 }
     }
 
-    /// One in eight is in the CRM before; now and then two people share one.
-    pub(super) fn known(&self, rng: &mut StdRng) -> Vec<(Number, usize)> {
+    /// One in eight is in the CRM before; of those, two people share one in ten.
+    pub(super) fn known(&self, rng: &mut StdRng) -> Vec<(Number, Holders)> {
         let mut known = Vec::new();
         for number in &self.numbers {
             if rng.random_bool(0.125) {
-                known.push((*number, if rng.random_bool(0.05) { 2 } else { 1 }));
+                let holders = match rng.random_range(0..20) {
+                    0 => Holders::Colleagues,
+                    1 => Holders::Unrelated,
+                    _ => Holders::One,
+                };
+                known.push((*number, holders));
             }
         }
         known
@@ -95,7 +128,7 @@ impl Pool {
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             clippy::cast_precision_loss,
-            reason = "a share of 1100"
+            reason = "a share of 1000"
         )]
         let due = (self.numbers.len() as f64 * share) as usize;
         if self.called < due && rng.random_bool(0.5) {

@@ -10,7 +10,7 @@ use rand::{Rng as _, SeedableRng as _};
 use super::credential::Credential;
 use super::event::{Event, Form};
 use super::mishap::{Mishap, Planned};
-use super::numbers::{Number, Pool};
+use super::numbers::{self, Holders, Number, Pool};
 use super::strike::{Scheduled, Strike};
 
 /// How much is to happen.
@@ -39,8 +39,10 @@ pub struct Plan {
     pub server_strikes: Vec<Scheduled>,
     /// What happens to Pipedrive, by time: one for every two strikes, and one of each sort at least.
     pub mishaps: Vec<Planned>,
-    /// Numbers whose people are in the CRM before, with how many people share each.
-    pub known: Vec<(Number, usize)>,
+    /// Callers' numbers that are in the CRM before, with who has each.
+    pub known: Vec<(Number, Holders)>,
+    /// Whether the workers keep a directory of Pipedrive's people.
+    pub has_directory: bool,
     /// With what the bridge is let in.
     pub credential: Credential,
 }
@@ -83,6 +85,8 @@ pub fn draw(seed: u64, size: Size) -> Plan {
             server_strikes: Vec::new(),
             mishaps: Vec::new(),
             known,
+            // In turns that are not those of the credential: each meets both.
+            has_directory: (seed / 2) % 2 == 1,
             credential: Credential::of(seed),
         },
     };
@@ -162,7 +166,29 @@ impl Traffic {
             let delay = spread.mul_f64(self.rng.random_range(0.0..1.0));
             self.event(at + delay, n, form, Some(number));
         }
+        // A record that began as a supplier's would have no person to move to.
+        if self.rng.random_bool(0.1) && !self.is_shared(number) {
+            self.third_party(at, n, spread);
+        }
         1
+    }
+
+    /// A third party takes part. The event of a supplier may come first: the record moves from them to the caller. That of
+    /// a stranger comes last, since one who is the only known party is a customer, for whom a person is created.
+    fn third_party(&mut self, at: Duration, n: usize, spread: Duration) {
+        let is_known = self.rng.random_bool(0.5);
+        let number = numbers::third_party(&mut self.rng, is_known);
+        let delay = if is_known {
+            spread.mul_f64(self.rng.random_range(0.0..1.0))
+        } else {
+            spread
+        };
+        self.event(at + delay, n, Form::ThirdParty, Some(number));
+    }
+
+    fn is_shared(&self, number: Number) -> bool {
+        let mut known = self.plan.known.iter();
+        known.any(|(known, holders)| *known == number && *holders != Holders::One)
     }
 
     fn single(&mut self, at: Duration, n: usize, share: f64, form: Form) -> usize {
@@ -196,7 +222,9 @@ impl Traffic {
             offset: at,
         });
         self.plan.posts.push(Post { at, event });
-        for (chance, within) in [(0.1, 3.0), (0.03, 30.0)] {
+        // Where Redis loses a conversation, what comes again of a third party alone is taken for the customer's.
+        let late = if form == Form::ThirdParty { 0.0 } else { 0.03 };
+        for (chance, within) in [(0.1, 3.0), (late, 30.0)] {
             if self.rng.random_bool(chance) {
                 let at = at + Duration::from_secs_f64(self.rng.random_range(0.0..within));
                 self.plan.posts.push(Post { at, event });
@@ -252,13 +280,17 @@ mod tests {
             .iter()
             .map(|event| format!("{:?}", event.form))
             .collect();
-        assert_eq!(forms.len(), 8, "{forms:?}");
+        assert_eq!(forms.len(), 9, "{forms:?}");
         let strikes = plan.process_strikes.iter().chain(&plan.server_strikes);
         let sorts: BTreeSet<String> = strikes.map(|planned| planned.strike.name()).collect();
         assert_eq!(sorts.len(), SORTS, "{sorts:#?}");
         let mishaps = plan.mishaps.iter().map(|planned| planned.mishap.name());
         assert_eq!(mishaps.collect::<BTreeSet<_>>().len(), 9);
         assert!(plan.posts.len() > plan.events.len() * 11 / 10, "duplicates");
-        assert!(plan.known.iter().any(|(_, people)| *people == 2));
+        for holders in [Holders::One, Holders::Colleagues, Holders::Unrelated] {
+            assert!(plan.known.iter().any(|(_, known)| *known == holders));
+        }
+        let both = [1, 2].map(|seed| draw(seed, SIZE).has_directory);
+        assert_eq!(both, [false, true]);
     }
 }

@@ -60,6 +60,10 @@ fn write_all(
             ("RabbitMQ", machine.rabbitmq.clone()),
             ("Redis", machine.redis.clone()),
             ("workers", options.size.workers.to_string()),
+            (
+                "directory of people",
+                if plan.has_directory { "on" } else { "off" }.to_owned(),
+            ),
             ("storm", minutes(outcome.stormed)),
             ("settled after", minutes(outcome.settled)),
         ],
@@ -134,6 +138,15 @@ fn results(plan: &Plan, outcome: &Outcome) -> Vec<(&'static str, String)> {
             counts.repeated_dead_letters.to_string(),
         ),
         ("persons created", counts.persons_created.to_string()),
+        ("events of third parties", counts.third_parties.to_string()),
+        (
+            "persons created for third parties who came first",
+            counts.taken_for_customers.to_string(),
+        ),
+        (
+            "records of numbers that two people share",
+            counts.shared.to_string(),
+        ),
         ("**lost**", sort("lost")),
         ("**doubled**", sort("doubled activity")),
         ("**doubled persons**", sort("doubled person")),

@@ -10,11 +10,12 @@ use shared::config::RetryDelay;
 use url::Url;
 
 use super::credential;
+use super::numbers::{self, Holders, Number};
 use super::plan::Plan;
 use super::program::Program;
 use super::strike::Link;
 use crate::bridge::WEBHOOK_TOKEN;
-use crate::sandbox::pipedrive::{Behaviour, Control, Sandbox, SandboxConfig};
+use crate::sandbox::pipedrive::{Behaviour, Control, NewPerson, Sandbox, SandboxConfig};
 use crate::servers::{
     CutProxy, Management, RabbitMq, RabbitMqOptions, Redis, RedisOptions, free_ports, wait_until,
 };
@@ -123,7 +124,9 @@ impl System {
             ingest_broker: proxy(broker).await?,
             workers: Vec::new(),
         };
-        let common = settings();
+        let mut common = settings();
+        let mode = if plan.has_directory { "on" } else { "off" };
+        common.push(variable("DIRECTORY__MODE", mode));
         let mut variables = common.clone();
         variables.push(variable("INGEST__LISTEN", &ingest_address));
         variables.push(variable(
@@ -246,17 +249,35 @@ pub(super) fn variable(name: &str, value: &(impl ToString + ?Sized)) -> (String,
     (format!("BRIDGE__{name}"), value.to_string())
 }
 
-/// The type of chats, and the people who are in the CRM before; every tenth has a deal.
+/// The type of chats, and the people who are in the CRM before; every tenth number has a deal.
 fn populate(sandbox: &Sandbox, plan: &Plan) {
     sandbox.add_activity_type("Chat", CHAT_TYPE);
-    for (n, (number, people)) in plan.known.iter().enumerate() {
-        for _ in 0..*people {
-            let person = sandbox.add_person(&format!("Known {n}"), &[&number.typed()]);
-            if n % 10 == 0 {
-                sandbox.add_deal(&format!("Deal {n}"), person);
-            }
+    for (n, (number, holders)) in plan.known.iter().enumerate() {
+        let first = add_holders(sandbox, n, *number, *holders);
+        if n % 10 == 0 {
+            sandbox.add_deal(&format!("Deal {n}"), first);
         }
     }
+    for (n, number) in numbers::suppliers().enumerate() {
+        sandbox.add_person(&format!("Supplier {n}"), &[&number.typed()]);
+    }
+}
+
+/// The people who have a number; the first of them.
+fn add_holders(sandbox: &Sandbox, n: usize, number: Number, holders: Holders) -> i64 {
+    let named = |who: &str| NewPerson::named(&format!("{who} {n}")).phone(&number.typed());
+    let organization = || sandbox.add_organization(&format!("Organisation {n}"));
+    let (first, second) = match holders {
+        Holders::One => return sandbox.add(named("Known")),
+        Holders::Colleagues => {
+            let both = organization();
+            (both, both)
+        }
+        Holders::Unrelated => (organization(), organization()),
+    };
+    let id = sandbox.add(named("Known").of(first));
+    sandbox.add(named("Also known").of(second));
+    id
 }
 
 async fn proxy(url: &Url) -> Result<CutProxy> {

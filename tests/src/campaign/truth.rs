@@ -61,6 +61,7 @@ pub(super) async fn gather(
                 deal: activity.deal_id,
                 note: activity.note.unwrap_or_default(),
                 person: activity.person_id,
+                organization: activity.org_id,
                 // Pipedrive's own times have whole seconds.
                 created: times.created(Item::Activity, activity.id, activity.add_time),
                 written: times
@@ -73,6 +74,8 @@ pub(super) async fn gather(
         persons: persons
             .map(|person| Person {
                 id: person.id,
+                name: person.name,
+                organization: person.org_id,
                 phones: person.phones.into_iter().map(|phone| phone.value).collect(),
                 was_there_before: sources.known.contains(&person.id),
                 created: times.created(Item::Person, person.id, person.add_time),

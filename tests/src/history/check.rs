@@ -124,11 +124,30 @@ impl<'h> Check<'h> {
         for person in ours {
             self.counts.persons_created += 1;
             let is_called = |phone: &String| called.contains(&comparable(phone));
-            if !person.phones.iter().any(is_called) {
+            if person.phones.iter().any(is_called) {
+                continue;
+            }
+            if self.was_only_party(person) {
+                self.counts.taken_for_customers += 1;
+            } else {
                 let person = person.id;
                 self.violations.push(Violation::StrayPerson { person });
             }
         }
+    }
+
+    /// Whether a person was created for a party of an interaction of which nothing was recorded by then.
+    fn was_only_party(&self, person: &Person) -> bool {
+        let numbers = numbers(person);
+        let mut events = self.history.posted.iter().filter(|event| {
+            let party = event.third_party.as_deref().map(comparable);
+            party.is_some_and(|number| numbers.contains(&number))
+        });
+        events.any(|event| {
+            let activities = self.index.activities.get(&*event.interaction);
+            let mut activities = activities.into_iter().flatten();
+            activities.all(|activity| activity.created >= person.created)
+        })
     }
 
     /// Nothing that nobody asked for.
@@ -190,6 +209,7 @@ impl<'h> Check<'h> {
                 }
                 Answer::Accepted => {
                     accepted += 1;
+                    self.counts.third_parties += usize::from(event.third_party.is_some());
                     self.asked_for(event);
                     self.accepted(event, activities.first().copied());
                 }

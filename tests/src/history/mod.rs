@@ -43,6 +43,8 @@ pub struct Posted {
     pub is_recordable: bool,
     /// The customer's number in any form; `None` where it is withheld.
     pub number: Option<String>,
+    /// The number of a party who took part and is not the customer, where the event is of that party's side.
+    pub third_party: Option<String>,
     /// Texts that only this event tells, and that the record must hold in the end.
     pub facts: Vec<String>,
     /// What the record looks like that this event leads; `None` where it is not to be recorded.
@@ -109,6 +111,8 @@ pub struct Activity {
     pub note: String,
     /// The person it is attached to.
     pub person: Option<i64>,
+    /// The organisation it is linked to.
+    pub organization: Option<i64>,
     /// When it was created.
     pub created: Timestamp,
     /// When it was last written.
@@ -129,6 +133,10 @@ impl Activity {
 pub struct Person {
     /// Its id.
     pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// Its organisation.
+    pub organization: Option<i64>,
     /// Its numbers in any form.
     pub phones: Vec<String>,
     /// Whether it was there before the bridge.

@@ -46,6 +46,13 @@ pub struct Counts {
     pub unanswered: usize,
     /// Persons that the bridge created.
     pub persons_created: usize,
+    /// Accepted events of third parties.
+    pub third_parties: usize,
+    /// Persons that were created for a third party before anything of the interaction was recorded: until another session
+    /// is known, the only party is the customer.
+    pub taken_for_customers: usize,
+    /// Records of customers whose number several people have.
+    pub shared: usize,
 }
 
 /// A breach of the promise.

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use crate::{CALLER, activity, at, bystander, event, head, person, right, violations};
 
 /// The fields that are found wrong, each with what is expected instead.
-fn wrong_fields(history: &History) -> Vec<(&'static str, String)> {
+pub(super) fn wrong_fields(history: &History) -> Vec<(&'static str, String)> {
     let wrong = check(history)
         .violations
         .into_iter()
@@ -143,6 +143,9 @@ fn who_shares_a_number_gets_no_deal() {
     let mut history = with_deals();
     history.persons[1].phones = vec![CALLER.to_owned()];
     history.activities[0].person = None;
+    history.activities[0]
+        .note
+        .insert_str(0, "Person 1, Person 2<br>");
     assert_eq!(wrong_fields(&history), [("deal", "none".to_owned())]);
 }
 

@@ -1,6 +1,7 @@
 //! The check of histories, on histories that are right and on such as are wrong in each way.
 
 mod content;
+mod parties;
 
 use bridge_tests::history::{
     Activity, Answer, Began, DeadLetter, Gone, Head, History, Person, Posted, Violation, check,
@@ -19,6 +20,7 @@ fn event(interaction: &str, key: &str, fact: &str) -> Posted {
         event: key.to_owned(),
         is_recordable: true,
         number: Some("(202) 555-0143".to_owned()),
+        third_party: None,
         facts: vec![fact.to_owned()],
         head: Some(head(true, "Call of a customer")),
         sent: Some(at(0)),
@@ -47,6 +49,7 @@ fn activity(id: i64, interaction: &str, facts: &str) -> Activity {
         deal: None,
         note: format!("<b>Agent:</b> {facts}<br>Genesys interaction {interaction}"),
         person: Some(1),
+        organization: None,
         created: at(9),
         written: at(10),
     }
@@ -55,6 +58,8 @@ fn activity(id: i64, interaction: &str, facts: &str) -> Activity {
 fn person(id: i64, phone: &str) -> Person {
     Person {
         id,
+        name: format!("Person {id}"),
+        organization: None,
         phones: vec![phone.to_owned()],
         was_there_before: false,
         created: at(8),
@@ -187,6 +192,9 @@ fn people_who_shared_a_number_before_are_no_doubled_person_and_get_no_activity()
         ..person(id, CALLER)
     };
     history.persons = vec![known(1), known(2)];
+    history.activities[0]
+        .note
+        .insert_str(0, "Person 1, Person 2<br>");
     assert_eq!(violations(&history), ["wrong person"]);
 
     history.activities[0].person = None;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::verdict::Violation;
-use super::super::{Activity, Began, Gone, Head, Posted, comparable};
+use super::super::{Activity, Began, Deal, Gone, Head, Person, Posted, comparable};
 use super::Check;
 
 /// Shorter words with a digit may stand in any note: times, durations, ids of persons.
@@ -17,7 +17,8 @@ pub(super) struct Owners<'h>(BTreeMap<&'h str, Option<&'h str>>);
 impl<'h> Owners<'h> {
     pub(super) fn of(posted: &'h [Posted]) -> Self {
         let mut owners = BTreeMap::new();
-        for event in posted {
+        // A third party can take part in several.
+        for event in posted.iter().filter(|event| event.third_party.is_none()) {
             let interaction = &*event.interaction;
             let told = event.facts.iter().flat_map(|fact| telling_words(fact));
             for word in told.chain(telling_words(interaction)) {
@@ -56,20 +57,49 @@ impl Check<'_> {
         let done = wrong("done", activity.is_done.to_string(), true.to_string());
         let deal = self.wrong_deal(events, activity);
         let wrong = wrong_head(events, activity).into_iter().chain(done);
-        let violations = wrong.chain(deal).map(|wrong| Violation::WrongField {
-            interaction: interaction.to_owned(),
-            field: wrong.field,
-            found: wrong.found,
-            expected: wrong.expected,
-        });
+        let holders = self.wrong_holders(events, activity);
+        let violations = wrong
+            .chain(deal)
+            .chain(holders)
+            .map(|wrong| Violation::WrongField {
+                interaction: interaction.to_owned(),
+                field: wrong.field,
+                found: wrong.found,
+                expected: wrong.expected,
+            });
         self.violations.extend(violations);
+    }
+
+    /// What several people with one number make of a record: it is linked to the organisation of all of them, if there is
+    /// one, and names each.
+    fn wrong_holders(&mut self, events: &[&Posted], activity: &Activity) -> Vec<Wrong> {
+        let number = number_of(events);
+        if self.doubled.contains(&number) {
+            return Vec::new();
+        }
+        let holders = self.index.persons.get(&number);
+        let holders = holders.map_or(&[][..], |holders| holders);
+        let expected = common_organization(holders);
+        let linked = wrong(
+            "organisation",
+            shown(activity.organization),
+            shown(expected),
+        );
+        let [_, _, ..] = holders else {
+            return linked.into_iter().collect();
+        };
+        self.counts.shared += 1;
+        let note = text(&activity.note);
+        let unnamed = holders.iter().find(|person| !note.contains(&*person.name));
+        let unnamed =
+            unnamed.and_then(|person| wrong("people", "none".to_owned(), person.name.clone()));
+        linked.into_iter().chain(unnamed).collect()
     }
 
     /// The deal is the only one of the person who has the number. Where people were merged or deleted, it depends on when
     /// it was looked for; but it is never one of somebody who has nothing to do with the number.
     fn wrong_deal(&self, events: &[&Posted], activity: &Activity) -> Option<Wrong> {
-        let number = events.iter().find_map(|event| event.number.as_deref());
-        let number = number.map(comparable).unwrap_or_default();
+        let number = number_of(events);
         let owners = self.index.owners.get(&number).map_or(&[][..], |all| all);
         let is_touched = owners.iter().any(|owner| {
             let takes_in = |gone| gone == Some(Gone::MergedInto(owner.id));
@@ -77,8 +107,9 @@ impl Check<'_> {
         });
         let deals = &self.history.deals;
         let expected = match owners {
-            [only] if !is_touched => {
-                let mut theirs = deals.iter().filter(|deal| deal.person == only.id);
+            all if !is_touched && (all.len() == 1 || common_organization(all).is_some()) => {
+                let is_theirs = |deal: &&Deal| all.iter().any(|owner| owner.id == deal.person);
+                let mut theirs = deals.iter().filter(is_theirs);
                 theirs.next().filter(|_| theirs.next().is_none())
             }
             _ => activity.person.and(deals.iter().find(|deal| {
@@ -90,6 +121,19 @@ impl Check<'_> {
         let expected = expected.map(|deal| deal.id);
         wrong("deal", shown(activity.deal), shown(expected))
     }
+}
+
+/// The customer's number by its comparable digits; empty where it is withheld.
+fn number_of(events: &[&Posted]) -> String {
+    let number = events.iter().find_map(|event| event.number.as_deref());
+    number.map(comparable).unwrap_or_default()
+}
+
+/// The organisation to which several people belong, all of them.
+fn common_organization(people: &[&Person]) -> Option<i64> {
+    let [first, _, ..] = people else { return None };
+    let common = first.organization;
+    common.filter(|_| people.iter().all(|person| person.organization == common))
 }
 
 /// A field that is not as it should be.
