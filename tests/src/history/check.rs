@@ -279,7 +279,7 @@ impl<'h> Check<'h> {
             event.facts.iter().find(is_repeated)
         });
         if let Some(repeated) = repeated {
-            self.violations.push(Violation::ToldTwice {
+            self.violations.push(Violation::StatedTwice {
                 interaction: interaction.clone(),
                 event: key.clone(),
                 repeated: repeated.clone(),

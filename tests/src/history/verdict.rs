@@ -121,7 +121,7 @@ pub enum Violation {
         missing: String,
     },
     /// The activity says twice what an accepted event tells once.
-    ToldTwice {
+    StatedTwice {
         /// The interaction.
         interaction: String,
         /// The event.
@@ -192,7 +192,7 @@ impl Violation {
             Self::DeadThoughRecorded { .. } => "dead though recorded",
             Self::UnexplainedDeadLetter { .. } => "unexplained dead letter",
             Self::Incomplete { .. } => "incomplete record",
-            Self::ToldTwice { .. } => "told twice",
+            Self::StatedTwice { .. } => "stated twice",
             Self::WrongField { .. } => "wrong field",
             Self::ForeignFact { .. } => "foreign fact",
             Self::WrongPerson { .. } => "wrong person",
@@ -244,7 +244,7 @@ impl fmt::Display for Violation {
                 f,
                 "{interaction} lacks `{missing}`, which event {event} tells"
             ),
-            Self::ToldTwice {
+            Self::StatedTwice {
                 interaction,
                 event,
                 repeated,

@@ -261,7 +261,7 @@ fn an_incomplete_record() {
 fn a_record_that_says_something_twice() {
     let mut history = right();
     history.activities[0] = activity(7, "one", "Alex wants a quote<br>Alex");
-    assert_eq!(violations(&history), ["told twice"]);
+    assert_eq!(violations(&history), ["stated twice"]);
 
     history.activities[0] = activity(7, "one", "wants a quote, <a href=\"Alex\">Alex</a>");
     assert_eq!(violations(&history), [""; 0], "once to a reader");
