@@ -21,7 +21,7 @@ pub const RETRY_EXCHANGE: &str = "interactions.retry";
 /// Takes dead letters, from the worker and from the broker.
 pub const DEAD_LETTER_EXCHANGE: &str = "interactions.dlx";
 
-/// What workers consume.
+/// Queue that workers consume.
 pub const WORK_QUEUE: &str = "interactions.work";
 /// Has no consumer: dead letters wait for an operator.
 pub const DEAD_LETTER_QUEUE: &str = "interactions.dead";
@@ -66,7 +66,7 @@ pub enum TopologyError {
     Failed {
         /// The exchange or queue.
         object: String,
-        /// Why.
+        /// Broker's refusal.
         #[source]
         source: lapin::Error,
     },

@@ -85,7 +85,7 @@ pub struct Log {
 pub enum LogFormat {
     /// Text on a terminal, else JSON.
     Auto,
-    /// For people.
+    /// Text for people.
     Text,
     /// For machines: one object a line.
     Json,

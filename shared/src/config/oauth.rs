@@ -41,13 +41,13 @@ pub enum Credential {
 /// An app of Pipedrive's, and its installation.
 #[derive(Debug)]
 pub struct OAuthApp {
-    /// Names the app.
+    /// Client id, which names the app.
     pub client_id: String,
-    /// Its password.
+    /// Client secret, the app's password.
     pub client_secret: Secret,
     /// What the installation gave; later ones are in Redis.
     pub refresh_token: Secret,
-    /// Encrypts those.
+    /// Key that encrypts the tokens in Redis.
     pub encryption_key: SecretBox<[u8; KEY_BYTES]>,
     /// Where tokens are refreshed.
     pub token_url: Url,

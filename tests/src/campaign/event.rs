@@ -57,12 +57,12 @@ impl Form {
     }
 }
 
-/// One event.
+/// Event that senders post.
 #[derive(Clone, Debug)]
 pub struct Event {
     /// Counts the interactions of the campaign.
     pub interaction: usize,
-    /// Counts its events.
+    /// Position among the events of its interaction, from 0.
     pub index: usize,
     /// What it looks like.
     pub form: Form,

@@ -31,13 +31,13 @@ const FEW: Limits = Limits {
 /// A mishap and its time.
 #[derive(Clone, Copy, Debug)]
 pub struct Planned {
-    /// From the start.
+    /// Time since the start of the campaign.
     pub at: Duration,
-    /// What.
+    /// Kind of the mishap.
     pub mishap: Mishap,
 }
 
-/// One mishap.
+/// Misbehaviour of Pipedrive, or a change to people in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mishap {
     /// The token is refused for some time.

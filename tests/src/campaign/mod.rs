@@ -50,9 +50,9 @@ const SETTLE_POLL: Duration = Duration::from_secs(2);
 /// What a campaign is asked for.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Decides every choice.
+    /// Seed of every random choice.
     pub seed: u64,
-    /// How much happens.
+    /// Numbers of interactions and faults.
     pub size: Size,
     /// How long after the storm everything must be settled.
     pub patience: Duration,

@@ -17,7 +17,7 @@ const STRANGERS: Range<u16> = 950..1000;
 /// Who has a number in the CRM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holders {
-    /// One person.
+    /// One person has the number.
     One,
     /// Two people of one organisation.
     Colleagues,

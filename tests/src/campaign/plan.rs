@@ -249,7 +249,7 @@ mod tests {
         workers: 2,
     };
 
-    /// Of strikes.
+    /// Number of kinds of strikes.
     const SORTS: usize = 32;
 
     #[test]

@@ -20,9 +20,9 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// A strike that was carried out.
 #[derive(Clone, Debug)]
 pub struct Struck {
-    /// The sort.
+    /// Name of the fault's kind.
     pub name: String,
-    /// When it began.
+    /// Begin of the fault.
     pub at: Instant,
     /// When what was struck was there again.
     pub healed: Instant,

@@ -62,7 +62,7 @@ pub(super) struct Servers {
     pub(super) redis: Redis,
 }
 
-/// The bridge.
+/// Processes of the bridge.
 pub(super) struct Services {
     pub(super) ingest: Program,
     pub(super) workers: Vec<Program>,

@@ -64,16 +64,16 @@ pub struct Seen {
     pub answers: Vec<Answer>,
     /// The activities that bear the interaction's id.
     pub activities: Vec<Landed>,
-    /// Its dead letters.
+    /// Dead letters of the interaction.
     pub letters: Vec<Letter>,
 }
 
 /// An activity that landed.
 #[derive(Clone, Debug)]
 pub struct Landed {
-    /// Its id.
+    /// Id of the activity.
     pub id: i64,
-    /// Its note.
+    /// Note of the activity.
     pub note: String,
     /// The person it is attached to.
     pub person: Option<Attached>,
@@ -84,7 +84,7 @@ pub struct Landed {
 /// A person to whom an activity is attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attached {
-    /// Their name.
+    /// Name of the person.
     pub name: String,
     /// Their number, as it is stored.
     pub phone: String,

@@ -8,7 +8,7 @@ use self::content::{Owners, text};
 use super::verdict::{Counts, Verdict, Violation};
 use super::{Activity, Answer, DeadLetter, Gone, History, Person, Posted, comparable};
 
-/// Judges a run.
+/// Checks the history of a run against the promise.
 #[must_use]
 pub fn check(history: &History) -> Verdict {
     let mut check = Check::new(history);

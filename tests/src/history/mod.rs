@@ -73,7 +73,7 @@ pub struct Head {
 /// When an interaction began, as an event tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Began {
-    /// At this time.
+    /// Began at this time.
     At(Timestamp),
     /// So long before the event was received.
     BeforeReceipt(SignedDuration),
@@ -93,9 +93,9 @@ pub enum Answer {
 /// An activity in Pipedrive.
 #[derive(Clone, Debug)]
 pub struct Activity {
-    /// Its id.
+    /// Id in Pipedrive.
     pub id: i64,
-    /// Its subject.
+    /// Subject of the activity.
     pub subject: String,
     /// The key of its type.
     pub kind: String,
@@ -131,11 +131,11 @@ impl Activity {
 /// A person in Pipedrive.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// Its id.
+    /// Id in Pipedrive.
     pub id: i64,
-    /// Its name.
+    /// Name of the person.
     pub name: String,
-    /// Its organisation.
+    /// Organisation of the person.
     pub organization: Option<i64>,
     /// Its numbers in any form.
     pub phones: Vec<String>,
@@ -159,7 +159,7 @@ pub enum Gone {
 /// An open deal of a person.
 #[derive(Clone, Copy, Debug)]
 pub struct Deal {
-    /// Its id.
+    /// Id in Pipedrive.
     pub id: i64,
     /// Whose it was at first: where people are merged it goes along.
     pub person: i64,
@@ -172,7 +172,7 @@ pub struct DeadLetter {
     pub interaction: String,
     /// The key of its event.
     pub event: String,
-    /// Why it died.
+    /// Reason of the dead letter.
     pub reason: Option<String>,
     /// When it died, where it says so.
     pub died: Option<Timestamp>,

@@ -6,7 +6,7 @@ use std::fmt;
 /// The figures of a run, and everything that is wrong with it.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
-    /// The figures.
+    /// Counts for the report.
     pub counts: Counts,
     /// Empty where the promise was kept.
     pub violations: Vec<Violation>,
@@ -60,98 +60,98 @@ pub struct Counts {
 pub enum Violation {
     /// Accepted, and nowhere: neither activity nor dead letter.
     Lost {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
     },
     /// To be recorded, but dropped at the door, or dropped without a word on why.
     SilentlyDropped {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
         /// What its sender was told.
         reason: String,
     },
     /// Accepted, though it is not to be recorded.
     WronglyAccepted {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
     },
     /// Two activities or more.
     DoubledActivity {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The activities.
+        /// Ids of the activities.
         activities: Vec<i64>,
     },
     /// More persons for one number than one, the last of them ours.
     DoubledPerson {
         /// The number's comparable digits.
         number: String,
-        /// The persons.
+        /// Ids of the persons.
         persons: Vec<i64>,
     },
     /// Recorded first, and then dead-lettered all the same.
     DeadThoughRecorded {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
-        /// Why it died.
+        /// Reason of the dead letter.
         reason: String,
     },
     /// A dead letter that does not say why.
     UnexplainedDeadLetter {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
     },
     /// There is an activity, but it lacks what an accepted event tells.
     Incomplete {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
         /// The first text that is missing.
         missing: String,
     },
     /// The activity says twice what an accepted event tells once.
     StatedTwice {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
         /// The first text that is there twice.
         repeated: String,
     },
     /// The activity's subject, type, time, duration, deal or mark that it is done is not what its events make of it.
     WrongField {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// Which.
+        /// Name of the field.
         field: &'static str,
-        /// What it holds.
+        /// Value that the activity holds.
         found: String,
-        /// What it should.
+        /// Value that follows from the events.
         expected: String,
     },
     /// The activity tells what only another interaction tells.
     ForeignFact {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// What it tells.
+        /// Fact that does not belong to it.
         foreign: String,
-        /// Whose that is.
+        /// Interaction that states this fact.
         owner: String,
     },
     /// The activity is attached to somebody else, or to nobody though it should be.
     WrongPerson {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
         /// To whom it is attached.
         attached: Option<i64>,
@@ -160,21 +160,21 @@ pub enum Violation {
     },
     /// An activity that is of no interaction that was to be recorded.
     StrayActivity {
-        /// The activity.
+        /// Id of the activity.
         activity: i64,
         /// The id in its marker, if it has one.
         interaction: Option<String>,
     },
     /// A person whom nobody called for.
     StrayPerson {
-        /// The person.
+        /// Id of the person.
         person: i64,
     },
     /// A dead letter of an event that nobody sent.
     StrayDeadLetter {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
     },
 }

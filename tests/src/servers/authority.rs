@@ -24,7 +24,7 @@ pub struct Authority {
 pub struct Identity {
     /// The chain, leaf first.
     pub certificate: String,
-    /// The key.
+    /// Private key, PEM.
     pub key: String,
 }
 
@@ -43,7 +43,7 @@ impl Authority {
         }
     }
 
-    /// One below this.
+    /// Creates an authority below this one.
     ///
     /// # Panics
     ///

@@ -119,7 +119,7 @@ pub struct Vhost {
 }
 
 impl Vhost {
-    /// Its name.
+    /// Name of the virtual host.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

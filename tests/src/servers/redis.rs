@@ -101,7 +101,7 @@ impl Redis {
         Ok(redis)
     }
 
-    /// Its address.
+    /// Address of the server.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url

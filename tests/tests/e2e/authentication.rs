@@ -36,7 +36,7 @@ const REFUSED: (u16, &str) = (
 const ALIVE: (u16, &str) = (200, r#"{"status":"alive"}"#);
 const READY: (u16, &str) = (200, r#"{"status":"ready"}"#);
 const METRICS: (u16, &str) = (200, "# HELP …");
-/// The head alone.
+/// Answer to `HEAD`: status without a body.
 const NO_BODY: (u16, &str) = (200, "");
 const NO_PATH: (u16, &str) = (404, r#"{"status":"rejected","error":"no such path"}"#);
 const NO_PATH_BUT_THE_WEBHOOK: (u16, &str) = (

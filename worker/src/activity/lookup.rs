@@ -23,7 +23,7 @@ const MAX_MARKS: usize = 200_000;
 /// The activity of an interaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The activity.
+    /// Id of the activity.
     pub id: ActivityId,
     /// Whether it was attached to a person when it was listed.
     pub has_person: bool,

@@ -20,13 +20,13 @@ pub enum Verdict {
 /// An incident, as all workers share it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
-    /// When it began.
+    /// Begin of the incident.
     pub since: Timestamp,
     /// When any worker saw it last.
     pub seen: Timestamp,
     /// When a notification was last delivered; `None` before the first one.
     pub told: Option<Timestamp>,
-    /// What is wrong.
+    /// Problem as the notification words it.
     pub what: String,
 }
 
@@ -44,7 +44,7 @@ pub enum Notice {
 /// The next step for one rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing.
+    /// Nothing has to be stored or sent.
     Rest,
     /// Store the incident.
     Store(Incident),
@@ -55,7 +55,7 @@ pub enum Step {
 /// When a reminder is due, and when an incident counts as over.
 #[derive(Clone, Copy, Debug)]
 pub struct NotificationPolicy {
-    /// Between two reminders.
+    /// Time between two reminders.
     pub reminder: SignedDuration,
     /// How long no worker must have seen the incident until it is over.
     pub recovery: SignedDuration,

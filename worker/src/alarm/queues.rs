@@ -37,10 +37,10 @@ pub struct QueueSnapshot {
     pub queues: Vec<QueueState>,
 }
 
-/// One queue.
+/// Length and age of one queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueState {
-    /// Its name.
+    /// Name of the queue.
     pub name: String,
     /// Messages that wait; those that a worker holds are left out.
     pub messages: u32,
@@ -59,7 +59,7 @@ impl Watermark {
             .fetch_max(received.as_millisecond(), Ordering::Relaxed);
     }
 
-    /// The youngest noted.
+    /// Youngest time of receipt that was noted.
     #[must_use]
     pub fn get(&self) -> Option<Timestamp> {
         let ms = self.0.load(Ordering::Relaxed);

@@ -21,7 +21,7 @@ const PAUSE_MAX: SignedDuration = SignedDuration::from_mins(1);
 /// Reasons that a message names.
 const REASONS_NAMED: usize = 3;
 
-/// One rule.
+/// Rule by which incidents are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rule {
     /// Too many messages fail.
@@ -39,7 +39,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// All of them.
+    /// Every rule.
     pub const ALL: [Self; 6] = [
         Self::FailedShare,
         Self::Unauthorized,
@@ -111,7 +111,7 @@ pub struct Findings {
     pub paused: Option<(PauseReason, SignedDuration)>,
     /// Outcomes of messages.
     pub window: Option<Window>,
-    /// The queues.
+    /// Last measurement of the queues.
     pub queues: Option<QueueSnapshot>,
     /// The day's tokens.
     pub budget: Option<Budget>,

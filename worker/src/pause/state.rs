@@ -61,7 +61,7 @@ impl Pause {
         *self.state.borrow()
     }
 
-    /// Follows the reason.
+    /// Receiver that follows the reason of the pause.
     pub fn watch(&self) -> watch::Receiver<Option<PauseReason>> {
         self.state.subscribe()
     }

@@ -9,7 +9,7 @@ use crate::person::handle::HandleKind;
 /// What an activity is attached to, and which third parties take part in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Attachment {
-    /// The customer's side.
+    /// What the customer's handles led to.
     pub(crate) to: Target,
     /// People who took part and are not the customer. They are participants beside the primary one.
     pub(crate) third_parties: Vec<PersonId>,
@@ -22,7 +22,7 @@ pub(crate) struct Attachment {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Target {
-    /// One person.
+    /// Attached to this person.
     Person(PersonId),
     /// A person created just now, who can have no deal yet.
     NewPerson(PersonId),
@@ -74,7 +74,7 @@ impl Target {
 }
 
 impl Attachment {
-    /// Without third parties.
+    /// Attachment without third parties.
     #[cfg(test)]
     pub(crate) fn to(to: Target) -> Self {
         Self {

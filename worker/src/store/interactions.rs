@@ -51,7 +51,7 @@ pub struct InteractionStore {
 /// A request for the lease on an interaction.
 #[derive(Debug)]
 pub struct ClaimRequest<'c> {
-    /// The interaction.
+    /// Id of the interaction.
     pub interaction: &'c InteractionId,
     /// The event to record.
     pub event: &'c EventKey,

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use shared::config::{self, Settings};
 use worker::store::Store;
 
-/// What happens next.
+/// Next move of an interleaving.
 #[derive(Clone, Copy, Debug)]
 enum Move {
     /// A worker does its next step; one that has nothing to do takes a delivery of this event.

@@ -32,7 +32,7 @@ pub(super) struct Limits {
     pub full_pass: Duration,
     /// Longest pause between two polls.
     pub longest_interval: Duration,
-    /// Redis' memory.
+    /// Memory that Redis uses.
     pub memory: Memory,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn share(daily_tokens: u64, percent: u8) -> u64 {
     daily_tokens * u64::from(percent) / 100
 }
 
-/// What comes next.
+/// Decides the next step of the directory's task.
 pub(super) fn next_step(state: &DirectoryState, now: Timestamp, limits: &Limits) -> Step {
     let step = wanted_step(state, now, limits);
     if matches!(step, Step::Wait(..)) {

@@ -13,7 +13,7 @@ use crate::store::DirectoryState;
 /// How far the directory is.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
-    /// The state.
+    /// State of the directory.
     pub state: DirectoryState,
     /// Tokens that may be spent a day.
     pub share: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// One line.
+    /// Summary in one line.
     pub fn summary(&self) -> String {
         let people = self.state.people;
         let spent = format!("{} of {} tokens spent today", self.spent, self.share);
@@ -49,7 +49,7 @@ impl Report {
 /// Where the directory and Pipedrive's list differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Difference {
-    /// People listed.
+    /// Number of people listed.
     pub listed: u64,
     /// In the list, not in the directory.
     pub missing: Vec<PersonId>,

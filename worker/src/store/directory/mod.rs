@@ -56,7 +56,7 @@ static RELEASE: LazyLock<Script> =
 const FORMAT: u32 = 1;
 /// Longer than a page takes with its waits: a builder that is silent for so long is dead.
 const LOCK: Duration = Duration::from_secs(60);
-/// Buckets of handles.
+/// Number of buckets of handles.
 const HANDLE_BUCKETS: u64 = 4096;
 /// Keys or buckets that one command works on: Redis serves nobody else meanwhile.
 const AT_ONCE: u64 = 256;
@@ -80,7 +80,7 @@ pub(crate) struct DirectoryStore {
 pub(crate) enum Work {
     /// Filling the directory by a full pass.
     Building,
-    /// Reading changes.
+    /// Reads what changed.
     Polling,
 }
 
@@ -94,7 +94,7 @@ pub(crate) struct WorkLock {
 /// Memory of Redis, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Memory {
-    /// In use.
+    /// Bytes in use.
     pub used: u64,
     /// The limit; 0 for none.
     pub limit: u64,
