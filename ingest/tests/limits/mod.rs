@@ -109,8 +109,8 @@ async fn only_a_sender_who_was_let_in_keeps_the_connection() {
 #[tokio::test]
 async fn a_body_that_comes_byte_by_byte_is_given_up() {
     let app = TestApp::spawn(&[("BRIDGE__INGEST__BODY_TIMEOUT", "500ms")]).await;
-    let told = r#"{"data":{"id":"call-1","channelType":"voice","summary":""#;
-    let chunk = format!("{:x}\r\n{told}\r\n", told.len());
+    let text = r#"{"data":{"id":"call-1","channelType":"voice","summary":""#;
+    let chunk = format!("{:x}\r\n{text}\r\n", text.len());
     let slow = Duration::from_millis(50);
     let whole = |credential: &str, first: &str| {
         head(&format!("{credential}Content-Length: 1000\r\n")) + first
@@ -120,13 +120,13 @@ async fn a_body_that_comes_byte_by_byte_is_given_up() {
     };
 
     for (request, piece, status) in [
-        (whole("", told), "x", 408),
+        (whole("", text), "x", 408),
         (whole("", ""), "", 408),
         (whole(TOKEN, ""), "", 408),
         (whole(TOKEN, "["), "1,", 408),
         (chunked("", &chunk), "1\r\nx\r\n", 408),
-        // What a sender told who may post is taken; only the broker is missing.
-        (whole(TOKEN, told), "x", 503),
+        // A part from an authenticated sender is accepted; only the broker is missing.
+        (whole(TOKEN, text), "x", 503),
         (chunked(TOKEN, &chunk), "1\r\nx\r\n", 503),
     ] {
         let mut stream = app.connect().await;
@@ -184,7 +184,7 @@ async fn large_and_many_headers_are_refused() {
     }
     let answer = app.post(&long(17_000), CALL).await;
     answer.assert_is(431, "rejected");
-    answer.assert_tells("16384 bytes");
+    answer.assert_says("16384 bytes");
     let line = format!("{WEBHOOK_PATH}?topic={}", "x".repeat(17_000));
     app.post_to(&line, TOKEN, CALL)
         .await
@@ -225,7 +225,7 @@ async fn deep_json_is_refused_wherever_it_is_deep() {
         ] {
             let answer = app.post(TOKEN, &body).await;
             answer.assert_is(400, "rejected");
-            answer.assert_tells("deeper than 64 levels");
+            answer.assert_says("deeper than 64 levels");
         }
     }
     for member in ["unknown", "summary", "data"] {
@@ -245,7 +245,7 @@ async fn a_compressed_body_is_refused_and_never_unpacked() {
         let header = format!("{TOKEN}Content-Encoding: {coding}\r\n");
         let answer = app.post(&header, CALL).await;
         answer.assert_is(415, "rejected");
-        answer.assert_tells("must not be compressed");
+        answer.assert_says("must not be compressed");
         assert!(
             answer.head.contains("accept-encoding: identity"),
             "{}",
@@ -299,7 +299,7 @@ async fn a_flood_of_failures_is_refused_at_once_with_the_time_to_come_back() {
 
     let refused = answers.iter().filter(|answer| answer.status == 429);
     for answer in refused.clone() {
-        answer.assert_tells("too many failed authentications");
+        answer.assert_says("too many failed authentications");
         assert!(answer.head.contains("retry-after: 5"), "{}", answer.head);
         assert!(answer.head.contains("connection: close"), "{}", answer.head);
     }

@@ -106,13 +106,13 @@ fn check_lease(lease: Duration, request_timeout: Duration) -> Result<(), ConfigE
 }
 
 fn app(settings: &Pipedrive) -> Result<OAuthApp, ConfigError> {
-    fn required<T: Clone>(name: &str, value: Option<&T>, whence: &str) -> Result<T, ConfigError> {
+    fn required<T: Clone>(name: &str, value: Option<&T>, remedy: &str) -> Result<T, ConfigError> {
         value.cloned().ok_or_else(|| {
             let key = format!("pipedrive.oauth.{name}");
             ConfigError::value(
                 &key,
                 format!(
-                    "is missing, and an app needs it: {whence}; or set pipedrive.api_token alone"
+                    "is missing, and an app needs it: {remedy}; or set pipedrive.api_token alone"
                 ),
             )
         })

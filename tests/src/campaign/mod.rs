@@ -156,7 +156,7 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
     let (stormed, history, verdict, missing) = tokio::select! {
         done = work => done?,
         () = pulse.watch(&pipedrive) => unreachable!("it watches for ever"),
-        () = progress.tell() => unreachable!("it tells for ever"),
+        () = progress.report() => unreachable!("progress never ends by itself"),
     };
     eprintln!();
     let strikes = storm.strikes();
@@ -233,7 +233,7 @@ async fn settle(
         let busy = (queued > 0 || unsettled > 0 || spooled != Some(0)).then(|| {
             format!(
                 "{queued} messages queued, {} in the spool, {unsettled} requests in progress",
-                spooled.map_or_else(|| "nobody knows how many".to_owned(), |n| n.to_string())
+                spooled.map_or_else(|| "an unknown number of".to_owned(), |n| n.to_string())
             )
         });
         if busy.is_some() {

@@ -154,7 +154,7 @@ fn results(plan: &Plan, outcome: &Outcome) -> Vec<(&'static str, String)> {
         ("incomplete", sort("incomplete record")),
         ("stated twice", sort("stated twice")),
         ("with a wrong field", sort("wrong field")),
-        ("with what another tells", sort("foreign fact")),
+        ("with a fact of another", sort("foreign fact")),
         ("on the wrong person", sort("wrong person")),
         ("other violations", others(verdict).to_string()),
         ("tokens an interaction", each(outcome.tokens)),

@@ -75,7 +75,7 @@ pub enum Link {
     WorkerPipedrive(usize),
 }
 
-/// `ingest` has to start before it can send anybody away.
+/// `ingest` has to start before it can refuse a sender.
 const CRAMPED: Duration = Duration::from_secs(2);
 /// As many as there are sorts of connections.
 const LINKS: usize = 5;

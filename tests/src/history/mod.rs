@@ -26,13 +26,13 @@ pub struct History {
     pub activities: Vec<Activity>,
     /// Every person that Pipedrive ever held.
     pub persons: Vec<Person>,
-    /// The open deals that were there before the bridge. Nobody closes them.
+    /// The open deals that were there before the bridge. They are never closed.
     pub deals: Vec<Deal>,
     /// Every message in the dead letter queue at the end.
     pub dead_letters: Vec<DeadLetter>,
 }
 
-/// One event of an interaction, and what its sender was told.
+/// One event of an interaction, and the answer to its sender.
 #[derive(Clone, Debug)]
 pub struct Posted {
     /// The id of its interaction.
@@ -45,20 +45,20 @@ pub struct Posted {
     pub number: Option<String>,
     /// The number of a party who took part and is not the customer, where the event is of that party's side.
     pub third_party: Option<String>,
-    /// Texts that only this event tells, and that the record must hold in the end.
+    /// Texts that only this event states, and that the record must hold in the end.
     pub facts: Vec<String>,
     /// What the record looks like that this event leads; `None` where it is not to be recorded.
     pub head: Option<Head>,
     /// When it was sent first, if it was.
     pub sent: Option<Timestamp>,
-    /// What its sender was told.
+    /// Answer to its sender.
     pub answer: Answer,
 }
 
 /// What a list of activities shows of an interaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Whether the customer's own side tells it: before such a head one that an agent's side tells gives way.
+    /// Whether it is of the customer's own side, which outranks a head of an agent's side.
     pub is_customers: bool,
     /// The subject.
     pub subject: String,
@@ -70,7 +70,7 @@ pub struct Head {
     pub duration: String,
 }
 
-/// When an interaction began, as an event tells it.
+/// When an interaction began, as an event states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Began {
     /// Began at this time.
@@ -143,7 +143,7 @@ pub struct Person {
     pub was_there_before: bool,
     /// When it was created.
     pub created: Timestamp,
-    /// Whether somebody did away with it. Nobody deletes a person into whom others were merged.
+    /// Whether it was deleted or merged. A person into which others were merged is never deleted.
     pub gone: Option<Gone>,
 }
 

@@ -36,7 +36,7 @@ pub struct Counts {
     pub repeated_dead_letters: usize,
     /// Dead letters by reason.
     pub dead_letters: BTreeMap<String, usize>,
-    /// Events with a dead letter that died before its interaction was written with all that the event tells: the worker
+    /// Events with a dead letter that died before its interaction was written with all that the event states: the worker
     /// was cut off between dead letter and acknowledgement (C11), or another event of the interaction carried it along.
     /// Replaying such a letter changes nothing.
     pub dead_then_recorded: usize,
@@ -71,7 +71,7 @@ pub enum Violation {
         interaction: String,
         /// Name of the event.
         event: String,
-        /// What its sender was told.
+        /// Answer to its sender.
         reason: String,
     },
     /// Accepted, though it is not to be recorded.
@@ -111,7 +111,7 @@ pub enum Violation {
         /// Name of the event.
         event: String,
     },
-    /// There is an activity, but it lacks what an accepted event tells.
+    /// There is an activity, but it lacks what an accepted event states.
     Incomplete {
         /// Id of the interaction.
         interaction: String,
@@ -120,7 +120,7 @@ pub enum Violation {
         /// The first text that is missing.
         missing: String,
     },
-    /// The activity says twice what an accepted event tells once.
+    /// The activity states twice what an accepted event states once.
     StatedTwice {
         /// Id of the interaction.
         interaction: String,
@@ -140,7 +140,7 @@ pub enum Violation {
         /// Value that follows from the events.
         expected: String,
     },
-    /// The activity tells what only another interaction tells.
+    /// The activity states what only another interaction states.
     ForeignFact {
         /// Id of the interaction.
         interaction: String,
@@ -149,13 +149,13 @@ pub enum Violation {
         /// Interaction that states this fact.
         owner: String,
     },
-    /// The activity is attached to somebody else, or to nobody though it should be.
+    /// The activity is attached to another person than it should be, or to none.
     WrongPerson {
         /// Id of the interaction.
         interaction: String,
-        /// To whom it is attached.
+        /// Person it is attached to.
         attached: Option<i64>,
-        /// To whom it should be.
+        /// Person it should be attached to.
         expected: Option<i64>,
     },
     /// An activity that is of no interaction that was to be recorded.
@@ -165,12 +165,12 @@ pub enum Violation {
         /// The id in its marker, if it has one.
         interaction: Option<String>,
     },
-    /// A person whom nobody called for.
+    /// A created person that belongs to no event.
     StrayPerson {
         /// Id of the person.
         person: i64,
     },
-    /// A dead letter of an event that nobody sent.
+    /// A dead letter of an event that was never sent.
     StrayDeadLetter {
         /// Id of the interaction.
         interaction: String,
@@ -242,7 +242,7 @@ impl fmt::Display for Violation {
                 missing,
             } => write!(
                 f,
-                "{interaction} lacks `{missing}`, which event {event} tells"
+                "{interaction} lacks `{missing}`, which event {event} states"
             ),
             Self::StatedTwice {
                 interaction,
@@ -250,7 +250,7 @@ impl fmt::Display for Violation {
                 repeated,
             } => write!(
                 f,
-                "{interaction} says `{repeated}` twice, which event {event} tells once"
+                "{interaction} says `{repeated}` twice, which event {event} states once"
             ),
             Self::WrongField {
                 interaction,
@@ -262,7 +262,7 @@ impl fmt::Display for Violation {
                 interaction,
                 foreign,
                 owner,
-            } => write!(f, "{interaction} says `{foreign}`, which {owner} tells"),
+            } => write!(f, "{interaction} says `{foreign}`, which {owner} states"),
             Self::WrongPerson {
                 interaction,
                 attached,
@@ -287,5 +287,5 @@ impl fmt::Display for Violation {
 }
 
 fn person(id: Option<i64>) -> String {
-    id.map_or_else(|| "nobody".to_owned(), |id| format!("person {id}"))
+    id.map_or_else(|| "no person".to_owned(), |id| format!("person {id}"))
 }

@@ -1,4 +1,4 @@
-//! A certificate authority for tests: what it signs is as a public one would, and nobody else trusts it.
+//! A certificate authority for tests: it signs as a public one would, and only tests trust it.
 
 use std::ops::Range;
 use std::path::Path;
@@ -29,7 +29,7 @@ pub struct Identity {
 }
 
 impl Authority {
-    /// One that nobody stands above.
+    /// Creates a root authority.
     ///
     /// # Panics
     ///
@@ -91,7 +91,7 @@ impl Authority {
 }
 
 impl Identity {
-    /// One that nobody vouches for.
+    /// Creates a self-signed certificate.
     ///
     /// # Panics
     ///

@@ -82,7 +82,7 @@ impl BrokerAddress {
         Management::new(&self.management)
     }
 
-    /// Creates a virtual host that nobody else uses.
+    /// Creates a virtual host that no other test uses.
     ///
     /// # Errors
     ///

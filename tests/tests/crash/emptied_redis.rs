@@ -36,15 +36,15 @@ fn at(name: &str, time: Timestamp) -> String {
     event.to_string()
 }
 
-/// Posts an event and waits until the one activity tells what it does.
-async fn record(app: &TestApp, body: String, told: &str) -> Activity {
+/// Posts an event and waits until the one activity states it.
+async fn record(app: &TestApp, body: String, text: &str) -> Activity {
     app.post(body).await.assert_accepted();
-    let recorded = wait_until(told, PATIENCE, async || {
+    let recorded = wait_until(text, PATIENCE, async || {
         let [activity] = &app.pipedrive.activities()[..] else {
             bail!("not one activity")
         };
         let note = activity.note.as_deref().unwrap_or_default();
-        ensure!(note.contains(told), "{note}");
+        ensure!(note.contains(text), "{note}");
         Ok(activity.clone())
     });
     let activity = recorded.await.expect("it is recorded");
@@ -157,7 +157,7 @@ async fn evidence_for_an_epoch_that_is_over_by_the_time_of_the_claim_counts_for_
         .await
         .assert_accepted();
     hold.reached().await;
-    // The sender repeats itself, and somebody else records it. Then Redis forgets.
+    // The sender repeats itself, and another worker records it. Then Redis forgets.
     let fast = Worker::start(&app, "");
     app.post(call("call-1", UNKNOWN_CALLER))
         .await
@@ -223,9 +223,9 @@ async fn a_record_that_somebody_moved_before_redis_forgot_it_is_not_moved_back()
     redis.flush().await.unwrap();
 
     let wrapup = now("eventbridge-acw-voice-inbound");
-    let told = record(&app, wrapup, "call back on Friday").await;
+    let updated = record(&app, wrapup, "call back on Friday").await;
 
-    assert_eq!(told.person_id, Some(colleague));
+    assert_eq!(updated.person_id, Some(colleague));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use crate::process::Worker;
 
 const UNKNOWN_CALLER: &str = "+15550123456";
 
-/// A bridge whose Redis is about to lose what it is told, and whose Pipedrive is slow to find what was created.
+/// A bridge whose Redis is about to lose its last writes, and whose Pipedrive is slow to find what was created.
 async fn app(options: &RedisOptions) -> (TestApp, Redis, Scratch) {
     let (app, redis, scratch) = app_with_redis_as(options, &[]).await;
     app.pipedrive.set_search_lag(Duration::from_secs(600));
@@ -34,7 +34,7 @@ async fn epoch(app: &TestApp) -> String {
     id.expect("an epoch is on record")
 }
 
-/// How often somebody looked for activities.
+/// Number of searches for activities.
 fn looks(app: &TestApp) -> usize {
     let requests = app.pipedrive.requests();
     let lists = requests
@@ -62,7 +62,7 @@ async fn assert_looked_for(app: &TestApp, lost: &str) {
     assert_eq!(created(app, "/api/v2/activities"), 1);
 }
 
-/// With the claim goes all that Redis knew of the call; without it, a record that tells of no attempt comes back.
+/// With the claim goes all that Redis knew of the call; without it, an entry without an attempt comes back.
 #[tokio::test(flavor = "multi_thread")]
 async fn c12_redis_restarts_without_its_last_writes_and_the_webhook_is_sent_again() {
     let last_kept = ["delivered", "claimed"];

@@ -88,7 +88,7 @@ enum Hand {
 }
 
 impl Hand {
-    /// Takes the number from `loser`; where somebody has it then, that is `other`.
+    /// Takes the number from `loser`; if a person has it then, that is `other`.
     fn act(self, app: &TestApp, loser: i64, other: i64) {
         assert!(match self {
             Self::Merges => app.pipedrive.merge_persons(loser, other),
@@ -133,7 +133,7 @@ async fn lose_at(point: &str, hand: Hand) {
     }
 }
 
-/// The first call of a caller whom nobody knew; who they became is remembered.
+/// The first call of an unknown caller; the person created is remembered.
 async fn first_call(app: &TestApp) -> i64 {
     let worker = Worker::start(app, "");
     app.post(call("call-1", CALLER)).await.assert_accepted();
@@ -174,10 +174,14 @@ async fn of_two_workers_that_forget_a_merged_person_the_later_one_keeps_whom_the
     let lists = later
         .iter()
         .filter(|request| request.method == "GET" && request.path == "/api/v2/persons");
-    assert_eq!(lists.count(), 0, "nobody had to be found again: {later:#?}");
+    assert_eq!(
+        lists.count(),
+        0,
+        "no person had to be found again: {later:#?}"
+    );
 }
 
-/// The search knows a person, and goes on to after they lost the number. Nobody is remembered for it, or they are.
+/// The search knows a person, and goes on to after they lost the number. The number remembers no person, or that one.
 async fn lose_whom_the_search_knows(hand: Hand, is_remembered: bool) {
     let app = TestApp::builder().without_worker().spawn().await;
     let loser = app.pipedrive.add_person("Casey Customer", &[CALLER]);

@@ -217,7 +217,7 @@ async fn a_redis_that_was_emptied_gets_the_tokens_back_from_a_worker_that_has_th
     wait_until("the tokens back in Redis", PATIENCE, async || {
         let keys: Vec<String> = connection.keys(&pattern).await?;
         ensure!(keys.len() == 1, "{keys:?}");
-        // Nobody's business for ever: an installation may be over.
+        // Expires: an installation may be over.
         let left: i64 = connection.ttl(&keys[0]).await?;
         ensure!(left > 59 * 24 * 3600, "{left} s");
         Ok(())

@@ -1,4 +1,4 @@
-//! The right person, or nobody.
+//! The right person, or none.
 
 use bridge_tests::bridge::{TestApp, call, sample};
 

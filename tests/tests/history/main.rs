@@ -287,7 +287,11 @@ fn an_activity_on_the_wrong_person_or_on_nobody() {
 
     let mut history = right();
     history.persons.clear();
-    assert_eq!(violations(&history), ["wrong person"], "nobody was created");
+    assert_eq!(
+        violations(&history),
+        ["wrong person"],
+        "no person was created"
+    );
 }
 
 #[test]
@@ -305,7 +309,7 @@ fn a_withheld_number_is_nobodys() {
 #[test]
 fn strays() {
     let mut history = right();
-    history.activities.push(activity(8, "nobody's", ""));
+    history.activities.push(activity(8, "stray", ""));
     assert_eq!(violations(&history), ["stray activity"]);
 
     history.activities[1].note = "no marker".to_owned();

@@ -242,8 +242,8 @@ async fn what_is_no_refresh_by_the_app_is_refused_as_documented() {
         let answer = refresh(&sandbox, secret, &form).await;
 
         assert_eq!(answer.status, 400, "{form:?}");
-        let told = answer.body["error"].as_str().unwrap();
-        assert!(told.contains(error), "{form:?}: {told}");
+        let text = answer.body["error"].as_str().unwrap();
+        assert!(text.contains(error), "{form:?}: {text}");
     }
     let api = Api::of(&sandbox);
     let anonymous = send(api.anonymous(Method::POST, "/oauth/token")).await;

@@ -103,7 +103,7 @@ pub(crate) fn sent_with(new: &Activity) -> Answered {
     }
 }
 
-/// Whether the record still belongs to the person that we attached it to, or to nobody as we left it, or to `person`.
+/// Whether the record still belongs to the person that we attached it to, to none as we left it, or to `person`.
 pub(crate) fn may_move(present: &ActivityRecord, known: &Answered, person: PersonId) -> bool {
     let primary = primary(present);
     primary == Some(person) || known.person.contains(&primary)

@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(
             known.to_list(at(4_000), at(9_000)),
             Some(at(4_000)),
-            "nobody looked there"
+            "that list was not read"
         );
 
         known.learn(vec![activity(2, "b", None)]);

@@ -13,7 +13,7 @@ pub(crate) struct Attachment {
     pub(crate) to: Target,
     /// People who took part and are not the customer. They are participants beside the primary one.
     pub(crate) third_parties: Vec<PersonId>,
-    /// Those of them who were not known when the activity was written last. A participant whom people removed since stays
+    /// Those of them who were not known when the activity was written last. A participant that people removed since stays
     /// away.
     pub(crate) newcomers: Vec<PersonId>,
 }

@@ -18,7 +18,7 @@ fn merged(order: &[usize]) -> Interaction {
         else {
             panic!("sample {index} is no event");
         };
-        // Events that tell no time are received at different times in different orders.
+        // Events that state no time are received at different times in different orders.
         let received = "2026-03-10T14:20:00Z".parse().unwrap();
         known.insert(event.key.digest(), Facts::of(&event, received));
         id = Some(event.interaction.clone());

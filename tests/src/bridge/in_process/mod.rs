@@ -22,7 +22,7 @@ use crate::servers::{Environment, Management, Vhost, wait_until};
 
 /// Longer than anything takes that a test waits for, on a machine that is busy with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// How many of the last requests to Pipedrive a failed test tells.
+/// Number of the last requests to Pipedrive that a failed test prints.
 const TOLD_REQUESTS: usize = 100;
 /// The token of webhooks.
 pub const WEBHOOK_TOKEN: &str = "test-webhook-token";
@@ -192,7 +192,7 @@ impl Drop for TestApp {
     fn drop(&mut self) {
         self.stop.cancel();
         if thread::panicking() {
-            self.tell_requests();
+            self.print_requests();
         }
     }
 }
@@ -355,7 +355,7 @@ impl TestApp {
     }
 
     /// What was asked of Pipedrive lately, for whoever reads why a test failed.
-    fn tell_requests(&self) {
+    fn print_requests(&self) {
         let requests = self.pipedrive.requests();
         for request in &requests[requests.len().saturating_sub(TOLD_REQUESTS)..] {
             println!("{request}");

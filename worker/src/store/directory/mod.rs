@@ -58,7 +58,7 @@ const FORMAT: u32 = 1;
 const LOCK: Duration = Duration::from_secs(60);
 /// Number of buckets of handles.
 const HANDLE_BUCKETS: u64 = 4096;
-/// Keys or buckets that one command works on: Redis serves nobody else meanwhile.
+/// Keys or buckets that one command works on: Redis serves no other client meanwhile.
 const AT_ONCE: u64 = 256;
 /// People that one script puts in place.
 const PEOPLE_AT_ONCE: usize = 100;
@@ -217,7 +217,7 @@ impl DirectoryStore {
         Ok(u64::try_from(changed).ok())
     }
 
-    /// Takes those out whom the full pass did not meet. Returns how many.
+    /// Removes those that the full pass did not meet. Returns how many.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
--- Claims an interaction for one event of it, and keeps what the event tells.
+-- Claims an interaction for one event of it, and stores what the event states.
 -- KEYS interaction, lease, epoch
 -- ARGV owner, lease ms, ttl ms, event, facts, epoch id, clean (1: surely new), interaction id, schema
 if redis.call('HGET', KEYS[3], 'id') ~= ARGV[6] then return {'epoch'} end

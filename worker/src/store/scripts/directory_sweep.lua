@@ -1,4 +1,4 @@
--- Takes those people out whom the pass did not meet: they were deleted.
+-- Removes the people that the pass did not meet: they were deleted.
 -- KEYS base, state
 -- ARGV format, pass, first bucket, last bucket
 if redis.call('HGET', KEYS[2], 'format') ~= ARGV[1] then return -1 end
