@@ -13,7 +13,7 @@ use super::storm::Struck;
 use crate::history::{Activity, History, Verdict};
 use crate::sandbox::pipedrive::{Answer, Control};
 
-/// Tokens of a create; of the look at a known person, and at deals; of a search; of creating a person.
+/// Tokens of a create; of reading a known person, and the deals; of a search; of creating a person.
 const ACTIVITY: u64 = 5;
 const LOOK: u64 = 1 + 10;
 const SEARCH: u64 = 20;
@@ -163,7 +163,7 @@ pub(super) fn misfortunes(pipedrive: &Control) -> BTreeMap<String, usize> {
     misfortunes
 }
 
-/// What the same records cost at least when nothing goes wrong: a create each; for a caller with a number, the look at
+/// What the same records cost at least when nothing goes wrong: a create each; for a caller with a number, the read of
 /// the person and at deals; for each number a search at first, two and a create where no person had it.
 pub(super) fn least_tokens(history: &History, verdict: &Verdict) -> u64 {
     let with_person = history.activities.iter().filter(|it| it.person.is_some());
