@@ -91,7 +91,7 @@ async fn the_check_fails_where_the_start_does() {
 }
 
 #[tokio::test]
-async fn the_check_tells_each_remedy_once_and_what_is_open() {
+async fn the_check_names_each_remedy_once_and_what_is_open() {
     let (text, _) = found(&settings(&[
         ("INGEST__LISTEN", "0.0.0.0:0"),
         ("INGEST__ADMIN_LISTEN", "0.0.0.0:0"),

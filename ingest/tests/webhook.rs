@@ -8,7 +8,6 @@ mod limits;
 
 use std::fmt::Write;
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
 
 use ingest::webhook::WEBHOOK_PATH;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,15 +16,18 @@ use tokio::net::TcpStream;
 use app::{CALL, PATIENCE, TOKEN, TestApp, read_answer};
 
 #[tokio::test]
-async fn without_a_broker_an_event_is_answered_503_in_time() {
-    let app = TestApp::spawn(&[("BRIDGE__INGEST__RETRY_AFTER", "7s")]).await;
-    let start = Instant::now();
+async fn without_a_broker_an_event_is_answered_503_at_once() {
+    // An answer at all shows that it did not wait for the publish timeout.
+    let app = TestApp::spawn(&[
+        ("BRIDGE__INGEST__RETRY_AFTER", "7s"),
+        ("BRIDGE__INGEST__PUBLISH_TIMEOUT", "1h"),
+    ])
+    .await;
 
     let answer = app.post(TOKEN, CALL).await;
 
     answer.assert_is(503, "unavailable");
     assert!(answer.head.contains("retry-after: 7"), "{}", answer.head);
-    assert!(start.elapsed() < Duration::from_secs(3));
     assert!(
         !answer.body.to_string().contains("127.0.0.1"),
         "the answer reveals the address of the broker"
@@ -63,7 +65,7 @@ async fn liveness_does_not_depend_on_the_broker_and_readiness_does() {
 }
 
 #[tokio::test]
-async fn authentication_comes_before_any_look_into_the_body() {
+async fn authentication_comes_before_the_body_is_parsed() {
     let app = TestApp::spawn(&[]).await;
 
     for body in ["{", "{}", CALL, ""] {

@@ -1,15 +1,14 @@
 //! What a stranger can take: the limits of size, depth and time, over sockets as an attacker has them.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use ingest::webhook::WEBHOOK_PATH;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::app::{CALL, PATIENCE, TOKEN, TestApp, read_answer};
-
-/// Far below the server's own limits of time.
-const SOON: Duration = Duration::from_secs(2);
 
 fn head(headers: &str) -> String {
     format!("POST {WEBHOOK_PATH} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")
@@ -90,9 +89,14 @@ async fn only_a_sender_who_was_let_in_keeps_the_connection() {
             .write_all((request + "GET / ").as_bytes())
             .await
             .unwrap();
-        let answer = tokio::time::timeout(SOON, read_answer(&mut stream));
-        let answer = answer.await.expect("waits for another request");
-        assert!(answer.head.contains("connection: close"), "{}", answer.head);
+        let mut said = String::new();
+        tokio::time::timeout(PATIENCE, stream.read_to_string(&mut said))
+            .await
+            .expect("the connection stays open")
+            .unwrap();
+        // Had it waited for the next head, it would have answered 408 as well.
+        assert_eq!(said.matches("HTTP/1.1 ").count(), 1, "{said}");
+        assert!(said.to_lowercase().contains("connection: close"), "{said}");
     }
 
     let mut stream = app.connect().await;
@@ -265,29 +269,27 @@ async fn failures_of_one_source_are_slowed_and_nothing_else_is() {
     let from = |address: &str| format!("X-Forwarded-For: 198.51.100.1, {address}\r\n");
     let offender = from("203.0.113.9");
     for _ in 0..10 {
-        let start = Instant::now();
         app.post(&offender, CALL).await.assert_is(401, "rejected");
-        assert!(start.elapsed() < Duration::from_millis(500));
     }
 
-    let start = Instant::now();
-    let slowed = async {
-        app.post(&offender, CALL).await.assert_is(401, "rejected");
-        start.elapsed()
-    };
+    // One more is granted each second: a busy machine may answer some of these at once, but not all of them.
+    let mut slowed = pin!(join_all((0..40).map(|_| app.post(&offender, CALL))));
     let others = async {
         let let_in = format!("{offender}{TOKEN}");
         app.post(&let_in, CALL).await.assert_is(503, "unavailable");
         app.post(&from("203.0.113.10"), CALL)
             .await
             .assert_is(401, "rejected");
-        start.elapsed()
     };
-    let (slowed, others) = tokio::join!(slowed, others);
+    tokio::select! {
+        biased;
+        _ = &mut slowed => panic!("the failures were answered before the others"),
+        () = others => {}
+    }
 
-    assert!(slowed > Duration::from_millis(500), "{slowed:?}");
-    assert!(slowed < Duration::from_secs(6), "{slowed:?}");
-    assert!(others < slowed, "{others:?} {slowed:?}");
+    for answer in slowed.await {
+        answer.assert_is(401, "rejected");
+    }
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ fn only_a_stated_begin_is_evidence_of_one() {
 }
 
 #[test]
-fn a_clock_that_is_ahead_tells_no_times() {
+fn a_clock_that_is_ahead_gives_no_times() {
     let received: Timestamp = "2026-03-10T14:00:00Z".parse().unwrap();
     let of = |start: &str, end: &str| {
         let data = serde_json::json!({

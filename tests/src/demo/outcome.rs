@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_doubled_or_on_somebody_else_is_found_out() {
+    fn what_is_lost_doubled_or_on_another_person_is_found() {
         let right = Expected::once(AttachedTo::Known("Casey Customer"));
         let cases = [
             (right.clone(), seen(0)),

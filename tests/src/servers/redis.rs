@@ -13,6 +13,7 @@ use super::{
     install::{Origin, Server, ensure_installed},
     ports::free_ports,
     process::Process,
+    scratch::Scratch,
     wait::wait_until,
 };
 
@@ -44,13 +45,28 @@ impl RedisOptions {
     }
 }
 
-/// A Redis of our own on a free loopback port, which keeps every write it acknowledged, unless set otherwise. Dropping it ends it.
+/// A Redis of our own on a free loopback port, which keeps every write it acknowledged, unless set otherwise. Dropping it
+/// ends it.
 pub struct Redis {
     url: Url,
     host: Box<dyn Host>,
+    /// A folder that goes with it.
+    _scratch: Option<Scratch>,
 }
 
 impl Redis {
+    /// Starts a server in a folder that is deleted with it; see [`Self::start`].
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it is not ready in time.
+    pub async fn temporary(options: &RedisOptions) -> Result<Self> {
+        let scratch = Scratch::create()?;
+        let mut redis = Self::start(&scratch.path().join("redis"), options).await?;
+        redis._scratch = Some(scratch);
+        Ok(redis)
+    }
+
     /// Starts a server with its data and log in a folder, and waits until it is ready.
     ///
     /// # Errors
@@ -95,7 +111,11 @@ impl Redis {
             }
         };
         let url = Url::parse(&format!("redis://127.0.0.1:{port}/"))?;
-        let mut redis = Self { url, host };
+        let mut redis = Self {
+            url,
+            host,
+            _scratch: None,
+        };
         redis.host.start()?;
         redis.wait_ready().await?;
         Ok(redis)

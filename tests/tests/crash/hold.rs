@@ -29,6 +29,11 @@ impl Hold {
         format!("{point}=hold:{}", self.file.display())
     }
 
+    /// What arms a process to be held over one subject, with a panic once it is released.
+    pub fn then_panic(&self, point: &str, subject: &str) -> String {
+        format!("{point}=hold-panic:{}@{subject}", self.file.display())
+    }
+
     /// The same over one subject only.
     pub fn at_over(&self, point: &str, subject: &str) -> String {
         format!("{}@{subject}", self.at(point))

@@ -34,7 +34,7 @@ fn searches(app: &TestApp) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c16_the_search_does_not_know_the_person_whom_a_worker_created_before_it_died() {
+async fn c16_the_search_does_not_know_the_person_that_a_worker_created_before_it_died() {
     let app = TestApp::builder().without_worker().spawn().await;
     app.pipedrive.set_search_lag(Duration::from_secs(600));
     let doomed = Worker::start(&app, "person-remembered=abort");
@@ -144,7 +144,7 @@ async fn first_call(app: &TestApp) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c20_a_person_is_merged_or_deleted_before_or_after_the_look_at_them() {
+async fn c20_a_person_is_merged_or_deleted_before_or_after_they_are_read() {
     let cases = ["person-recalled", "matched"]
         .into_iter()
         .flat_map(|point| [(point, Hand::Merges), (point, Hand::Deletes)]);
@@ -152,7 +152,7 @@ async fn c20_a_person_is_merged_or_deleted_before_or_after_the_look_at_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_workers_that_forget_a_merged_person_the_later_one_keeps_whom_the_other_found() {
+async fn of_two_workers_that_forget_a_merged_person_the_later_one_keeps_what_the_other_found() {
     let app = TestApp::builder().without_worker().spawn().await;
     app.pipedrive.set_search_lag(Duration::from_secs(600));
     let loser = first_call(&app).await;
@@ -182,7 +182,7 @@ async fn of_two_workers_that_forget_a_merged_person_the_later_one_keeps_whom_the
 }
 
 /// The search knows a person, and goes on to after they lost the number. The number remembers no person, or that one.
-async fn lose_whom_the_search_knows(hand: Hand, is_remembered: bool) {
+async fn lose_the_person_that_the_search_knows(hand: Hand, is_remembered: bool) {
     let app = TestApp::builder().without_worker().spawn().await;
     let loser = app.pipedrive.add_person("Casey Customer", &[CALLER]);
     let other = app.pipedrive.add_person("Casey C.", &[OTHER]);
@@ -215,5 +215,5 @@ async fn whom_the_search_still_knows_by_a_number_that_they_lost_does_not_get_its
     let cases = hands
         .into_iter()
         .flat_map(|hand| [(hand, false), (hand, true)]);
-    join_all(cases.map(|(hand, known)| lose_whom_the_search_knows(hand, known))).await;
+    join_all(cases.map(|(hand, known)| lose_the_person_that_the_search_knows(hand, known))).await;
 }

@@ -30,7 +30,7 @@ async fn problems(settings: &Settings) -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_check_tells_what_is_wrong_where_it_is_wrong_and_what_to_do() {
+async fn the_check_says_what_is_wrong_where_it_is_wrong_and_what_to_do() {
     let app = TestApp::builder()
         .oauth(OAuthConfig::default())
         .without_worker()

@@ -163,7 +163,7 @@ async fn whoever_is_known_but_may_not_write_is_not_tried_again_without_a_pause()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_spent_day_is_waited_for_though_pipedrive_tells_no_time_to_speak_of() {
+async fn a_spent_day_is_waited_for_though_pipedrive_gives_hardly_any_time() {
     for stated in [0, 2] {
         let app = app_that_probes_every("3s").await;
         let spent = Fault::daily_budget_exceeded(Duration::from_secs(stated));
@@ -173,7 +173,7 @@ async fn a_spent_day_is_waited_for_though_pipedrive_tells_no_time_to_speak_of() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_told_of_a_day_ends_with_the_day() {
+async fn what_was_reported_of_a_day_ends_with_the_day() {
     let app = TestApp::spawn().await;
     // An answer reported that ten tokens are left, and that is kept for a quarter of an hour.
     let reported = format!("{}:{{tokens}}:told", app.settings.redis.prefix);
@@ -213,7 +213,7 @@ async fn cloudflares_page_is_no_refusal_of_the_message_and_is_tried_again_ever_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn not_being_allowed_to_look_at_deals_costs_the_link_and_nothing_else() {
+async fn not_being_allowed_to_read_deals_costs_the_link_and_nothing_else() {
     let app = heals(DEALS, Fault::forbidden()).await;
 
     assert_eq!(
@@ -346,7 +346,7 @@ async fn told_in_spite_of(fault: Option<Fault>) -> Activity {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_whose_answer_is_lost_is_made_again_and_all_events_are_told_once() {
+async fn a_change_whose_answer_is_lost_is_made_again_and_all_events_are_recorded_once() {
     let whole = told_in_spite_of(None).await;
     let faults = [
         Fault::server_error_before_effect(500),
@@ -373,7 +373,7 @@ async fn a_change_whose_answer_is_lost_is_made_again_and_all_events_are_told_onc
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_activity_that_somebody_deleted_stays_deleted() {
+async fn an_activity_that_a_person_deleted_stays_deleted() {
     // Before it is read, or between that and the update.
     let answers = [0, 1].map(|read| [(read, Fault::not_found()), (read, Fault::gone())]);
     let answers = answers.concat();

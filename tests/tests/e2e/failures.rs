@@ -232,15 +232,9 @@ async fn a_day_whose_tokens_are_spent_by_our_own_count_pauses_consumption_until_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_redis_is_away_nobody_consumes_and_afterwards_everything_is_recorded() {
-    let scratch = Scratch::create().unwrap();
-    let options = RedisOptions::default();
-    let redis = Redis::start(&scratch.path().join("redis"), &options).await;
-    let mut redis = redis.unwrap();
-    let app = TestApp::builder()
-        .set("BRIDGE__REDIS__URL", redis.url().to_string())
-        .spawn()
-        .await;
+async fn while_redis_is_unavailable_no_worker_consumes_and_afterwards_everything_is_recorded() {
+    let mut redis = Redis::temporary(&RedisOptions::default()).await.unwrap();
+    let app = TestApp::builder().redis(&redis).spawn().await;
     app.wait_for_consumers(1).await;
 
     redis.kill().unwrap();
@@ -261,7 +255,7 @@ async fn while_redis_is_away_nobody_consumes_and_afterwards_everything_is_record
 
 /// Pipedrive's day begins at another hour than ours: what it reported on the day before must not outlast that day.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_that_pipedrive_told_is_spent_is_asked_for_anew_before_our_own_day_ends() {
+async fn a_day_that_pipedrive_reported_as_spent_is_probed_before_our_own_day_ends() {
     let limits = Limits {
         daily_tokens: Some(1000),
         ..Limits::unlimited()

@@ -263,7 +263,7 @@ async fn a_message_of_a_newer_schema_waits_for_a_newer_worker_and_is_a_dead_lett
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_of_schema_1_tells_duplicates_and_leads_to_the_activity() {
+async fn an_entry_of_schema_1_recognises_duplicates_and_leads_to_the_activity() {
     let app = TestApp::spawn().await;
     let person = app.pipedrive.add_person("Casey Customer", &[CALLER]);
     let ended = sample("eventbridge-customer-end-voice-inbound");

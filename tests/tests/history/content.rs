@@ -60,7 +60,7 @@ fn with_agents() -> History {
 }
 
 #[test]
-fn what_the_customers_side_tells_leads_the_record() {
+fn what_the_customers_side_states_leads_the_record() {
     let mut history = with_agents();
     assert_eq!(violations(&history), [""; 0]);
 
@@ -150,7 +150,7 @@ fn who_shares_a_number_gets_no_deal() {
 }
 
 #[test]
-fn after_a_merge_or_a_deletion_a_deal_of_anybody_who_had_the_number_is_right() {
+fn after_a_merge_or_a_deletion_a_deal_of_anyone_who_had_the_number_is_right() {
     let mut history = with_deals();
     history.persons[0].gone = Some(Gone::MergedInto(2));
     history.persons[1].phones.push(CALLER.to_owned());
@@ -173,7 +173,7 @@ fn after_a_merge_or_a_deletion_a_deal_of_anybody_who_had_the_number_is_right() {
 }
 
 #[test]
-fn a_record_that_tells_what_another_interaction_tells() {
+fn a_record_that_states_what_another_interaction_states() {
     let mut history = right();
     history.posted[2].facts = vec!["Kim, case 000417 (62 seconds)".to_owned()];
     history.posted[1].facts = vec!["wants a quote for 000555".to_owned()];

@@ -278,7 +278,7 @@ fn a_second_dead_letter_of_one_event_is_counted() {
 }
 
 #[test]
-fn an_activity_on_the_wrong_person_or_on_nobody() {
+fn an_activity_on_the_wrong_person_or_on_none() {
     for attached in [Some(2), None] {
         let mut history = right();
         history.activities[0].person = attached;
@@ -341,7 +341,7 @@ fn bystander(id: i64) -> Person {
 }
 
 #[test]
-fn what_was_attached_to_a_person_counts_for_whom_they_were_merged_into() {
+fn what_was_attached_to_a_person_counts_for_the_one_they_were_merged_into() {
     let mut history = right();
     history.persons[0].gone = Some(Gone::MergedInto(2));
     let mut survivor = bystander(2);

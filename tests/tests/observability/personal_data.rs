@@ -198,7 +198,7 @@ async fn pause(app: &TestApp, ingest: &Service, worker: &Service, said: &mut Vec
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_the_services_say_tells_of_anybody() {
+async fn nothing_that_the_services_say_contains_personal_data() {
     let app = TestApp::builder()
         .oauth(OAuthConfig {
             life: Duration::from_secs(2),

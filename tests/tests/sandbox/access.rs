@@ -76,7 +76,7 @@ async fn a_replaced_token_is_worth_nothing_at_once() {
 }
 
 #[tokio::test]
-async fn a_closed_account_is_told_so_until_it_is_open_again() {
+async fn a_closed_account_is_answered_so_until_it_is_open_again() {
     let sandbox = Sandbox::spawn(SandboxConfig::default());
     let api = Api::of(&sandbox);
 

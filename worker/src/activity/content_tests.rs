@@ -76,7 +76,7 @@ fn written_in(interaction: &Interaction, attachment: &Attachment, style: &Style)
 }
 
 #[test]
-fn the_activity_tells_the_whole_call() {
+fn the_activity_states_the_whole_call() {
     let call = interaction(&[
         include_bytes!(
             "../../../shared/fixtures/events/eventbridge-customer-end-voice-inbound.json"

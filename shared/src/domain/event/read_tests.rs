@@ -193,7 +193,7 @@ fn a_part_whose_kind_would_be_a_guess_is_not_recognised() {
 }
 
 #[test]
-fn a_part_is_ignored_for_what_it_tells_and_not_for_what_it_lacks() {
+fn a_part_is_ignored_for_what_it_states_and_not_for_what_it_lacks() {
     let email = br#"{"data":{"id":"a","channelType":"email","duration":4"#;
     let Reading::Ignored(why) = reading(email, None, &filter()) else {
         panic!("not ignored");

@@ -152,7 +152,7 @@ impl OwnProcess {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_pair_is_told_once_and_the_old_one_serves_until_a_sound_one_comes() {
+async fn a_broken_pair_is_reported_once_and_the_old_one_serves_until_a_sound_one_comes() {
     let files = Files::new();
     let process = OwnProcess::start(&files).await;
     process
