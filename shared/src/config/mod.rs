@@ -3,11 +3,14 @@
 //! Everything is read and checked at start; an error names the key. This is the only reader of the environment.
 
 mod address;
+mod check;
+mod environment;
 mod error;
 mod ingest;
 mod load;
 mod oauth;
 mod secret;
+mod secret_keys;
 mod values;
 
 use std::net::SocketAddr;

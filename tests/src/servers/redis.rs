@@ -62,9 +62,11 @@ impl Redis {
     /// Returns an error if it is not ready in time.
     pub async fn temporary(options: &RedisOptions) -> Result<Self> {
         let scratch = Scratch::create()?;
-        let mut redis = Self::start(&scratch.path().join("redis"), options).await?;
-        redis._scratch = Some(scratch);
-        Ok(redis)
+        let redis = Self::start(&scratch.path().join("redis"), options).await?;
+        Ok(Self {
+            _scratch: Some(scratch),
+            ..redis
+        })
     }
 
     /// Starts a server with its data and log in a folder, and waits until it is ready.
