@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 use bridge_tests::bridge::{PATIENCE, TestApp, call, sample};
 use bridge_tests::sandbox::pipedrive::{Activity, Fault, FaultRule};
-use bridge_tests::servers::{Redis, RedisOptions, Scratch, wait_until};
+use bridge_tests::servers::{Redis, RedisOptions, wait_until};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::clock;

@@ -106,11 +106,11 @@ async fn a_request_in_flight_is_answered_when_a_task_of_ingest_panics() {
             hold.then_panic("task-started", "secret rotation"),
         )
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .expect("ingest starts");
-    let mut log = ingest.stdout.take().expect("its log");
+    let mut log = ingest.stderr.take().expect("its log");
     hold.reached().await;
 
     // The interim answer shows that the request has begun.

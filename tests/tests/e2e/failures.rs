@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bridge_tests::bridge::{TestApp, call};
 use bridge_tests::sandbox::pipedrive::{Fault, FaultRule, Limits, SandboxConfig};
-use bridge_tests::servers::{Redis, RedisOptions, Scratch};
+use bridge_tests::servers::{Redis, RedisOptions};
 use jiff::SignedDuration;
 use shared::broker::topology::WORK_QUEUE;
 use shared::clock;
