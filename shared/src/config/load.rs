@@ -16,6 +16,8 @@ use super::{Alarm, Pipedrive, Settings, ingest, values};
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
 /// A shorter key could be guessed.
 const SHORTEST_HASH_KEY: usize = 32;
+/// With a longer one records would be hours late, and most likely minutes were meant.
+const LONGEST_SETTLE_DELAY: Duration = Duration::from_secs(3600);
 
 /// Keys that hold secrets: each can be given by `…_FILE`.
 const SECRETS: [&str; 11] = [
@@ -196,6 +198,7 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
         return Err(ConfigError::value("worker.lease", problem));
     }
     check_directory(settings)?;
+    check_genesys(settings)?;
     check_alarm(&settings.alarm)?;
     ingest::check(&settings.ingest)?;
     if settings.ingest.auth.signature_max_age >= settings.redis.done_ttl {
@@ -236,6 +239,21 @@ fn check_directory(settings: &Settings) -> Result<(), ConfigError> {
     if key.is_some_and(|key| key.expose_secret().len() < SHORTEST_HASH_KEY) {
         let problem = "must have at least 32 characters: openssl rand -hex 32";
         return Err(ConfigError::value("redis.hash_key", problem));
+    }
+    Ok(())
+}
+
+fn check_genesys(settings: &Settings) -> Result<(), ConfigError> {
+    let genesys = &settings.genesys;
+    let settle_delay = genesys.settle_delay.as_ref();
+    let settle_delay = settle_delay.map_or(Duration::ZERO, |delay| delay.duration);
+    if settle_delay > LONGEST_SETTLE_DELAY {
+        let problem = "must be at most 1h: no record is written before it has passed";
+        return Err(ConfigError::value("genesys.settle_delay", problem));
+    }
+    if genesys.legs_wait < settle_delay || genesys.legs_wait >= settings.redis.open_ttl {
+        let problem = "must be at least genesys.settle_delay, and below redis.open_ttl";
+        return Err(ConfigError::value("genesys.legs_wait", problem));
     }
     Ok(())
 }
@@ -281,6 +299,46 @@ mod tests {
 
         assert_eq!(settings.retry.max_age, Duration::from_secs(48 * 3600));
         assert_eq!(settings.retry.delays[4].name(), "1h");
+    }
+
+    #[test]
+    fn the_settle_delay_has_a_queue_of_its_own_unless_a_retry_delay_is_the_same() {
+        let names = |delay| {
+            let settings = with(&[
+                ("BRIDGE__RETRY__DELAYS", "5s,2m"),
+                ("BRIDGE__GENESYS__SETTLE_DELAY", delay),
+            ]);
+            let delays = settings.unwrap().queued_delays();
+            let names = delays.iter().map(super::super::RetryDelay::name);
+            names.collect::<Vec<_>>().join(" ")
+        };
+
+        assert_eq!(names(""), "5s 2m 75s", "the default");
+        assert_eq!(names("1m 15s"), "5s 2m 75s");
+        assert_eq!(names("90s"), "5s 2m 90s");
+        assert_eq!(names("120s"), "5s 2m");
+        assert_eq!(names("0s"), "5s 2m", "at once");
+    }
+
+    #[test]
+    fn an_unusable_settle_delay_is_refused_by_its_key() {
+        for (variable, value, key) in [
+            (
+                "BRIDGE__GENESYS__SETTLE_DELAY",
+                "2h",
+                "genesys.settle_delay",
+            ),
+            (
+                "BRIDGE__GENESYS__SETTLE_DELAY",
+                "75",
+                "genesys.settle_delay",
+            ),
+            ("BRIDGE__GENESYS__LEGS_WAIT", "1m", "genesys.legs_wait"),
+            ("BRIDGE__GENESYS__LEGS_WAIT", "30d", "genesys.legs_wait"),
+        ] {
+            let error = with(&[(variable, value)]).unwrap_err().to_string();
+            assert!(error.contains(key), "{value}: {error}");
+        }
     }
 
     #[test]
