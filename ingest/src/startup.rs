@@ -300,7 +300,7 @@ impl<F> Connect for F where
 }
 
 fn connector(settings: &Settings) -> impl Connect {
-    let (broker, delays) = (settings.broker.clone(), settings.retry.delays.clone());
+    let (broker, delays) = (settings.broker.clone(), settings.queued_delays());
     move |name: &'static str| -> BoxFuture<'static, anyhow::Result<Publisher>> {
         let (broker, delays) = (broker.clone(), delays.clone());
         Box::pin(Publisher::start(broker, delays, name.to_owned()))

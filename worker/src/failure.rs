@@ -45,6 +45,14 @@ pub enum Failure {
     /// The event only adds to another one, which has not arrived yet.
     #[error("waits for the event that it enriches")]
     Deferred,
+    /// Other events of the interaction are waited for: one record holds them all.
+    #[error("waits for other events of the interaction")]
+    Settling {
+        /// How long.
+        wait: Duration,
+        /// Whether the end of the customer's session is known.
+        is_end_known: bool,
+    },
     /// An earlier request may still take effect; the next attempt searches for its record.
     #[error("an earlier request may still take effect for {} s", .0.as_secs())]
     Unsettled(Duration),
@@ -146,6 +154,7 @@ impl Failure {
             Self::NewerSchema { .. } => of_message("newer_schema", Disposition::Retry),
             Self::Busy => of_message("busy", Disposition::Park(A_MOMENT)),
             Self::Deferred => of_message("deferred", Disposition::Park(A_MOMENT)),
+            Self::Settling { wait, .. } => of_message("settling", Disposition::Park(*wait)),
             Self::Unsettled(wait) => of_message("unsettled", Disposition::Park(*wait)),
             Self::LeaseLost => of_message("lease_lost", Disposition::Park(A_MOMENT)),
             Self::EpochChanged => {

@@ -169,7 +169,7 @@ fn describe_histograms() {
         (PROCESSING, "Time from a delivery to its settlement"),
         (
             RECEIPT_TO_RECORD,
-            "Time from a webhook's receipt to its record in Pipedrive, waits and retries included",
+            "Time from a webhook's receipt to its record in Pipedrive, retries and all waits but those for other events included",
         ),
         (
             END_TO_RECORD,

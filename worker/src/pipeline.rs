@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use shared::domain::interaction::{Interaction, Stage};
+use shared::domain::interaction::Interaction;
 use shared::domain::phone::{Party, Reader};
 use shared::error::chain;
 use shared::fail_point::{self, FailPoint};
 use shared::{backoff, clock};
 
 use crate::activity::recorder::Recorder;
-use crate::delivery::decode::{DecodedEvent, decode};
+use crate::delivery::decode::decode;
 use crate::delivery::message::{Decoded, Delivery, Failed, Leased, Received, Settled};
 use crate::delivery::poison::PoisonGuard;
+use crate::delivery::settling::{Due, SettlePolicy, Waits};
 use crate::effect::timing::surely_before;
 use crate::failure::Failure;
 use crate::metrics as names;
@@ -42,8 +43,8 @@ pub struct Pipeline {
     pub recorder: Recorder,
     /// Reads the numbers of events.
     pub reader: Reader,
-    /// Whether calls between colleagues are recorded.
-    pub records_internal_calls: bool,
+    /// When an interaction is recorded.
+    pub settle_policy: SettlePolicy,
     /// Ends the messages: acknowledged, or published to another queue.
     pub settlement: Settlement,
 }
@@ -154,7 +155,7 @@ impl Pipeline {
         &self,
         message: &mut Delivery<Leased>,
     ) -> Result<Outcome, StepFailure> {
-        let was_tried_before = message.was_tried_before();
+        let waits = waits(message);
         let (event, lease, progress) = message.parts();
         if progress.was_recorded_under_another_key(&event.interaction, &event.key) {
             return Ok(Outcome::Duplicate);
@@ -165,10 +166,13 @@ impl Pipeline {
         };
         let interaction = Interaction::merge(&event.interaction, &progress.facts, &is_own)
             .expect("the event's own facts are there");
-        if progress.activity == Effect::NotTried && !self.is_to_be_recorded(&interaction) {
+        let due = self
+            .settle_policy
+            .due(event.kind, &interaction, progress, &waits);
+        if !is_due(due).during(PipelineStep::Lease)? {
             return Ok(Outcome::Remembered);
         }
-        defer_if_alone(was_tried_before, event, progress).during(PipelineStep::Lease)?;
+        // From here on the record is written. What else is asked about the interaction is asked here, once.
         let party = self.reader.read(interaction.number.as_deref()).party;
         let (finder, reader) = (&self.finder, &self.reader);
         let finding = find_people(finder, reader, &interaction, &party, (lease, progress));
@@ -188,13 +192,6 @@ impl Pipeline {
         let recorded = without_panic(PipelineStep::Record, recording).await?;
         let ended_at = is_first.then(|| end_of(&interaction));
         Ok(Outcome::Recorded(recorded, ended_at))
-    }
-
-    /// Whether the known events make a record: not a leg that was transferred, which another event follows, and not a call
-    /// between colleagues, unless those are recorded.
-    fn is_to_be_recorded(&self, interaction: &Interaction) -> bool {
-        interaction.stage != Stage::HandedOn
-            && (self.records_internal_calls || !interaction.is_internal)
     }
 
     /// Claims the interaction; nothing for a duplicate.
@@ -250,20 +247,24 @@ fn without_panic<T>(
     })
 }
 
-/// An event that only adds to others waits once, for the shortest delay, for one of those to create the activity: they
-/// arrive together, in any order, and one create is cheaper than a create and an update. If none arrives, it creates the
-/// activity itself.
-fn defer_if_alone(
-    was_tried_before: bool,
-    event: &DecodedEvent,
-    progress: &Progress,
-) -> Result<(), Failure> {
-    let is_alone = progress.activity == Effect::NotTried
-        && progress.facts.values().all(|facts| facts.kind.enriches());
-    if event.kind.enriches() && !was_tried_before && is_alone {
-        Err(Failure::Deferred)
-    } else {
-        Ok(())
+/// The past of a message, as far as it decides when its interaction is recorded.
+fn waits(message: &Delivery<Leased>) -> Waits {
+    let envelope = message.envelope();
+    let first_wait = envelope.retry_since;
+    Waits {
+        settling: envelope.settling,
+        was_tried_before: message.was_tried_before(),
+        was_forgotten: first_wait.is_some_and(|since| since < message.epoch_began()),
+    }
+}
+
+/// Whether the record is written now, and not never.
+fn is_due(due: Due) -> Result<bool, Failure> {
+    match due {
+        Due::Now => Ok(true),
+        Due::Never => Ok(false),
+        Due::Deferred => Err(Failure::Deferred),
+        Due::Later { wait, is_end_known } => Err(Failure::Settling { wait, is_end_known }),
     }
 }
 

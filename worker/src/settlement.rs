@@ -115,7 +115,8 @@ impl Settlement {
             }
             Outcome::Recorded(recorded, ended_at) => {
                 count(recorded.label());
-                metrics::histogram!(names::RECEIPT_TO_RECORD).record(seconds_since(received));
+                let due = message.envelope().settling.after(received);
+                metrics::histogram!(names::RECEIPT_TO_RECORD).record(seconds_since(due));
                 if let Some(ended_at) = ended_at {
                     metrics::histogram!(names::END_TO_RECORD).record(seconds_since(ended_at));
                 }
@@ -189,11 +190,16 @@ impl Settlement {
             "{what}"
         );
         let envelope = message.envelope();
+        let mut settling = envelope.settling;
+        if let Failure::Settling { is_end_known, .. } = failed.failure {
+            settling = settling.and(delay.duration, is_end_known);
+        }
         let headers = Retry {
             attempts,
             since: envelope.retry_since.unwrap_or_else(clock::now),
             reason,
             deferred: envelope.deferred || matches!(failed.failure, Failure::Deferred),
+            settling,
             failed_deliveries: envelope.failed_deliveries,
         };
         let properties = message::retry_properties(message.properties(), &headers);

@@ -28,6 +28,7 @@ use crate::credentials::refresher::TokenRefresher;
 use crate::credentials::rotation::Rotation;
 use crate::delivery::poison::PoisonGuard;
 use crate::delivery::retry::RetrySchedule;
+use crate::delivery::settling::SettlePolicy;
 use crate::effect::timing::Timing;
 use crate::http::health::{self, Health};
 use crate::metrics::Labels;
@@ -55,6 +56,18 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 pub(crate) const NO_LINK: &str = "genesys.interaction_url (BRIDGE__GENESYS__INTERACTION_URL) is not set, and the host of a \
     link depends on your organization's region: set https://apps.<region>/directory/#/analytics/interactions/{id}/admin, \
     or an empty text for no link";
+
+/// When records of Genesys' events are written; for the log and `worker check`.
+pub(crate) fn settling(genesys: &config::Genesys) -> String {
+    let needed = "customer.end is needed for each conversation of Genesys: its record is written";
+    match &genesys.settle_delay {
+        Some(delay) => format!(
+            "{needed} {} after that (genesys.settle_delay)",
+            delay.name()
+        ),
+        None => format!("{needed} at once (genesys.settle_delay is 0s)"),
+    }
+}
 
 /// The worker, ready to run.
 #[derive(Debug)]
@@ -112,6 +125,7 @@ impl Application {
         if settings.genesys.interaction_url.is_none() {
             tracing::warn!("Notes are written without a link: {NO_LINK}");
         }
+        tracing::info!("As configured, {}", settling(&settings.genesys));
         let client = client(&settings, &store)?;
         let listener = listen(&settings.worker)?;
         let port = listener.local_addr()?.port();
@@ -222,7 +236,7 @@ impl Shared {
         let worker = format!("worker@{}/{}", hostname(), std::process::id());
         let publisher = Publisher::start(
             settings.broker.clone(),
-            settings.retry.delays.clone(),
+            settings.queued_delays(),
             format!("{worker} publish"),
         )
         .await?;
@@ -275,7 +289,7 @@ fn alarm(
     let alarm = Alarm::new(sources, shared.store.clone(), settings.alarm.clone())?;
     let queue_monitor = QueueMonitor {
         broker: settings.broker.clone(),
-        delays: settings.retry.delays.clone(),
+        delays: settings.queued_delays(),
         name: format!("{} queues", shared.worker),
         head: head_of_queue,
         seen,
@@ -290,7 +304,7 @@ fn consumer(
 ) -> Consumer {
     Consumer {
         broker: settings.broker.clone(),
-        delays: settings.retry.delays.clone(),
+        delays: settings.queued_delays(),
         concurrency: settings.worker.concurrency,
         grace_period: settings.worker.grace_period,
         name: format!("{} consume", shared.worker),
@@ -414,7 +428,11 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
             people: People::new(store.clone(), settings.worker.lease),
             link_open_deal: pipedrive.link_open_deal,
         },
-        records_internal_calls: settings.ingest.internal_calls,
+        settle_policy: SettlePolicy {
+            settle_delay: settings.genesys.settle_delay.as_ref().map(|it| it.duration),
+            legs_wait: settings.genesys.legs_wait,
+            records_internal_calls: settings.ingest.internal_calls,
+        },
         recorder: Recorder {
             client,
             // An intent is searched for as long as it is stored.
@@ -432,7 +450,8 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
         },
         reader: settings.phone.reader(),
         settlement: Settlement {
-            schedule: RetrySchedule::new(settings.retry.delays.clone(), settings.retry.max_age),
+            schedule: RetrySchedule::new(settings.retry.delays.clone(), settings.retry.max_age)
+                .with_settle_delay(settings.genesys.settle_delay.clone()),
             publisher: shared.publisher.clone(),
             outcomes: shared.outcomes.clone(),
             pause: shared.pause.clone(),

@@ -1,7 +1,9 @@
 //! What travels beside a body: properties and headers, as `ingest` writes them, as `worker` reads them, and as an
 //! operator sees them in the management UI. The body is the webhook's, byte for byte.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 
@@ -41,6 +43,8 @@ mod retried {
     pub const REASON: &str = "x-retry-reason";
     pub const DEFERRED: &str = "x-deferred";
     pub const FAILED_DELIVERIES: &str = "x-failed-deliveries";
+    pub const SETTLING: &str = "x-settling";
+    pub const SETTLED_MS: &str = "x-settled-ms";
 }
 
 /// Headers of dead letters.
@@ -150,6 +154,8 @@ pub struct Envelope {
     pub retry_since: Option<Timestamp>,
     /// Whether it waited already for the event that it enriches.
     pub deferred: bool,
+    /// How long it waited already for the other events of its interaction; a replay waits no more.
+    pub settling: Settling,
     /// Whether it comes back from the dead letter queue.
     pub is_replay: bool,
     /// Deliveries that were not settled: those that the broker counts, and those that it counted before the message was
@@ -197,6 +203,11 @@ impl Envelope {
                 time(retried::SINCE)
             },
             deferred: text(retried::DEFERRED).is_some(),
+            settling: if is_replay {
+                Settling::OVER
+            } else {
+                Settling::read(text(retried::SETTLING), number(retried::SETTLED_MS))
+            },
             is_replay,
             failed_deliveries: match (is_replay, redelivered) {
                 (true, false) => 0,
@@ -206,6 +217,69 @@ impl Envelope {
             traceparent: text(accepted::TRACEPARENT),
             schema: number(accepted::SCHEMA).unwrap_or(0),
         }
+    }
+}
+
+/// How long a message has waited for the other events of its interaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settling {
+    /// Sum of the delays of these waits. Not the time by the clock: a message may also have waited in a backlog.
+    pub waited: Duration,
+    /// Whether the end of the customer's session was known when the last of these waits began.
+    pub is_end_known: bool,
+}
+
+impl Settling {
+    /// Waits no more.
+    pub const OVER: Self = Self {
+        waited: Duration::MAX,
+        is_end_known: true,
+    };
+    const END_KNOWN: &str = "ended";
+    const LEGS: &str = "legs";
+
+    /// With one more wait, for `delay`.
+    #[must_use]
+    pub fn and(self, delay: Duration, is_end_known: bool) -> Self {
+        Self {
+            waited: self.waited.saturating_add(delay),
+            is_end_known,
+        }
+    }
+
+    /// The moment from which a message that was received then is late: these waits are none of its delay.
+    #[must_use]
+    pub fn after(self, received: Timestamp) -> Timestamp {
+        let waited = SignedDuration::try_from(self.waited);
+        let due = waited
+            .ok()
+            .and_then(|waited| received.checked_add(waited).ok());
+        due.unwrap_or(received)
+    }
+
+    fn read(what: Option<String>, waited_ms: Option<i64>) -> Self {
+        let waited_ms = waited_ms.and_then(|ms| u64::try_from(ms).ok());
+        Self {
+            waited: Duration::from_millis(waited_ms.unwrap_or(0)),
+            is_end_known: what.is_some_and(|what| what == Self::END_KNOWN),
+        }
+    }
+
+    fn write(self, headers: &mut FieldTable) {
+        if self == Self::default() {
+            return;
+        }
+        let what = if self.is_end_known {
+            Self::END_KNOWN
+        } else {
+            Self::LEGS
+        };
+        put(headers, retried::SETTLING, what);
+        let waited_ms = i64::try_from(self.waited.as_millis()).unwrap_or(i64::MAX);
+        headers.insert(
+            retried::SETTLED_MS.into(),
+            AMQPValue::LongLongInt(waited_ms),
+        );
     }
 }
 
@@ -220,6 +294,8 @@ pub struct Retry<'a> {
     pub reason: &'a str,
     /// Whether it waits for the event that it enriches.
     pub deferred: bool,
+    /// How long it waited for the other events of its interaction, the coming wait included.
+    pub settling: Settling,
     /// Deliveries that were not settled so far: the broker begins to count anew.
     pub failed_deliveries: u32,
 }
@@ -264,6 +340,7 @@ pub fn retry_properties(original: &BasicProperties, retry: &Retry<'_>) -> BasicP
     if retry.deferred {
         put(&mut headers, retried::DEFERRED, "true");
     }
+    retry.settling.write(&mut headers);
     persistent(original).with_headers(headers)
 }
 
@@ -414,12 +491,18 @@ mod tests {
                 since,
                 reason: "server",
                 deferred: false,
+                settling: Settling::default().and(Duration::from_secs(75), true),
                 failed_deliveries: 0,
             },
         );
 
         let envelope = Envelope::read(&again, false);
         assert_eq!((envelope.attempts, envelope.retry_since), (2, Some(since)));
+        let settling = envelope.settling;
+        assert_eq!(
+            (settling.waited, settling.is_end_known),
+            (Duration::from_secs(75), true)
+        );
         assert_eq!(
             envelope.received_at,
             Some("2026-03-10T14:12:48Z".parse().unwrap())
@@ -433,6 +516,18 @@ mod tests {
                 .inner()
                 .contains_key(FIRST_DEATH_QUEUE)
         );
+    }
+
+    #[test]
+    fn a_wait_for_other_events_is_no_delay_of_a_message() {
+        let received: Timestamp = "2026-03-10T14:12:48Z".parse().unwrap();
+        let waited = Settling::default().and(Duration::from_secs(75), true);
+
+        assert_eq!(
+            waited.after(received),
+            "2026-03-10T14:14:03Z".parse().unwrap()
+        );
+        assert_eq!(Settling::OVER.after(received), received);
     }
 
     #[test]
@@ -453,6 +548,7 @@ mod tests {
         let envelope = Envelope::read(&dead, false);
         assert!(envelope.is_replay);
         assert_eq!((envelope.attempts, envelope.retry_since), (0, None));
+        assert_eq!(envelope.settling, Settling::OVER);
         assert_eq!(failure_reason(&dead).as_deref(), Some("rejected"));
     }
 

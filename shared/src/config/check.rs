@@ -10,6 +10,8 @@ use super::{Alarm, Pipedrive, Settings, ingest, values};
 
 /// A shorter key could be guessed.
 const SHORTEST_HASH_KEY: usize = 32;
+/// With a longer one records would be hours late, and most likely minutes were meant.
+const LONGEST_SETTLE_DELAY: Duration = Duration::from_secs(3600);
 
 /// Refuses what no type can express.
 pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
@@ -33,6 +35,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
         return Err(ConfigError::value("worker.lease", problem));
     }
     check_directory(settings)?;
+    check_genesys(settings)?;
     check_alarm(&settings.alarm)?;
     ingest::check(&settings.ingest)?;
     if settings.ingest.auth.signature_max_age >= settings.redis.done_ttl {
@@ -73,6 +76,21 @@ fn check_directory(settings: &Settings) -> Result<(), ConfigError> {
     if key.is_some_and(|key| key.expose_secret().len() < SHORTEST_HASH_KEY) {
         let problem = "must have at least 32 characters: openssl rand -hex 32";
         return Err(ConfigError::value("redis.hash_key", problem));
+    }
+    Ok(())
+}
+
+fn check_genesys(settings: &Settings) -> Result<(), ConfigError> {
+    let genesys = &settings.genesys;
+    let settle_delay = genesys.settle_delay.as_ref();
+    let settle_delay = settle_delay.map_or(Duration::ZERO, |delay| delay.duration);
+    if settle_delay > LONGEST_SETTLE_DELAY {
+        let problem = "must be at most 1h: no record is written before it has passed";
+        return Err(ConfigError::value("genesys.settle_delay", problem));
+    }
+    if genesys.legs_wait < settle_delay || genesys.legs_wait >= settings.redis.open_ttl {
+        let problem = "must be at least genesys.settle_delay, and below redis.open_ttl";
+        return Err(ConfigError::value("genesys.legs_wait", problem));
     }
     Ok(())
 }

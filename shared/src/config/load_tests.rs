@@ -24,6 +24,46 @@ fn the_defaults_are_complete() {
 }
 
 #[test]
+fn the_settle_delay_has_a_queue_of_its_own_unless_a_retry_delay_is_the_same() {
+    let names = |delay| {
+        let settings = with(&[
+            ("BRIDGE__RETRY__DELAYS", "5s,2m"),
+            ("BRIDGE__GENESYS__SETTLE_DELAY", delay),
+        ]);
+        let delays = settings.unwrap().queued_delays();
+        let names = delays.iter().map(crate::config::RetryDelay::name);
+        names.collect::<Vec<_>>().join(" ")
+    };
+
+    assert_eq!(names(""), "5s 2m 75s", "the default");
+    assert_eq!(names("1m 15s"), "5s 2m 75s");
+    assert_eq!(names("90s"), "5s 2m 90s");
+    assert_eq!(names("120s"), "5s 2m");
+    assert_eq!(names("0s"), "5s 2m", "at once");
+}
+
+#[test]
+fn an_unusable_settle_delay_is_refused_by_its_key() {
+    for (variable, value, key) in [
+        (
+            "BRIDGE__GENESYS__SETTLE_DELAY",
+            "2h",
+            "genesys.settle_delay",
+        ),
+        (
+            "BRIDGE__GENESYS__SETTLE_DELAY",
+            "75",
+            "genesys.settle_delay",
+        ),
+        ("BRIDGE__GENESYS__LEGS_WAIT", "1m", "genesys.legs_wait"),
+        ("BRIDGE__GENESYS__LEGS_WAIT", "30d", "genesys.legs_wait"),
+    ] {
+        let error = with(&[(variable, value)]).unwrap_err().to_string();
+        assert!(error.contains(key), "{value}: {error}");
+    }
+}
+
+#[test]
 fn the_environment_overrides_with_lists_comma_separated() {
     let settings = with(&[
         ("BRIDGE__INGEST__AUTH__TOKENS", "one, 2"),

@@ -61,6 +61,15 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Every delay that has a retry queue: those of `retry.delays`, and the settle delay if it is none of them.
+    #[must_use]
+    pub fn queued_delays(&self) -> Vec<RetryDelay> {
+        let mut delays = self.retry.delays.clone();
+        let settle_delay = self.genesys.settle_delay.clone();
+        delays.extend(settle_delay.filter(|delay| !self.retry.delays.contains(delay)));
+        delays
+    }
+
     /// Warns of each secret in quotes: nothing takes them off, and the other side refuses the secret with them.
     pub fn warn_of_quoted_secrets(&self) {
         for key in &self.quoted_secrets {
@@ -360,6 +369,11 @@ impl Phone {
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
 pub struct Genesys {
     pub interaction_url: Option<String>,
+    /// `None`: records are written at once.
+    #[serde(deserialize_with = "values::optional_delay")]
+    pub settle_delay: Option<RetryDelay>,
+    #[serde(deserialize_with = "values::duration")]
+    pub legs_wait: Duration,
 }
 
 /// `[alarm]`

@@ -93,6 +93,17 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     parse_duration(&text).map_err(D::Error::custom)
 }
 
+/// A delay with a queue of its own; a duration of zero is none.
+pub(super) fn optional_delay<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<RetryDelay>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if parse_duration(&text).map_err(D::Error::custom)?.is_zero() {
+        return Ok(None);
+    }
+    RetryDelay::parse(&text).map(Some).map_err(D::Error::custom)
+}
+
 pub(super) fn delays<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<RetryDelay>, D::Error> {

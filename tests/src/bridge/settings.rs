@@ -20,6 +20,8 @@ pub(super) fn for_tests() -> Vec<(String, String)> {
         ("WORKER__LEASE", "26s"),
         ("REDIS__PREFIX", &*prefix),
         ("RETRY__DELAYS", "500ms,1s,2s"),
+        // One event is recorded at once. Tests of the settle delay set one.
+        ("GENESYS__SETTLE_DELAY", "0s"),
         ("PIPEDRIVE__REQUESTS_PER_2S", "1000"),
         ("PIPEDRIVE__SEARCHES_PER_2S", "1000"),
         ("PIPEDRIVE__REQUEST_TIMEOUT", "2s"),

@@ -230,6 +230,8 @@ fn settings() -> Vec<(String, String)> {
         variable("WORKER__LEASE", &seconds(LEASE)),
         variable("REDIS__PREFIX", REDIS_PREFIX),
         variable("RETRY__DELAYS", &RETRY_DELAYS.join(",")),
+        // Each event is a write of its own: more that a fault can spoil.
+        variable("GENESYS__SETTLE_DELAY", "0s"),
         variable("PIPEDRIVE__CHAT_TYPE", CHAT_TYPE),
         variable("PIPEDRIVE__REQUESTS_PER_2S", &4000),
         variable("PIPEDRIVE__SEARCHES_PER_2S", &1000),

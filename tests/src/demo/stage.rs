@@ -281,6 +281,7 @@ fn settings(
         ("BRIDGE__LOG__FORMAT", "text".to_owned()),
         ("BRIDGE__BROKER__URL", vhost.amqp_url().to_string()),
         ("BRIDGE__RETRY__DELAYS", "2s,10s,1m".to_owned()),
+        ("BRIDGE__GENESYS__SETTLE_DELAY", "2s".to_owned()),
         ("BRIDGE__REDIS__URL", environment.redis_url().to_string()),
         ("BRIDGE__REDIS__PREFIX", redis_prefix.to_owned()),
         ("BRIDGE__PIPEDRIVE__BASE_URL", sandbox.base_url()),

@@ -20,6 +20,7 @@ mod poison;
 mod process;
 mod refused_creates;
 mod restarts;
+mod settling;
 mod spool;
 mod supervision;
 mod unanswered_broker;

@@ -1,7 +1,9 @@
 //! One interaction, one activity.
 
-use bridge_tests::bridge::{TestApp, call, sample};
+use anyhow::ensure;
+use bridge_tests::bridge::{PATIENCE, TestApp, call, sample};
 use bridge_tests::sandbox::pipedrive::{Fault, FaultRule};
+use bridge_tests::servers::wait_until;
 use jiff::ToSpan;
 use serde_json::{Value, json};
 
@@ -132,13 +134,28 @@ async fn what_is_not_final_or_not_wanted_is_answered_ignored_and_goes_nowhere() 
     assert_eq!(app.pipedrive.request_count(), 0);
 }
 
+/// A bridge in which legs that make no record yet wait in a queue of their own.
+async fn app_whose_legs_wait() -> TestApp {
+    let app = TestApp::builder().set("BRIDGE__RETRY__DELAYS", "500ms,1h");
+    app.spawn().await
+}
+
+async fn wait_until_it_waits(app: &TestApp) {
+    let waiting = wait_until("a leg that waits", PATIENCE, async || {
+        let waiting = app.vhost().message_count("interactions.retry.1h").await?;
+        ensure!(waiting == 1, "{waiting} wait");
+        Ok(())
+    });
+    waiting.await.unwrap_or_else(|error| panic!("{error:#}"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transferred_leg_waits_for_the_end_of_its_call_and_is_in_its_record() {
-    let app = TestApp::spawn().await;
+    let app = app_whose_legs_wait().await;
     app.post(sample("eventbridge-user-end-voice-transfer-not-final"))
         .await
         .assert_accepted();
-    app.wait_until_idle().await;
+    wait_until_it_waits(&app).await;
     assert_eq!(app.pipedrive.request_count(), 0, "the call goes on");
 
     app.post(sample("eventbridge-customer-end-voice-inbound"))
@@ -154,10 +171,10 @@ async fn a_transferred_leg_waits_for_the_end_of_its_call_and_is_in_its_record() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_between_colleagues_is_not_recorded_until_a_customer_takes_part() {
-    let app = TestApp::spawn().await;
+    let app = app_whose_legs_wait().await;
     let leg = r#"{"topicName":"user.end","eventBody":{"conversationId":"e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c","participantId":"p","sessionId":"s","eventTime":1773151900000,"mediaType":"VOICE","direction":"OUTBOUND","disconnectType":"PEER","userId":"colleague","interactingDurationMs":5000,"ani":"sip:1+example.orgspan.com@localhost","dnis":"sip:2+example.orgspan.com@localhost"}}"#;
     app.post(leg).await.assert_accepted();
-    app.wait_until_idle().await;
+    wait_until_it_waits(&app).await;
     assert_eq!(app.pipedrive.request_count(), 0, "colleagues alone");
 
     app.post(sample("eventbridge-customer-end-voice-inbound"))

@@ -46,6 +46,20 @@ pub(crate) fn leg(
     ended("user.end", who, end, &members)
 }
 
+/// What an agent wrote after the call.
+pub(crate) fn notes(who: &str, end: i64, text: &str) -> String {
+    let members = json!({"direction": "INBOUND", "userId": who, "queueId": "sales", "wrapupNotes": text,
+        "wrapupDurationMs": 20_000});
+    ended("acw", who, end, &members)
+}
+
+/// An agent's leg that rang and was not answered.
+pub(crate) fn declined(who: &str, end: i64, far: &str) -> String {
+    let members = json!({"direction": "INBOUND", "ani": format!("tel:{far}"), "userId": who, "queueId": "sales",
+        "interactingDurationMs": 0, "alertingDurationMs": 8_000, "disconnectType": "NOT_AVAILABLE_TRANSFER"});
+    ended("user.end", who, end, &members)
+}
+
 fn sides(direction: &str, far: &str, near: &str) -> (String, String) {
     let (far, near) = (format!("tel:{far}"), near.to_owned());
     if direction == "OUTBOUND" {

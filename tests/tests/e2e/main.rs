@@ -21,6 +21,7 @@ mod rolling_restart;
 mod schemas;
 mod secret_rotation;
 mod settings;
+mod settling;
 mod shared_numbers;
 mod spool;
 mod spool_disk;

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics as names;
 
-/// Between two measurements. Seven requests that cost the broker next to nothing.
+/// Between two measurements. A few requests that cost the broker next to nothing.
 const INTERVAL: Duration = Duration::from_secs(2);
 /// Time limit of one measurement.
 const TIMEOUT: Duration = Duration::from_secs(10);

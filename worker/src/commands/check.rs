@@ -26,6 +26,10 @@ pub async fn check(settings: &Settings) -> anyhow::Result<bool> {
         "Genesys",
         Ok::<_, String>(links(settings)),
     ));
+    findings.push(check::Finding::new(
+        "events",
+        Ok::<_, String>(startup::settling(&settings.genesys)),
+    ));
     Ok(check::report(&findings, &mut std::io::stdout())?)
 }
 
@@ -80,14 +84,13 @@ async fn rabbitmq(settings: &Settings) -> Result<String, String> {
         })?;
     broker::declare(
         &connection,
-        &settings.retry.delays,
+        &settings.queued_delays(),
         settings.broker.new_queue_pause,
     )
     .await
     .map_err(|error| chain(&error))?;
-    let delays: Vec<&str> = settings
-        .retry
-        .delays
+    let delays = settings.queued_delays();
+    let delays: Vec<&str> = delays
         .iter()
         .map(shared::config::RetryDelay::name)
         .collect();

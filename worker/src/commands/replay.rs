@@ -72,7 +72,7 @@ pub struct Replayed {
 pub async fn replay(settings: &Settings, filter: &ReplayFilter) -> anyhow::Result<Replayed> {
     let mut publisher = Publisher::start(
         settings.broker.clone(),
-        settings.retry.delays.clone(),
+        settings.queued_delays(),
         "worker replay publish".to_owned(),
     )
     .await?;

@@ -247,6 +247,12 @@ impl Delivery<Leased> {
         &self.stage.event
     }
 
+    /// Since when Redis is known to have lost nothing.
+    #[must_use]
+    pub(crate) fn epoch_began(&self) -> Timestamp {
+        self.stage.lease.epoch_began()
+    }
+
     /// The event, the lease, and the progress to update.
     pub(crate) fn parts(&mut self) -> (&DecodedEvent, &Lease, &mut Progress) {
         let Leased {

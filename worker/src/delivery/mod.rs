@@ -4,3 +4,4 @@ pub(crate) mod decode;
 pub(crate) mod message;
 pub(crate) mod poison;
 pub(crate) mod retry;
+pub(crate) mod settling;

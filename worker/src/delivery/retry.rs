@@ -27,6 +27,7 @@ pub enum Next<'a> {
 pub struct RetrySchedule {
     delays: Vec<RetryDelay>,
     max_age: Duration,
+    settle_delay: Option<RetryDelay>,
 }
 
 impl RetrySchedule {
@@ -38,7 +39,20 @@ impl RetrySchedule {
     #[must_use]
     pub fn new(delays: Vec<RetryDelay>, max_age: Duration) -> Self {
         assert!(!delays.is_empty(), "retry.delays has at least one member");
-        Self { delays, max_age }
+        Self {
+            delays,
+            max_age,
+            settle_delay: None,
+        }
+    }
+
+    /// With a queue beside those of the retry delays, for waits of exactly this delay.
+    #[must_use]
+    pub fn with_settle_delay(self, settle_delay: Option<RetryDelay>) -> Self {
+        Self {
+            settle_delay,
+            ..self
+        }
     }
 
     /// Decides where a message goes that failed with `attempts` failed attempts before.
@@ -80,8 +94,13 @@ impl RetrySchedule {
         &self.delays[(attempts as usize).min(self.delays.len() - 1)]
     }
 
-    /// The shortest delay that is at least `wait`, else the longest.
+    /// The settle delay if it is `wait`; else the shortest retry delay that is at least `wait`, or the longest.
     fn at_least(&self, wait: Duration) -> &RetryDelay {
+        if let Some(settle_delay) = &self.settle_delay
+            && settle_delay.duration == wait
+        {
+            return settle_delay;
+        }
         let long_enough = self
             .delays
             .iter()
@@ -140,6 +159,20 @@ mod tests {
         assert_eq!(next(Disposition::Park(Duration::ZERO), 0), "5s 0");
         let long = Disposition::Park(Duration::from_secs(9999));
         assert_eq!(next(long, 99), "2m 99");
+    }
+
+    #[test]
+    fn the_settle_delay_has_its_queue_and_other_waits_stay_on_the_ladder() {
+        let settle_delay = RetryDelay::parse("75s").unwrap();
+        let schedule = schedule().with_settle_delay(Some(settle_delay));
+        let parked =
+            |seconds| match schedule.next(Disposition::Park(Duration::from_secs(seconds)), 0) {
+                Next::Retry { delay, .. } => delay.name().to_owned(),
+                other => format!("{other:?}"),
+            };
+
+        assert_eq!(parked(75), "75s");
+        assert_eq!(parked(60), "2m");
     }
 
     #[test]

@@ -14,6 +14,10 @@ use crate::auth::{self, Authenticator};
 use crate::commands::setup::Address;
 use crate::spool::{self, Depth, OpenError};
 
+/// What cannot be checked from here: Genesys decides which events are sent.
+const NEEDED: &str = "of Genesys' events customer.end is needed for each conversation; user.end, acw and wrapup add to it. \
+    Legs without it are recorded late and create no person. The guide's event needs none";
+
 /// Checks `settings`, the certificate at the address `public`, and the broker; writes the findings, and returns whether
 /// `ingest` can work.
 ///
@@ -29,6 +33,7 @@ pub async fn run(
     findings.extend(certificate::check(&settings.ingest, public));
     findings.push(Finding::new("authentication", authentication(settings)));
     findings.extend(eventbridge(&settings.ingest.eventbridge));
+    findings.push(Finding::new("events", Ok::<_, Problem>(NEEDED.to_owned())));
     findings.push(Finding::new("spool", spool(settings)));
     findings.extend(rabbitmq(settings).await);
     check::report(&findings, out)
@@ -124,14 +129,14 @@ async fn rabbitmq(settings: &Settings) -> Vec<Finding> {
     let connected = Ok::<_, Problem>(format!("{address} answers"));
     let declared = broker::declare(
         &connection,
-        &settings.retry.delays,
+        &settings.queued_delays(),
         settings.broker.new_queue_pause,
     )
     .await;
     let topology = match declared {
         Ok(()) => Ok(format!(
             "exchanges, work queue, dead letter queue and {} retry queues are as they should be",
-            settings.retry.delays.len()
+            settings.queued_delays().len()
         )),
         Err(error) => Err(Problem::new(chain(&error), topology_remedy(&error))),
     };

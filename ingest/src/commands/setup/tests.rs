@@ -93,6 +93,13 @@ fn the_subscription_is_the_guides_with_the_operators_address() {
 }
 
 #[test]
+fn each_way_of_genesys_says_that_the_customers_end_is_needed() {
+    for way in ["eventbridge", "eventbridge --format terraform", "trigger"] {
+        assert!(printed(way).contains("customer.end is needed"), "{way}");
+    }
+}
+
+#[test]
 fn the_guides_event_is_one_that_we_record() {
     let key = event_key(&printed("guide --only event"));
 

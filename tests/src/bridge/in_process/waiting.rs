@@ -126,7 +126,7 @@ impl TestApp {
 
     /// The queues that messages pass on their way to Pipedrive.
     fn queues(&self) -> Vec<String> {
-        let delays = &self.settings.retry.delays;
+        let delays = self.settings.queued_delays();
         let mut queues = vec![topology::WORK_QUEUE.to_owned()];
         queues.extend(delays.iter().map(topology::retry_queue));
         queues

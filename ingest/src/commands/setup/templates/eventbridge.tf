@@ -5,6 +5,8 @@
 # First, in Genesys Cloud: Admin > Integrations > Add integration > Amazon EventBridge Source, with your AWS account,
 # the region below, the event source suffix "@SUFFIX@" and the topics
 @TOPIC_LINES@
+# customer.end is needed: it says that a conversation is over, and whose it is. The others add agents, queue and wrap-up;
+# without customer.end they are recorded an hour late, and create no person.
 # Permission: integrations:integration:* (in the interface Integrations > Integration > All); the guide's webhooks:read
 # and webhooks:write do not exist, nor does its interaction.completed: "ingest setup guide" lists their replacements.
 # Activate the integration; then apply. So that ingest takes events of this organization alone, set there
