@@ -227,10 +227,6 @@ fn check_base_url(pipedrive: &Pipedrive) -> Result<(), ConfigError> {
 
 fn check_directory(settings: &Settings) -> Result<(), ConfigError> {
     let directory = &settings.directory;
-    if !(1..=100).contains(&directory.daily_share) {
-        let problem = "must be a percentage from 1 to 100";
-        return Err(ConfigError::value("directory.daily_share", problem));
-    }
     if directory.longest_interval < Duration::from_secs(60) {
         let problem = "must be at least 1m";
         return Err(ConfigError::value("directory.longest_interval", problem));
@@ -398,6 +394,22 @@ mod tests {
         for (variable, value, part) in [
             ("BRIDGE__WORKER__CONCURENCY", "4", "concurency"),
             ("BRIDGE__RETRY__MAX_AGE", "soon", "retry.max_age"),
+            (
+                "BRIDGE__DIRECTORY__MODE",
+                "maybe",
+                "setting `directory.mode` (BRIDGE__DIRECTORY__MODE): `maybe` is no mode: write `on` or `off`",
+            ),
+            (
+                "BRIDGE__DIRECTORY__DAILY_SHARE",
+                "500",
+                "setting `directory.daily_share` (BRIDGE__DIRECTORY__DAILY_SHARE): `500` is no percentage: write a whole \
+                 number from 1 to 100",
+            ),
+            (
+                "BRIDGE__DIRECTORY__DAILY_SHARE",
+                "0",
+                "`0` is no percentage",
+            ),
             ("BRIDGE__WORKER__CONCURRENCY", "many", "worker.concurrency"),
             (
                 "BRIDGE__PHONE__DEFAULT_REGION",
