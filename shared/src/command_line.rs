@@ -24,7 +24,7 @@ pub fn exit_code(is_sound: bool) -> ExitCode {
 #[expect(clippy::print_stderr, reason = "the answer to a command")]
 pub fn end(service: &str, outcome: anyhow::Result<ExitCode>) -> ExitCode {
     outcome.unwrap_or_else(|error| {
-        eprintln!("{service}: {error:#}");
+        eprintln!("{service}: {}", crate::error::chain(error.as_ref()));
         ExitCode::FAILURE
     })
 }

@@ -17,6 +17,7 @@ mod metrics;
 mod pause;
 mod person;
 mod pipeline;
+mod process;
 mod settlement;
 pub mod startup;
 pub mod store;

@@ -39,6 +39,10 @@ pub const DIRECTORY_TOKENS: &str = "bridge_directory_tokens_total";
 pub const DIRECTORY_PEOPLE: &str = "bridge_directory_people";
 /// Whether the directory is complete.
 pub const DIRECTORY_COMPLETE: &str = "bridge_directory_complete";
+/// Tokens that the directory has cost today.
+pub const DIRECTORY_SPENT: &str = "bridge_directory_tokens_today";
+/// Tokens that the directory may cost a day.
+pub const DIRECTORY_SHARE: &str = "bridge_directory_tokens_share";
 /// When changes in Pipedrive were last read into the directory.
 pub const DIRECTORY_POLLED: &str = "bridge_directory_polled_timestamp_seconds";
 /// How long requests waited for tokens.
@@ -115,10 +119,16 @@ pub fn register(_recorder: &PrometheusHandle, labels: &Labels<'_>) {
     for answer in ["found", "none", "incomplete"] {
         metrics::counter!(DIRECTORY_LOOKUPS, "answer" => answer).increment(0);
     }
-    for purpose in ["pass", "poll", "at_once"] {
+    for purpose in ["pass", "poll", "at_once", "deals", "deals_poll"] {
         metrics::counter!(DIRECTORY_TOKENS, "for" => purpose).increment(0);
     }
-    for name in [DIRECTORY_PEOPLE, DIRECTORY_COMPLETE, DIRECTORY_POLLED] {
+    for name in [
+        DIRECTORY_PEOPLE,
+        DIRECTORY_COMPLETE,
+        DIRECTORY_POLLED,
+        DIRECTORY_SPENT,
+        DIRECTORY_SHARE,
+    ] {
         metrics::gauge!(name).set(0);
     }
     for name in [LEASE_LOSSES, PEOPLE_CREATED] {
@@ -207,6 +217,14 @@ fn describe_gauges() {
             "Tokens that will have been spent at the reset, at the pace of the last hour",
         ),
         (DIRECTORY_PEOPLE, "People in the directory"),
+        (
+            DIRECTORY_SPENT,
+            "Pipedrive tokens that the directory has cost today, polls before a create included",
+        ),
+        (
+            DIRECTORY_SHARE,
+            "Pipedrive tokens that the directory may cost a day",
+        ),
         (
             DIRECTORY_COMPLETE,
             "1 while the directory of people is complete",

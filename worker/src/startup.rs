@@ -41,6 +41,7 @@ use crate::person::directory::sync::DirectorySync;
 use crate::person::finder::PersonFinder;
 use crate::person::reader::PersonReader;
 use crate::pipeline::Pipeline;
+use crate::process;
 use crate::settlement::Settlement;
 use crate::store::first_start::FirstStart;
 use crate::store::{
@@ -233,7 +234,7 @@ impl Shared {
         store: Store,
         client: Client,
     ) -> anyhow::Result<Self> {
-        let worker = format!("worker@{}/{}", hostname(), std::process::id());
+        let worker = format!("worker@{}/{}", process::hostname(), std::process::id());
         let publisher = Publisher::start(
             settings.broker.clone(),
             settings.queued_delays(),
@@ -420,6 +421,7 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
             reader: PersonReader {
                 client: client.clone(),
                 directory: shared.directory.clone(),
+                counts_deals: pipedrive.link_open_deal && shared.directory.is_some(),
                 access: Access::default(),
                 region,
                 search_international: pipedrive.search_international,
@@ -446,6 +448,7 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
                 time_zone: pipedrive.time_zone.clone(),
             },
             link_open_deal: pipedrive.link_open_deal,
+            directory: shared.directory.clone(),
             timing,
         },
         reader: settings.phone.reader(),
@@ -465,9 +468,4 @@ fn person_url(base_url: &Url) -> Option<String> {
     let host = base_url.host_str()?;
     let is_company = host.ends_with(".pipedrive.com") && host != "api.pipedrive.com";
     is_company.then(|| format!("https://{host}/person/"))
-}
-
-fn hostname() -> String {
-    std::fs::read_to_string("/etc/hostname")
-        .map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
 }

@@ -32,6 +32,7 @@ pub use activities::{create_activity, update_activity};
 pub use call::Call;
 pub use client::{Client, Probe, Settings, http_client};
 pub use credential::{Credential, NewSecret};
+pub use deals::DealsPage;
 pub use error::{Class, PipedriveError};
 pub use exchange::{Permit, Refused, Sent};
 pub use ids::{ActivityId, DealId, OrganizationId, PersonId, UserId};

@@ -139,6 +139,9 @@ pub struct Person {
     /// When it changed last, RFC 3339.
     #[serde(deserialize_with = "or_default")]
     pub update_time: Option<String>,
+    /// How many open deals it has; only where that was asked for, and Pipedrive answers it.
+    #[serde(deserialize_with = "or_default")]
+    pub open_deals_count: Option<u64>,
 }
 
 /// A person as a search shows it: numbers and addresses are bare texts there.
@@ -200,13 +203,33 @@ pub struct NewPerson {
 }
 
 /// A deal, as far as it links records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Deal {
     /// Its id.
     pub id: DealId,
     /// The person it is with.
     #[serde(default, deserialize_with = "or_default")]
     pub person_id: Option<PersonId>,
+    /// `open`, `won` or `lost`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub status: Option<String>,
+    /// Whether it was deleted.
+    #[serde(default, deserialize_with = "or_default")]
+    pub is_deleted: bool,
+    /// Whether it was archived: lists leave it out.
+    #[serde(default, deserialize_with = "or_default")]
+    pub is_archived: bool,
+    /// When it changed last, RFC 3339.
+    #[serde(default, deserialize_with = "or_default")]
+    pub update_time: Option<String>,
+}
+
+impl Deal {
+    /// Whether it is open, and neither deleted nor archived.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.status.as_deref() == Some("open") && !self.is_deleted && !self.is_archived
+    }
 }
 
 /// A user of the company.

@@ -59,6 +59,32 @@ impl Client {
         Ok(self.read(&call).await?.data)
     }
 
+    /// One person, with the number of open deals. 1 token.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::person`].
+    pub async fn person_with_deals(&self, id: PersonId) -> Result<Person, PipedriveError> {
+        let call = get("read a person", format!("/api/v2/persons/{id}"), 1)
+            .with("include_fields", "open_deals_count")
+            .of_record(id.0);
+        Ok(self.read(&call).await?.data)
+    }
+
+    /// Those of at most 100 people who are there and visible to the user. 10 tokens.
+    ///
+    /// # Errors
+    ///
+    /// When Pipedrive does not answer with a list.
+    pub async fn people_of_ids(&self, ids: &[PersonId]) -> Result<Vec<Person>, PipedriveError> {
+        let ids: Vec<String> = ids.iter().map(PersonId::to_string).collect();
+        let call = get::<Records>("list people by their ids", "/api/v2/persons", 10)
+            .with("ids", ids.join(","))
+            .with("limit", "100");
+        let records = self.read(&call).await?.data;
+        Ok(readable(call.operation, &records))
+    }
+
     /// People changed since `since`, newest first. 10 tokens a page. A list of the database: no index lags behind.
     ///
     /// # Errors

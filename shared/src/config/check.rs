@@ -64,10 +64,6 @@ fn check_base_url(pipedrive: &Pipedrive) -> Result<(), ConfigError> {
 
 fn check_directory(settings: &Settings) -> Result<(), ConfigError> {
     let directory = &settings.directory;
-    if !(1..=100).contains(&directory.daily_share) {
-        let problem = "must be a percentage from 1 to 100";
-        return Err(ConfigError::value("directory.daily_share", problem));
-    }
     if directory.longest_interval < Duration::from_secs(60) {
         let problem = "must be at least 1m";
         return Err(ConfigError::value("directory.longest_interval", problem));

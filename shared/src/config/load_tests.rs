@@ -120,6 +120,22 @@ fn an_error_names_the_key_and_its_variable() {
     for (variable, value, part) in [
         ("BRIDGE__WORKER__CONCURENCY", "4", "concurency"),
         ("BRIDGE__RETRY__MAX_AGE", "soon", "retry.max_age"),
+        (
+            "BRIDGE__DIRECTORY__MODE",
+            "maybe",
+            "setting `directory.mode` (BRIDGE__DIRECTORY__MODE): `maybe` is no mode: write `on` or `off`",
+        ),
+        (
+            "BRIDGE__DIRECTORY__DAILY_SHARE",
+            "500",
+            "setting `directory.daily_share` (BRIDGE__DIRECTORY__DAILY_SHARE): `500` is no percentage: write a whole \
+             number from 1 to 100",
+        ),
+        (
+            "BRIDGE__DIRECTORY__DAILY_SHARE",
+            "0",
+            "`0` is no percentage",
+        ),
         ("BRIDGE__WORKER__CONCURRENCY", "many", "worker.concurrency"),
         (
             "BRIDGE__PHONE__DEFAULT_REGION",

@@ -4,6 +4,7 @@
 
 mod address;
 mod check;
+mod directory;
 mod environment;
 mod error;
 mod ingest;
@@ -30,6 +31,7 @@ pub use address::{
     check_broker_address, check_redis_address, redacted, unreadable_broker_address,
     unreadable_redis_address,
 };
+pub use directory::{Directory, DirectoryMode};
 pub use error::ConfigError;
 pub use load::{DEFAULTS, load, load_from};
 pub use oauth::{Credential, OAuth, OAuthApp};
@@ -300,29 +302,6 @@ pub struct Pipedrive {
     pub settle_time: Duration,
     #[serde(deserialize_with = "values::duration")]
     pub search_lag: Duration,
-}
-
-/// `[directory]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
-pub struct Directory {
-    pub mode: DirectoryMode,
-    pub daily_share: u8,
-    #[serde(deserialize_with = "values::duration")]
-    pub longest_interval: Duration,
-    #[serde(deserialize_with = "values::duration")]
-    pub full_pass: Duration,
-}
-
-/// Whether there is a directory of Pipedrive's people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DirectoryMode {
-    /// People are looked up in the directory once it is complete.
-    On,
-    /// People are searched in Pipedrive.
-    Off,
 }
 
 /// `[worker]`

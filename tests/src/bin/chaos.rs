@@ -46,6 +46,14 @@ struct Arguments {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
     workers: u8,
 
+    /// Whether the workers keep a directory of people, whatever the seed says.
+    #[arg(long, value_name = "BOOL")]
+    directory: Option<bool>,
+
+    /// Pipedrive's search finds no person: only the directory does.
+    #[arg(long)]
+    blind_search: bool,
+
     /// How long after the last fault everything may take to settle. A message that RabbitMQ was just moving from a retry
     /// queue when it was struck is tried again by it after three minutes.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
@@ -78,6 +86,8 @@ async fn main() -> ExitCode {
             strikes: if arguments.calm { 0 } else { arguments.faults },
             duration: arguments.duration,
             workers: usize::from(arguments.workers),
+            directory: arguments.directory,
+            blind_search: arguments.blind_search,
         },
         patience: arguments.patience,
         misbehaves: !arguments.calm,

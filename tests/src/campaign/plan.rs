@@ -24,6 +24,10 @@ pub struct Size {
     pub duration: Duration,
     /// Workers there are to strike.
     pub workers: usize,
+    /// Whether the workers keep a directory; the seed decides where nothing is said.
+    pub directory: Option<bool>,
+    /// Whether Pipedrive's search finds no person.
+    pub blind_search: bool,
 }
 
 /// All choices of a campaign. The same seed and size give the same plan.
@@ -43,6 +47,8 @@ pub struct Plan {
     pub known: Vec<(Number, Holders)>,
     /// Whether the workers keep a directory of Pipedrive's people.
     pub has_directory: bool,
+    /// Whether Pipedrive's search finds no person.
+    pub blind_search: bool,
     /// With what the bridge is let in.
     pub credential: Credential,
 }
@@ -86,7 +92,8 @@ pub fn draw(seed: u64, size: Size) -> Plan {
             mishaps: Vec::new(),
             known,
             // In turns that are not those of the credential: each meets both.
-            has_directory: (seed / 2) % 2 == 1,
+            has_directory: size.directory.unwrap_or((seed / 2) % 2 == 1),
+            blind_search: size.blind_search,
             credential: Credential::of(seed),
         },
     };
@@ -247,6 +254,8 @@ mod tests {
         strikes: 1000,
         duration: Duration::from_secs(100),
         workers: 2,
+        directory: None,
+        blind_search: false,
     };
 
     /// Number of kinds of strikes.

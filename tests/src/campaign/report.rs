@@ -64,6 +64,15 @@ fn write_all(
                 "directory of people",
                 if plan.has_directory { "on" } else { "off" }.to_owned(),
             ),
+            (
+                "search",
+                if plan.blind_search {
+                    "finds no person"
+                } else {
+                    "digits anywhere"
+                }
+                .to_owned(),
+            ),
             ("storm", minutes(outcome.stormed)),
             ("settled after", minutes(outcome.settled)),
         ],

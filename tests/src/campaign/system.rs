@@ -15,7 +15,9 @@ use super::plan::Plan;
 use super::program::Program;
 use super::strike::Link;
 use crate::bridge::WEBHOOK_TOKEN;
-use crate::sandbox::pipedrive::{Behaviour, Control, NewPerson, Sandbox, SandboxConfig};
+use crate::sandbox::pipedrive::{
+    Behaviour, Control, NewPerson, Sandbox, SandboxConfig, SearchMode,
+};
 use crate::servers::{
     CutProxy, Management, RabbitMq, RabbitMqOptions, Redis, RedisOptions, free_ports, wait_until,
 };
@@ -108,6 +110,11 @@ impl System {
         let sandbox = Sandbox::spawn(SandboxConfig {
             behaviour: Behaviour {
                 search_lag: INDEX_LAG,
+                search_mode: if plan.blind_search {
+                    SearchMode::Blind
+                } else {
+                    SearchMode::default()
+                },
                 ..Behaviour::default()
             },
             log_capacity: 10_000_000,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use worker::commands::directory::{Action, execute};
 
 use crate::invariants::{assert_settled, created};
-use crate::process::Worker;
+use crate::process::{Worker, command};
 
 const UNKNOWN_CALLER: &str = "+15550123456";
 const PEOPLE: usize = 1500;
@@ -40,6 +40,20 @@ async fn wait_for_state(app: &TestApp, field: &str) {
     .unwrap_or_else(|error| panic!("{error:#}"));
 }
 
+/// Lets the next poll be due.
+async fn make_due(app: &TestApp) {
+    let key = format!("{}:{{directory}}:state", app.settings.redis.prefix);
+    let due: redis::RedisResult<()> = app.redis().await.hdel(key, "polled").await;
+    due.expect("Redis answers");
+}
+
+/// Frees the lock of a dead worker, which ends after a minute.
+async fn free(app: &TestApp, lock: &str) {
+    let key = format!("{}:{{directory}}:{lock}", app.settings.redis.prefix);
+    let freed: redis::RedisResult<()> = app.redis().await.del(key).await;
+    freed.expect("Redis answers");
+}
+
 async fn assert_right(app: &TestApp) {
     let is_right = execute(&app.settings, Action::Verify).await;
     assert!(
@@ -56,14 +70,81 @@ async fn c21_a_worker_dies_while_it_fills_the_directory_and_the_next_one_goes_on
     let meter = app.pipedrive.meter();
 
     let _heir = Worker::start(&app, "");
-    // The lock of the dead one ends after a minute.
-    let key = format!("{}:{{directory}}:building", app.settings.redis.prefix);
-    let freed: redis::RedisResult<()> = app.redis().await.del(key).await;
-    freed.expect("Redis answers");
+    free(&app, "building").await;
     wait_for_state(&app, "polled").await;
 
     let listed = meter.by_operation()["GET /api/v2/persons"];
     assert!(listed.requests <= 4, "pages, and a poll: {listed:?}");
+    assert_right(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c21_a_build_beside_another_says_who_is_at_it_and_takes_over_when_that_one_dies() {
+    let app = app().await;
+    let key = format!("{}:{{directory}}:building", app.settings.redis.prefix);
+    let dead = "1800000000000 0f process 7 on bridge-1";
+    let taken: redis::RedisResult<()> = app.redis().await.pset_ex(key, dead, 3000).await;
+    taken.expect("Redis answers");
+
+    let build = command(&app, &["directory", "build"]).await;
+
+    let said = String::from_utf8_lossy(&build.stdout);
+    println!("{said}");
+    assert!(build.status.success());
+    assert!(
+        said.contains(
+            "Another builder, process 7 on bridge-1, fills the directory since 2027-01-15"
+        )
+    );
+    assert!(said.contains("complete, 1500 people"));
+    assert_right(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c21_builders_side_by_side_fill_it_once() {
+    let app = app().await;
+    let meter = app.pipedrive.meter();
+
+    let build = ["directory", "build"];
+    let builds = tokio::join!(
+        command(&app, &build),
+        command(&app, &build),
+        command(&app, &build)
+    );
+
+    for build in [builds.0, builds.1, builds.2] {
+        let said = String::from_utf8_lossy(&build.stdout);
+        assert!(build.status.success(), "{said}");
+        assert!(said.contains("complete, 1500 people"), "{said}");
+    }
+    let listed = meter.by_operation()["GET /api/v2/persons"].requests;
+    println!("{listed} lists of people");
+    assert_right(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c21_a_worker_dies_in_the_middle_of_a_poll_and_the_next_one_misses_no_page() {
+    let app = app().await;
+    let first = Worker::start(&app, "");
+    wait_for_state(&app, "polled").await;
+    first.terminate().await;
+    // Three pages of changes; the one to find is on the last.
+    let person = |n| NewPerson::named("Imported").phone(&format!("(203) 555-{n:04}"));
+    app.pipedrive.add_people((0..1200).map(person));
+    let typed_in = app.pipedrive.add_person("Typed In", &[UNKNOWN_CALLER]);
+    app.pipedrive.set_search_lag(Duration::from_secs(600));
+    make_due(&app).await;
+
+    let doomed = Worker::start(&app, "directory-polled=abort");
+    doomed.wait_for_death().await;
+    free(&app, "polling").await;
+    let _heir = Worker::start(&app, "");
+    app.post(call("call-1", UNKNOWN_CALLER))
+        .await
+        .assert_accepted();
+
+    let activities = app.wait_for_activities(1).await;
+    assert_eq!(activities[0].person_id, Some(typed_in));
     assert_right(&app).await;
 }
 
@@ -73,9 +154,7 @@ async fn c21_a_worker_dies_in_a_poll_and_the_next_one_reads_the_changes() {
     let doomed = Worker::start(&app, "directory-polled=abort");
     doomed.wait_for_death().await;
     let typed_in = app.pipedrive.add_person("Typed In", &[UNKNOWN_CALLER]);
-    let key = format!("{}:{{directory}}:polling", app.settings.redis.prefix);
-    let freed: redis::RedisResult<()> = app.redis().await.del(key).await;
-    freed.expect("Redis answers");
+    free(&app, "polling").await;
 
     let _heir = Worker::start(&app, "");
     wait_for_state(&app, "polled").await;

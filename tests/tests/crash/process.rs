@@ -73,6 +73,17 @@ impl Worker {
     }
 }
 
+/// Runs a command of the worker to its end.
+pub async fn command(app: &TestApp, arguments: &[&str]) -> std::process::Output {
+    let program = env!("CARGO_BIN_EXE_worker-with-kill-points");
+    tokio::process::Command::new(program)
+        .args(arguments)
+        .envs(app.variables.iter().cloned())
+        .output()
+        .await
+        .expect("the worker runs")
+}
+
 fn free_port() -> u16 {
     let [port] = free_ports().expect("a free port");
     port

@@ -30,21 +30,23 @@ async fn person_of(app: &TestApp, id: &str, number: &str) -> Option<i64> {
 async fn renamed_renumbered_merged_and_deleted_people_are_followed_under_load() {
     let app = complete_app().await;
     let before = app.pipedrive.persons().len();
-    let load = async {
-        for n in 100..160 {
-            let body = call(&format!("load-{n}"), &number(n));
-            app.post(body).await.assert_accepted();
+    // Each change comes while calls are on their way, before the next one is made.
+    for n in 100..160 {
+        let body = call(&format!("load-{n}"), &number(n));
+        app.post(body).await.assert_accepted();
+        match n {
+            110 => app
+                .pipedrive
+                .edit_person(1, &json!({"name": "Another Name"}))
+                .unwrap(),
+            120 => assert!(app.pipedrive.set_phones(2, &["(303) 555-0190"])),
+            130 => assert!(app.pipedrive.merge_persons(3, 4)),
+            140 => assert!(app.pipedrive.delete_person(5)),
+            _ => {}
         }
-    };
-    let changes = async {
-        app.pipedrive
-            .edit_person(1, &json!({"name": "Another Name"}))
-            .unwrap();
-        assert!(app.pipedrive.set_phones(2, &["(303) 555-0190"]));
-        assert!(app.pipedrive.merge_persons(3, 4));
-        assert!(app.pipedrive.delete_person(5));
-    };
-    tokio::join!(load, changes);
+    }
+    let recorded = app.pipedrive.activities().len();
+    assert!(recorded < 60, "{recorded} of 60: they are under way");
 
     let renamed = person_of(&app, "call-1", &number(0)).await;
     let renumbered = person_of(&app, "call-2", "+13035550190").await;
@@ -61,6 +63,14 @@ async fn renamed_renumbered_merged_and_deleted_people_are_followed_under_load() 
     assert_eq!(deleted, Some(201), "a new person");
     assert_eq!(old_number, Some(202), "a new person");
     assert_eq!(app.pipedrive.persons().len(), before - 2 + 2);
+    let activities = app.wait_for_exactly(60 + 5).await;
+    let of_load = activities.iter().filter_map(|activity| {
+        let n: i64 = interaction(activity)?.strip_prefix("load-")?.parse().ok()?;
+        Some((n, activity.person_id))
+    });
+    for (n, person) in of_load {
+        assert_eq!(person, Some(n + 1), "load-{n}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,3 +5,5 @@ mod modes;
 mod people;
 mod prices;
 mod running;
+mod size;
+mod upkeep;

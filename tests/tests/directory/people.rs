@@ -62,13 +62,22 @@ pub async fn app_with(people: usize, mode: &str) -> TestApp {
 pub async fn app_of(builder: Builder, people: usize, mode: &str) -> TestApp {
     let builder = builder
         .set("BRIDGE__DIRECTORY__MODE", mode)
-        .set("BRIDGE__PIPEDRIVE__LINK_OPEN_DEAL", "false")
         .without_worker();
     let app = builder.spawn().await;
     let person = |n| NewPerson::named(&format!("Person {n}")).phone(&written(n));
     app.pipedrive.add_people((0..people).map(person));
     app.pipedrive.age_people(LONG_AGO);
     app
+}
+
+/// Waits until open deals are known, too.
+pub async fn wait_until_deals_are_known(app: &TestApp) {
+    let known = wait_until("known deals", PATIENCE, async || {
+        let field = state(app, "deals_complete_since").await;
+        ensure!(field.is_some(), "not yet");
+        Ok(())
+    });
+    known.await.unwrap_or_else(|error| panic!("{error:#}"));
 }
 
 /// A field of the directory's state.

@@ -85,7 +85,7 @@ fn the_activity_states_the_whole_call() {
         include_bytes!("../../../shared/fixtures/events/eventbridge-acw-voice-inbound.json"),
     ]);
 
-    let activity = written(&call, Target::Person(PersonId(5)));
+    let activity = written(&call, Target::Person(PersonId(5).into()));
 
     assert_eq!(
         activity.subject,

@@ -2,6 +2,7 @@
 
 mod attachment_lines;
 pub(crate) mod content;
+mod deals;
 mod durations;
 mod edits;
 mod html;

@@ -19,6 +19,7 @@ use crate::effect::timing::{Timing, surely_before, wait_since};
 use crate::failure::Failure;
 use crate::metrics as names;
 use crate::person::attachment::Attachment;
+use crate::person::directory::Directory;
 use crate::store::{Answered, Effect, Lease, Progress};
 
 /// Writes activities.
@@ -32,6 +33,8 @@ pub struct Recorder {
     pub style: Style,
     /// Whether a person's only open deal is linked.
     pub link_open_deal: bool,
+    /// The directory, which knows open deals; `None` where it is off.
+    pub(crate) directory: Option<Directory>,
     /// How long things take in Pipedrive.
     pub timing: Timing,
 }

@@ -23,7 +23,7 @@ pub(crate) struct Attachment {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Target {
     /// Attached to this person.
-    Person(PersonId),
+    Person(KnownPerson),
     /// A person created just now, who can have no deal yet.
     NewPerson(PersonId),
     /// An organisation to which everyone with the handle belongs.
@@ -46,6 +46,23 @@ pub(crate) enum Target {
     NoHandle,
 }
 
+/// A person who was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KnownPerson {
+    pub(crate) id: PersonId,
+    /// How many open deals it has, where it was read just now and Pipedrive said so.
+    pub(crate) open_deals: Option<u64>,
+}
+
+impl From<PersonId> for KnownPerson {
+    fn from(id: PersonId) -> Self {
+        Self {
+            id,
+            open_deals: None,
+        }
+    }
+}
+
 /// Why no person is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -62,7 +79,7 @@ impl Target {
     /// The person, if there is one.
     pub(crate) fn person(&self) -> Option<PersonId> {
         match *self {
-            Target::Person(id) | Target::NewPerson(id) => Some(id),
+            Target::Person(KnownPerson { id, .. }) | Target::NewPerson(id) => Some(id),
             Target::Organization { .. }
             | Target::Shared { .. }
             | Target::Undecided(_)
@@ -111,10 +128,16 @@ impl Attachment {
     }
 
     /// The person, if it can have a deal: one that was created just now has none.
-    pub(crate) fn established_person(&self) -> Option<PersonId> {
+    pub(crate) fn established_person(&self) -> Option<KnownPerson> {
         match self.to {
-            Target::NewPerson(_) => None,
-            _ => self.person(),
+            Target::Person(person) => Some(person),
+            Target::NewPerson(_)
+            | Target::Organization { .. }
+            | Target::Shared { .. }
+            | Target::Undecided(_)
+            | Target::Hidden(_)
+            | Target::NotFound(_)
+            | Target::NoHandle => None,
         }
     }
 

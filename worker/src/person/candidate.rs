@@ -18,6 +18,8 @@ pub(crate) struct Candidate {
     pub(crate) phones: Vec<String>,
     /// E-mail addresses as they were typed in.
     pub(crate) emails: Vec<String>,
+    /// How many open deals it has, where its read said so.
+    pub(crate) open_deals: Option<u64>,
 }
 
 impl From<PersonHit> for Candidate {
@@ -28,6 +30,7 @@ impl From<PersonHit> for Candidate {
             organization: hit.org_id,
             phones: hit.phones,
             emails: hit.emails,
+            open_deals: None,
         }
     }
 }
@@ -42,6 +45,7 @@ impl From<Person> for Candidate {
             organization: person.org_id,
             phones: phones.collect(),
             emails: emails.collect(),
+            open_deals: person.open_deals_count,
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use pipedrive::{DealId, Email, NewPerson, OrganizationId, PersonId, Phone, PipedriveError};
+use pipedrive::{
+    DealId, Email, NewPerson, OrganizationId, Person, PersonId, Phone, PipedriveError,
+};
 use shared::domain::phone::Comparison;
 use shared::fail_point::{self, FailPoint};
 
 use crate::effect::once::once;
 use crate::failure::Failure;
 use crate::metrics::PEOPLE_CREATED;
-use crate::person::attachment::{NotCreated, Target};
+use crate::person::attachment::{KnownPerson, NotCreated, Target};
 use crate::person::candidate::Named;
 use crate::person::handle::{Handle, HandleKind};
 use crate::person::held::{Held, PersonIntent};
@@ -45,7 +47,7 @@ pub(crate) struct PersonFinder {
 /// Result of one look at everything that is known of the handles.
 enum Outcome {
     Decided(Decision),
-    Created(PersonId),
+    Created(Box<Person>),
     /// A stored person no longer has this handle.
     Stale(usize, PersonId),
 }
@@ -69,10 +71,11 @@ impl PersonFinder {
                     held.release().await;
                     self.forget(&handles[handle], person).await?;
                 }
-                Ok(Outcome::Created(person)) => {
+                Ok(Outcome::Created(created)) => {
+                    let person = created.id;
                     held.remember_created(person).await?;
                     fail_point::reach(FailPoint::PersonRemembered).await;
-                    self.reader.enter(person, handles).await;
+                    self.reader.enter(*created, handles).await;
                     metrics::counter!(PEOPLE_CREATED).increment(1);
                     tracing::info!(person.id = %person, "Created person {person}");
                     return Ok(Target::NewPerson(person));
@@ -120,7 +123,7 @@ impl PersonFinder {
         match (decide(&findings), when_unknown) {
             (Decision::Unknown, WhenUnknown::Create { name }) => {
                 let person = self.create(held, handles, name).await?;
-                Ok(Outcome::Created(person))
+                Ok(Outcome::Created(Box::new(person)))
             }
             (decision, _) => Ok(Outcome::Decided(decision)),
         }
@@ -155,9 +158,16 @@ impl PersonFinder {
     ) -> Result<Target, Failure> {
         let position = |by: HandleKind| handles.iter().position(|handle| handle.kind() == by);
         Ok(match decision {
-            Decision::One { person, by } => {
+            Decision::One {
+                person,
+                open_deals,
+                by,
+            } => {
                 held.remember(position(by), person).await?;
-                Target::Person(person)
+                Target::Person(KnownPerson {
+                    id: person,
+                    open_deals,
+                })
             }
             Decision::Organization {
                 organization,
@@ -242,7 +252,7 @@ impl PersonFinder {
         held: &Held,
         handles: &[Handle],
         name: Option<&str>,
-    ) -> Result<PersonId, Failure> {
+    ) -> Result<Person, Failure> {
         let call = pipedrive::create_person(&new_person(handles, name));
         let created = once(
             &self.reader.client,
@@ -252,7 +262,7 @@ impl PersonFinder {
         )
         .await?;
         fail_point::reach(FailPoint::PersonAnswered).await;
-        Ok(created.id)
+        Ok(created)
     }
 }
 

@@ -23,7 +23,7 @@ impl Search<'_> {
         let Some(directory) = &self.reader.directory else {
             return Ok(false);
         };
-        let mut is_stale = false;
+        let (mut is_stale, mut is_behind) = (false, false);
         loop {
             let Lookup::Complete(people) = directory.lookup(handle).await? else {
                 return Ok(false);
@@ -35,14 +35,18 @@ impl Search<'_> {
             if is_found || finding.is_hidden {
                 return Ok(true);
             }
+            if is_behind {
+                return Ok(false);
+            }
             if self.is_refreshed {
                 // A merge may have given the handle to a person that no list of changes shows.
                 return Ok(!is_stale);
             }
-            if directory.refresh_before_create().await? == Freshness::Behind {
-                return Ok(false);
+            match directory.refresh_before_create().await? {
+                Freshness::Fresh => self.is_refreshed = true,
+                // It may have come as far as this person.
+                Freshness::Behind => is_behind = true,
             }
-            self.is_refreshed = true;
         }
     }
 
@@ -78,15 +82,13 @@ impl Search<'_> {
 }
 
 impl PersonReader {
-    /// Enters a person who was just created into the directory.
-    pub(super) async fn enter(&self, id: PersonId, handles: &[Handle]) {
+    /// Enters a person who was just created into the directory, as the answer says, and with these handles in any case.
+    pub(super) async fn enter(&self, mut person: Person, handles: &[Handle]) {
         let Some(directory) = &self.directory else {
             return;
         };
-        let mut person = Person {
-            id,
-            ..Person::default()
-        };
+        let id = person.id;
+        (person.phones, person.emails) = (Vec::new(), Vec::new());
         for handle in handles {
             match handle {
                 Handle::Number(number) => person.phones.push(Phone {

@@ -23,7 +23,11 @@ pub(crate) struct Finding {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     /// Just this person has the handle.
-    One { person: PersonId, by: HandleKind },
+    One {
+        person: PersonId,
+        open_deals: Option<u64>,
+        by: HandleKind,
+    },
     /// Several people of one organisation share it.
     Organization {
         organization: OrganizationId,
@@ -58,10 +62,14 @@ pub(crate) fn decide(findings: &[Finding]) -> Decision {
 }
 
 fn of_holders(by: HandleKind, holders: &Candidates) -> Decision {
-    let mut ids = holders.keys();
+    let mut all = holders.values();
     let people = || named(holders);
-    match (ids.next(), ids.next(), one_organization(holders)) {
-        (Some(only), None, _) => Decision::One { person: *only, by },
+    match (all.next(), all.next(), one_organization(holders)) {
+        (Some(only), None, _) => Decision::One {
+            person: only.id,
+            open_deals: only.open_deals,
+            by,
+        },
         (_, _, Some(organization)) => Decision::Organization {
             organization,
             by,

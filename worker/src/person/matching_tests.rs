@@ -9,6 +9,7 @@ fn candidate(id: u64, phones: &[&str]) -> Candidate {
         organization: None,
         phones: phones.iter().map(|phone| (*phone).to_owned()).collect(),
         emails: vec![" Casey@Example.com".to_owned()],
+        open_deals: None,
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn recall(
     let is_same = progress.number.as_deref() == number
         && (number.is_some() || progress.email.as_deref() == email);
     if let Some(person) = progress.person.filter(|_| is_same) {
-        return Some(Target::Person(person));
+        return Some(Target::Person(person.into()));
     }
     let found: Found = serde_json::from_str(progress.found.as_deref()?).ok()?;
     let is_same = found.number.as_deref() == number && found.email.as_deref() == email;
@@ -151,7 +151,7 @@ mod tests {
             number: Some(number.as_str().to_owned()),
             ..Progress::default()
         };
-        let person = Some(Target::Person(PersonId(5)));
+        let person = Some(Target::Person(PersonId(5).into()));
         assert_eq!(recall(&progress, Some(&number), None), person);
         assert_eq!(
             recall(&progress, Some(&number), Some("a@example.com")),

@@ -18,6 +18,8 @@ pub(crate) struct PersonReader {
     pub(crate) client: Client,
     /// The directory of all people; `None` where it is off.
     pub(crate) directory: Option<Directory>,
+    /// Whether the read of a person asks for the number of its open deals.
+    pub(crate) counts_deals: bool,
     /// People that Pipedrive refused to show.
     pub(crate) access: Access,
     /// Region of stored numbers that have no country code.
@@ -40,7 +42,12 @@ pub(super) enum Read {
 impl PersonReader {
     /// Reads a person for one token.
     pub(super) async fn read(&self, person: PersonId) -> Result<Read, Failure> {
-        match self.client.person(person).await {
+        let read = if self.counts_deals {
+            self.client.person_with_deals(person).await
+        } else {
+            self.client.person(person).await
+        };
+        match read {
             Ok(read) => {
                 self.access.shown();
                 Ok(if read.is_deleted {

@@ -24,7 +24,12 @@ mod tokens;
 pub use answered::{Answered, clock, due, primary};
 pub(crate) use budget::{Spent, TokenBucket, TokenBucketSettings};
 pub use connection::{Facts as StoreFacts, Store, StoreError};
-pub(crate) use directory::{DirectoryState, DirectoryStore, Entry, Memory, Work, WorkLock, at};
+#[cfg(test)]
+pub(crate) use directory::{DirectoryDeals, Polls};
+pub(crate) use directory::{
+    DirectoryState, DirectoryStore, Entry, Holder, Kind, Memory, Purse, StoppedPoll, Work,
+    WorkLock, at,
+};
 pub use epoch::Epoch;
 pub use handle_keys::HandleKey;
 pub(crate) use incidents::{Incidents, Window};

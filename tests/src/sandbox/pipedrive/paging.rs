@@ -83,6 +83,33 @@ pub(super) fn resumes_after_id(world: &World, call: &Call) -> Result<Option<i64>
     Ok(Some(after.map_or(i64::MIN, |position| position.id)))
 }
 
+/// Where a list that is sorted by the time of changes goes on: after this one. `None` if it is sorted otherwise.
+pub(super) fn resumes_after_change(
+    world: &World,
+    call: &Call,
+) -> Result<Option<(Timestamp, i64)>, ApiError> {
+    let order = Order::of(call);
+    if (order.field, order.direction) != ("update_time", "asc") {
+        return Ok(None);
+    }
+    let position = after(world, call, order)?;
+    let time = position.map(|position| Timestamp::from_second(position.field_value));
+    let time = time.and_then(Result::ok).unwrap_or(Timestamp::MIN);
+    Ok(Some((
+        time,
+        position.map_or(i64::MIN, |position| position.id),
+    )))
+}
+
+/// [`page`] of items that come in the order of the list: no more of them are looked at than it holds.
+pub(super) fn page_in_order<'i, T: Listed>(
+    world: &World,
+    call: &Call,
+    items: impl Iterator<Item = &'i T>,
+) -> Result<(Vec<&'i T>, Value), ApiError> {
+    page_of(world, call, items, true)
+}
+
 /// One page of `items`, and what the answer says about the next one.
 ///
 /// The items have to come by id unless `updated_since` is asked for: then a page by id is taken without
@@ -91,6 +118,16 @@ pub(super) fn page<'i, T: Listed>(
     world: &World,
     call: &Call,
     items: impl Iterator<Item = &'i T>,
+) -> Result<(Vec<&'i T>, Value), ApiError> {
+    let in_order = Order::of(call).is_by_id() && call.instant("updated_since").is_none();
+    page_of(world, call, items, in_order)
+}
+
+fn page_of<'i, T: Listed>(
+    world: &World,
+    call: &Call,
+    items: impl Iterator<Item = &'i T>,
+    in_order: bool,
 ) -> Result<(Vec<&'i T>, Value), ApiError> {
     let order = Order::of(call);
     let after = after(world, call, order)?;
@@ -106,7 +143,7 @@ pub(super) fn page<'i, T: Listed>(
         .map(|item| (position(order.field, item), item))
         .filter(|entry| is_past(entry.0));
     let mut sorted: Vec<_>;
-    if order.is_by_id() && call.instant("updated_since").is_none() {
+    if in_order {
         sorted = wanted.by_ref().take(limit + 1).collect();
     } else {
         sorted = wanted.collect();

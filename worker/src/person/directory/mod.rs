@@ -1,9 +1,12 @@
-//! The directory of Pipedrive's people: who has a number, whatever Pipedrive's search makes of it.
+//! The directory of Pipedrive's people: who has a number, whatever Pipedrive's search makes of it; and which open deals
+//! they have.
 //!
 //! It is an index that may be wrong about each person and never about who is missing: whoever it brings up is read before
 //! anything is attached, and before a person is created the latest changes are read. `store::directory` is its form in
 //! Redis, [`plan`] decides what is done, [`pass`] and [`poll`] do it, [`sync`] is the task.
 
+mod deals;
+mod pages;
 mod pass;
 mod plan;
 mod poll;
@@ -15,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pipedrive::{Client, Person, PersonId};
+use pipedrive::{Client, Person, PersonId, PipedriveError};
 use redis::RedisError;
 use shared::clock;
 use shared::config;
@@ -25,7 +28,7 @@ use tokio::sync::Mutex;
 use crate::failure::Failure;
 use crate::metrics as names;
 use crate::person::handle::Handle;
-use crate::store::{DirectoryStore, Entry, Store};
+use crate::store::{DirectoryStore, Entry, Purse, Store};
 
 /// The directory; clones share it.
 #[derive(Clone, Debug)]
@@ -36,8 +39,10 @@ pub(crate) struct Directory {
     settings: config::Directory,
     daily_tokens: u64,
     daily_reset: config::ClockTime,
-    /// Those of this worker who wait for one poll.
-    waiting: Arc<Mutex<()>>,
+    /// Whether open deals are known, too.
+    with_deals: bool,
+    /// Those of this worker who wait for one poll; when the last one began that stopped before the end.
+    waiting: Arc<Mutex<Option<Timestamp>>>,
 }
 
 /// Who has a handle.
@@ -78,6 +83,7 @@ impl Directory {
             settings: settings.directory.clone(),
             daily_tokens: settings.pipedrive.daily_tokens,
             daily_reset,
+            with_deals: settings.pipedrive.link_open_deal,
             waiting: Arc::default(),
         }
     }
@@ -156,13 +162,23 @@ impl Directory {
     }
 
     async fn limits(&self) -> Result<plan::Limits, RedisError> {
+        let share = plan::share(self.daily_tokens, self.settings.daily_share);
+        let spent = self.spent().await?;
         Ok(plan::Limits {
-            share: plan::share(self.daily_tokens, self.settings.daily_share),
-            spent: self.store.spent_today().await?,
+            share,
+            spent: plan::counted(spent.background, spent.at_once, share),
             until_reset: self.until_reset(),
             full_pass: self.settings.full_pass,
             longest_interval: self.settings.longest_interval,
             memory: self.store.memory().await?,
+            with_deals: self.with_deals,
+        })
+    }
+
+    async fn spent(&self) -> Result<Spent, RedisError> {
+        Ok(Spent {
+            background: self.store.spent_today(Purse::Background).await?,
+            at_once: self.store.spent_today(Purse::AtOnce).await?,
         })
     }
 
@@ -193,12 +209,24 @@ fn count_tokens(why: &'static str) {
     metrics::counter!(names::DIRECTORY_TOKENS, "for" => why).increment(plan::PAGE_TOKENS);
 }
 
-impl Directory {
-    /// Whether a cursor was refused, which it is when it has expired.
-    fn is_expired(error: &Failure) -> bool {
-        matches!(
-            error,
-            Failure::Pipedrive(pipedrive::PipedriveError::Rejected { .. })
+/// Tokens that were spent today.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spent {
+    /// On listings and polls in the background.
+    pub background: u64,
+    /// On polls before a create.
+    pub at_once: u64,
+}
+
+/// Whether Pipedrive refused a request: a cursor that has expired, or a list that the user may not read.
+fn is_refusal(error: &Failure) -> bool {
+    matches!(
+        error,
+        Failure::Pipedrive(
+            PipedriveError::Rejected { .. }
+                | PipedriveError::Forbidden { .. }
+                | PipedriveError::ScopeMissing { .. }
+                | PipedriveError::NotFound { .. }
         )
-    }
+    )
 }

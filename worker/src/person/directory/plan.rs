@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::store::{DirectoryState, Memory};
+use crate::store::{DirectoryState, Kind, Memory};
 
 /// Tokens of a page of a list.
 pub(super) const PAGE_TOKENS: u64 = 10;
@@ -34,6 +34,8 @@ pub(super) struct Limits {
     pub longest_interval: Duration,
     /// Memory that Redis uses.
     pub memory: Memory,
+    /// Whether open deals are known, too.
+    pub with_deals: bool,
 }
 
 /// What is to be done.
@@ -43,8 +45,10 @@ pub(super) enum Step {
     Begin,
     /// List the next page of the pass that runs.
     Page,
+    /// List the next page of open deals.
+    Deals,
     /// Read what changed.
-    Poll,
+    Poll(Kind),
     /// Nothing for so long, for want of what is named.
     Wait(Duration, Want),
 }
@@ -76,6 +80,12 @@ pub(super) fn share(daily_tokens: u64, percent: u8) -> u64 {
     daily_tokens * u64::from(percent) / 100
 }
 
+/// What counts as spent of a share. Polls at once take half of it at most: however many new callers there are, deletions
+/// are found.
+pub(super) fn counted(background: u64, at_once: u64, share: u64) -> u64 {
+    background + at_once.min(share / 2)
+}
+
 /// Decides the next step of the directory's task.
 pub(super) fn next_step(state: &DirectoryState, now: Timestamp, limits: &Limits) -> Step {
     let step = wanted_step(state, now, limits);
@@ -96,11 +106,18 @@ fn wanted_step(state: &DirectoryState, now: Timestamp, limits: &Limits) -> Step 
     if !state.is_ours {
         return Step::Begin;
     }
-    let interval = interval(state, limits.longest_interval);
-    let poll_in = remaining(state.polled, interval, now);
+    let poll_in = |kind| {
+        let wanted = state.knows(kind) && (limits.with_deals || kind == Kind::People);
+        let interval = interval(state, kind, limits.longest_interval);
+        wanted.then(|| remaining(state.polls(kind).polled, interval, now))
+    };
+    let (people_in, deals_in) = (poll_in(Kind::People), poll_in(Kind::Deals));
     let pass_in = remaining(state.passed, limits.full_pass, now);
-    if state.is_complete() && poll_in.is_zero() {
-        return Step::Poll;
+    if people_in == Some(Duration::ZERO) {
+        return Step::Poll(Kind::People);
+    }
+    if deals_in == Some(Duration::ZERO) {
+        return Step::Poll(Kind::Deals);
     }
     if state.pass_began.is_some() {
         return Step::Page;
@@ -108,12 +125,16 @@ fn wanted_step(state: &DirectoryState, now: Timestamp, limits: &Limits) -> Step 
     if !state.is_complete() || pass_in.is_zero() {
         return Step::Begin;
     }
-    Step::Wait(poll_in.min(pass_in), Want::Time)
+    if limits.with_deals && state.deals.pass != Some(state.pass) {
+        return Step::Deals;
+    }
+    let polls = [people_in, deals_in].into_iter().flatten();
+    Step::Wait(polls.fold(pass_in, Duration::min), Want::Time)
 }
 
 /// The present pause between two polls.
-pub(super) fn interval(state: &DirectoryState, longest: Duration) -> Duration {
-    let interval = state.interval.unwrap_or(SHORTEST_INTERVAL);
+pub(super) fn interval(state: &DirectoryState, kind: Kind, longest: Duration) -> Duration {
+    let interval = state.polls(kind).interval.unwrap_or(SHORTEST_INTERVAL);
     interval.clamp(SHORTEST_INTERVAL, longest.max(SHORTEST_INTERVAL))
 }
 
@@ -143,7 +164,7 @@ pub(super) fn days(cost: u64, share: u64) -> u64 {
 }
 
 /// What the directory cannot know, one sentence each.
-pub(super) fn blind_to(state: &DirectoryState, now: Timestamp) -> Vec<String> {
+pub(super) fn blind_to(state: &DirectoryState, with_deals: bool, now: Timestamp) -> Vec<String> {
     let since = |moment: Option<Timestamp>| match moment {
         Some(moment) => format!("{} ago", human(now.duration_since(moment))),
         None => "never".to_owned(),
@@ -154,13 +175,33 @@ pub(super) fn blind_to(state: &DirectoryState, now: Timestamp) -> Vec<String> {
     }
     blind.push(format!(
         "changes since the last poll ({}), until a caller is not found: then it polls at once",
-        since(state.polled)
+        since(state.polls.polled)
     ));
+    if let Some(stopped) = &state.polls.stopped {
+        blind.push(format!(
+            "changes after {}: a poll stopped there, and the next one goes on",
+            stopped.listed_to
+        ));
+    }
     blind.push(format!(
         "deletions since the last full pass ({}); a person is read before anything is attached",
         since(state.passed)
     ));
-    blind.push("people hidden from the user of the API token".to_owned());
+    if with_deals {
+        blind.push(if state.knows(Kind::Deals) {
+            format!(
+                "deals opened or closed since the last poll of deals ({}), where Pipedrive does not count them",
+                since(state.deals.polls.polled)
+            )
+        } else {
+            "deals: they are not listed yet, and are listed for each person who has any".to_owned()
+        });
+    }
+    blind.push(
+        "people that Pipedrive's list does not show: they are hidden from the user whose token the bridge has. Use the token \
+         of a user who sees all people"
+            .to_owned(),
+    );
     blind
 }
 
@@ -182,145 +223,5 @@ fn remaining(last: Option<Timestamp>, pause: Duration, now: Timestamp) -> Durati
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOUR: Duration = Duration::from_secs(3600);
-
-    fn limits() -> Limits {
-        Limits {
-            share: 6000,
-            spent: 0,
-            until_reset: HOUR,
-            full_pass: HOUR * 24 * 7,
-            longest_interval: HOUR,
-            memory: Memory::default(),
-        }
-    }
-
-    fn now() -> Timestamp {
-        "2026-03-10T14:00:00Z".parse().unwrap()
-    }
-
-    fn ago(hours: i64) -> Option<Timestamp> {
-        now().checked_sub(SignedDuration::from_hours(hours)).ok()
-    }
-
-    fn complete() -> DirectoryState {
-        DirectoryState {
-            is_ours: true,
-            complete_since: ago(48),
-            passed: ago(48),
-            polled: ago(0),
-            interval: Some(HOUR),
-            ..DirectoryState::default()
-        }
-    }
-
-    #[test]
-    fn an_empty_directory_is_filled_page_by_page_and_one_of_another_form_anew() {
-        let empty = DirectoryState::default();
-        assert_eq!(next_step(&empty, now(), &limits()), Step::Begin);
-        let filling = DirectoryState {
-            is_ours: true,
-            pass_began: ago(1),
-            ..empty
-        };
-        assert_eq!(next_step(&filling, now(), &limits()), Step::Page);
-    }
-
-    #[test]
-    fn a_complete_one_is_polled_when_due_and_listed_anew_each_week() {
-        let fresh = complete();
-        assert_eq!(
-            next_step(&fresh, now(), &limits()),
-            Step::Wait(HOUR, Want::Time)
-        );
-        let polled_long_ago = DirectoryState {
-            polled: ago(2),
-            ..complete()
-        };
-        assert_eq!(next_step(&polled_long_ago, now(), &limits()), Step::Poll);
-        let passed_long_ago = DirectoryState {
-            passed: ago(8 * 24),
-            ..complete()
-        };
-        assert_eq!(next_step(&passed_long_ago, now(), &limits()), Step::Begin);
-        let passing = DirectoryState {
-            pass_began: ago(1),
-            ..polled_long_ago
-        };
-        assert_eq!(
-            next_step(&passing, now(), &limits()),
-            Step::Poll,
-            "polls go first"
-        );
-    }
-
-    #[test]
-    fn nothing_is_listed_beyond_the_days_share() {
-        let spent = Limits {
-            spent: 5991,
-            ..limits()
-        };
-        let wait = Step::Wait(HOUR, Want::Tokens);
-        assert_eq!(next_step(&DirectoryState::default(), now(), &spent), wait);
-        let rest = Limits {
-            spent: 5990,
-            ..limits()
-        };
-        assert_eq!(
-            next_step(&DirectoryState::default(), now(), &rest),
-            Step::Begin
-        );
-        assert_eq!(share(30_000, 20), 6000);
-    }
-
-    #[test]
-    fn nothing_is_added_to_a_redis_that_is_full_to_seventy_percent() {
-        let memory = |used, limit| Limits {
-            memory: Memory { used, limit },
-            ..limits()
-        };
-        let step = |limits| next_step(&DirectoryState::default(), now(), &limits);
-        assert_eq!(step(memory(699, 1000)), Step::Begin);
-        assert_eq!(
-            step(memory(700, 1000)),
-            Step::Wait(MEMORY_PAUSE, Want::Memory)
-        );
-        assert_eq!(step(memory(u64::MAX, 0)), Step::Begin, "no limit");
-    }
-
-    #[test]
-    fn the_interval_follows_how_much_changes_between_its_bounds() {
-        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-        assert_eq!(next_interval(minutes(10), 0, HOUR), minutes(20));
-        assert_eq!(next_interval(minutes(10), 5, HOUR), minutes(10));
-        assert_eq!(next_interval(minutes(10), 500, HOUR), minutes(5));
-        assert_eq!(next_interval(minutes(50), 0, HOUR), HOUR);
-        assert_eq!(next_interval(minutes(1), 500, HOUR), minutes(1));
-    }
-
-    #[test]
-    fn a_cost_is_said_before_it_is_spent() {
-        assert_eq!(cost(10_000), 200);
-        assert_eq!(cost(1_000_000), 20_000);
-        assert_eq!(days(20_000, 6000), 4);
-        assert_eq!(days(200, 6000), 1);
-    }
-
-    #[test]
-    fn what_it_is_blind_to_names_the_age_of_what_it_knows() {
-        let blind = blind_to(&complete(), now());
-        assert_eq!(blind.len(), 3);
-        assert!(
-            blind[0].contains("0 min ago") && blind[1].contains("2 days ago"),
-            "{blind:?}"
-        );
-        let empty = blind_to(&DirectoryState::default(), now());
-        assert!(
-            empty[0].contains("not complete") && empty[1].contains("never"),
-            "{empty:?}"
-        );
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use pipedrive::{Person, PersonId};
 use shared::clock;
 
-use super::{Directory, count_tokens, latest, plan, updated};
+use super::{Directory, Spent, count_tokens, is_refusal, latest, plan, updated};
 use crate::failure::Failure;
-use crate::store::DirectoryState;
+use crate::store::{DirectoryState, Entry};
 
 /// How far the directory is.
 #[derive(Clone, Debug)]
@@ -18,16 +18,44 @@ pub(crate) struct Report {
     /// Tokens that may be spent a day.
     pub share: u64,
     /// Tokens that were spent today.
-    pub spent: u64,
+    pub spent: Spent,
+    /// Whether open deals are known, too.
+    pub with_deals: bool,
     /// What it cannot know.
     pub blind_to: Vec<String>,
 }
 
 impl Report {
+    /// Whether open deals are to be listed, and are not yet since the last full pass.
+    pub fn wants_deals(&self) -> bool {
+        self.with_deals && self.state.deals.pass != Some(self.state.pass)
+    }
+
+    /// What is known of deals.
+    pub fn deals(&self) -> String {
+        let deals = &self.state.deals;
+        match (self.with_deals, deals.complete_since, deals.polls.polled) {
+            (false, _, _) => "not listed: none is linked (pipedrive.link_open_deal)".to_owned(),
+            (true, Some(_), Some(polled)) => format!("open deals are known, polled {polled}"),
+            (true, Some(_), None) => "open deals are known".to_owned(),
+            (true, None, _) => "not listed yet, or Pipedrive refuses that".to_owned(),
+        }
+    }
+
     /// Summary in one line.
     pub fn summary(&self) -> String {
         let people = self.state.people;
-        let spent = format!("{} of {} tokens spent today", self.spent, self.share);
+        let Spent {
+            background,
+            at_once,
+        } = self.spent;
+        let share = self.share;
+        let spent = match at_once {
+            0 => format!("{background} of {share} tokens spent today"),
+            _ => format!(
+                "{background} of {share} tokens spent today, and {at_once} on polls before a create"
+            ),
+        };
         let stopped = match self.state.stopped.as_deref() {
             Some("memory") => "; stopped: Redis uses 70 % of its memory",
             Some("tokens") => "; stopped until the day's tokens are new",
@@ -78,8 +106,9 @@ impl Directory {
         let state = self.store.state().await?;
         Ok(Report {
             share: plan::share(self.daily_tokens, self.settings.daily_share),
-            spent: self.store.spent_today().await?,
-            blind_to: plan::blind_to(&state, clock::now()),
+            spent: self.spent().await?,
+            with_deals: self.with_deals,
+            blind_to: plan::blind_to(&state, self.with_deals, clock::now()),
             state,
         })
     }
@@ -99,7 +128,7 @@ impl Directory {
             difference.tokens += plan::PAGE_TOKENS;
             count_tokens("verify");
             let page = match page.map_err(Failure::from) {
-                Err(error) if cursor.is_some() && Self::is_expired(&error) => {
+                Err(error) if cursor.is_some() && is_refusal(&error) => {
                     (cursor, since) = (None, to);
                     continue;
                 }
@@ -137,15 +166,17 @@ impl Directory {
             let entry = self.entry(person);
             match known {
                 None => difference.missing.push(person.id),
-                Some(known)
-                    if (&known.handles, known.organization, known.owner)
-                        != (&entry.handles, entry.organization, entry.owner) =>
-                {
-                    difference.different.push(person.id);
-                }
+                Some(known) if differs(&known, &entry) => difference.different.push(person.id),
                 Some(_) => {}
             }
         }
         Ok(())
     }
+}
+
+/// Whether an entry is wrong. One that the bridge made itself, of a create whose answer was incomplete, lacks organisation,
+/// owner and time until the next poll.
+fn differs(known: &Entry, listed: &Entry) -> bool {
+    let others = (known.organization, known.owner) != (listed.organization, listed.owner);
+    known.handles != listed.handles || known.updated > 0 && others
 }

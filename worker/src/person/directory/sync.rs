@@ -8,11 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::pass::Paged;
 use super::plan::{self, Step, Want};
-use super::{Directory, Freshness};
+use super::{Directory, Freshness, Spent, is_refusal};
 use crate::failure::Failure;
 use crate::metrics as names;
 use crate::pause::state::Pause;
-use crate::store::{DirectoryState, Work, WorkLock};
+use crate::store::{DirectoryState, Holder, Kind, Work, WorkLock};
 
 /// Pause after a failure, and while another worker works.
 const RETRY: Duration = Duration::from_secs(15);
@@ -82,14 +82,16 @@ impl Directory {
     pub async fn work(&self, pages: u32) -> Result<Turn, Failure> {
         let state = self.store.state().await?;
         show(&state);
-        match plan::next_step(&state, clock::now(), &self.limits().await?) {
+        let limits = self.limits().await?;
+        show_cost(self.spent().await?, limits.share);
+        match plan::next_step(&state, clock::now(), &limits) {
             Step::Wait(pause, reason) => {
                 self.note_want(&state, reason).await?;
                 Ok(Turn::Idle(pause))
             }
-            Step::Poll => match self.store.lock(Work::Polling).await? {
+            Step::Poll(kind) => match self.store.lock(Work::Polling).await? {
                 Some(lock) => {
-                    let polled = self.poll(&lock, None).await;
+                    let polled = self.poll_in_background(kind, &lock).await;
                     self.store.release(lock).await?;
                     Ok(match polled? {
                         Freshness::Fresh => Turn::Worked,
@@ -98,33 +100,64 @@ impl Directory {
                 }
                 None => Ok(Turn::Elsewhere(RETRY)),
             },
-            Step::Begin | Step::Page => match self.store.lock(Work::Building).await? {
-                Some(lock) => {
-                    let built = self.build(&lock, pages).await;
-                    self.store.release(lock).await?;
-                    built
+            Step::Begin | Step::Page | Step::Deals => {
+                match self.store.lock(Work::Building).await? {
+                    Some(lock) => {
+                        let built = self.build(&lock, pages).await;
+                        self.store.release(lock).await?;
+                        built
+                    }
+                    None => Ok(Turn::Elsewhere(RETRY)),
                 }
-                None => Ok(Turn::Elsewhere(RETRY)),
-            },
+            }
         }
     }
 
-    /// Begins a full pass now if none runs, whether or not it is due.
+    async fn poll_in_background(&self, kind: Kind, lock: &WorkLock) -> Result<Freshness, Failure> {
+        match self.poll(kind, lock, None).await {
+            Err(error) if kind == Kind::Deals && is_refusal(&error) => {
+                tracing::warn!(
+                    error = chain(&error),
+                    "Pipedrive refuses to list deals: those of each person are listed, until the next full pass"
+                );
+                let fields = [("deals_complete_since", String::new())];
+                self.store.note(lock, &fields).await?;
+                Ok(Freshness::Behind)
+            }
+            other => other,
+        }
+    }
+
+    /// Begins a full pass now, whether or not it is due, unless one runs or another is at it.
     ///
     /// # Errors
     ///
     /// When Redis or Pipedrive does not answer.
-    pub async fn begin_now(&self) -> Result<(), Failure> {
+    pub async fn begin_now(&self) -> Result<Turn, Failure> {
+        let Some(lock) = self.store.lock(Work::Building).await? else {
+            return Ok(Turn::Elsewhere(RETRY));
+        };
+        let begun = self.begin_under(&lock).await;
+        self.store.release(lock).await?;
+        begun.map(|()| Turn::Worked)
+    }
+
+    async fn begin_under(&self, lock: &WorkLock) -> Result<(), Failure> {
+        // Another may have begun one until we had the lock.
         let state = self.store.state().await?;
-        if state.pass_began.is_some() {
-            return Ok(());
-        }
-        if let Some(lock) = self.store.lock(Work::Building).await? {
-            let begun = self.begin_pass(&lock, &state).await;
-            self.store.release(lock).await?;
-            begun?;
+        if state.pass_began.is_none() {
+            self.begin_pass(lock, &state).await?;
         }
         Ok(())
+    }
+
+    /// Who fills the directory at present: for a turn, which ends and begins again.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer.
+    pub async fn builder(&self) -> Result<Option<Holder>, Failure> {
+        Ok(self.store.holder(Work::Building).await?)
     }
 
     async fn build(&self, lock: &WorkLock, pages: u32) -> Result<Turn, Failure> {
@@ -134,7 +167,8 @@ impl Directory {
             let outcome = match plan::next_step(&state, clock::now(), &self.limits().await?) {
                 Step::Begin => self.begin_pass(lock, &state).await?,
                 Step::Page => self.pass_page(lock, &state).await?,
-                Step::Poll | Step::Wait(..) => return Ok(Turn::Worked),
+                Step::Deals => self.deals_page(lock, &state).await?,
+                Step::Poll(_) | Step::Wait(..) => return Ok(Turn::Worked),
             };
             match outcome {
                 Paged::On => {}
@@ -175,7 +209,15 @@ fn show(state: &DirectoryState) {
     #[expect(clippy::cast_precision_loss, reason = "a gauge")]
     metrics::gauge!(names::DIRECTORY_PEOPLE).set(state.people as f64);
     metrics::gauge!(names::DIRECTORY_COMPLETE).set(f64::from(u8::from(state.is_complete())));
-    let polled = state.polled.map_or(0, jiff::Timestamp::as_second);
+    let polled = state.polls.polled.map_or(0, jiff::Timestamp::as_second);
     #[expect(clippy::cast_precision_loss, reason = "a gauge")]
     metrics::gauge!(names::DIRECTORY_POLLED).set(polled as f64);
+}
+
+/// Shows what the directory costs today.
+fn show_cost(spent: Spent, share: u64) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+    let gauge = |name, tokens: u64| metrics::gauge!(name).set(tokens as f64);
+    gauge(names::DIRECTORY_SPENT, spent.background + spent.at_once);
+    gauge(names::DIRECTORY_SHARE, share);
 }

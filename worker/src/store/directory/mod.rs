@@ -5,30 +5,37 @@
 //! | `{directory}:state` | how far it is: [`DirectoryState`] |
 //! | `{directory}:h:<n>` | records of 16 bytes, hashed handle and person, of those whose hash begins with the 12 bits `n` |
 //! | `{directory}:p:<n>` | hash of the entries of 64 people |
+//! | `{directory}:d:<n>` | hash of the open deals of those of 64 people who have any |
 //! | `{directory}:building`, `{directory}:polling` | the locks of those who fill it and who read changes |
 //! | `{directory}:spent:<day>` | tokens that filling it and keeping it fresh cost |
+//! | `{directory}:at_once:<day>` | tokens that polls before a create cost |
 //!
 //! Entries and records are packed, since one key for each person would need five times the memory.
 
+mod deals;
 mod entry;
+mod lock;
+mod purse;
 mod state;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use pipedrive::PersonId;
 use redis::{RedisError, Script};
 use shared::config;
 use shared::domain::phone::Region;
-use uuid::Uuid;
 
 pub(crate) use self::entry::Entry;
 use self::entry::{WORD, bucket_of, person_at, place};
-pub(crate) use self::state::{DirectoryState, at};
+pub(crate) use self::lock::{Holder, Work, WorkLock};
+pub(crate) use self::purse::Purse;
+#[cfg(test)]
+pub(crate) use self::state::{Deals as DirectoryDeals, Polls};
+pub(crate) use self::state::{DirectoryState, Kind, StoppedPoll, at};
 use super::connection::{Store, info_field};
 use super::handle::HandleHasher;
-use super::script::ms;
+use crate::process;
 
 macro_rules! script {
     ($file:literal) => {
@@ -43,28 +50,20 @@ macro_rules! script {
 
 /// `scripts/directory_put.lua`, hashed once.
 static PUT: LazyLock<Script> = script!("directory_put.lua");
-/// `scripts/directory_sweep.lua`, hashed once.
-static SWEEP: LazyLock<Script> = script!("directory_sweep.lua");
-/// `scripts/directory_progress.lua`, hashed once.
-static PROGRESS: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../scripts/directory_progress.lua")));
-/// `scripts/directory_release.lua`, hashed once.
-static RELEASE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../scripts/directory_release.lua")));
+/// `scripts/directory_absent.lua`, hashed once.
+static ABSENT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../scripts/directory_absent.lua")));
 
 /// Changes with the form of entries and with how numbers are read.
 const FORMAT: u32 = 1;
-/// Longer than a page takes with its waits: a builder that is silent for so long is dead.
-const LOCK: Duration = Duration::from_secs(60);
 /// Number of buckets of handles.
 const HANDLE_BUCKETS: u64 = 4096;
 /// Keys or buckets that one command works on: Redis serves no other client meanwhile.
 const AT_ONCE: u64 = 256;
+/// Absent people that one request can name.
+const ABSENT_AT_ONCE: usize = 100;
 /// People that one script puts in place.
 const PEOPLE_AT_ONCE: usize = 100;
-/// The day's counter outlives its day.
-const DAY_TTL: Duration = Duration::from_secs(2 * 86_400);
-const DAY: i64 = 86_400;
 
 /// The directory in Redis.
 #[derive(Clone, Debug)]
@@ -73,21 +72,7 @@ pub(crate) struct DirectoryStore {
     hasher: HandleHasher,
     format: String,
     daily_reset: config::ClockTime,
-}
-
-/// What a lock keeps others from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Work {
-    /// Filling the directory by a full pass.
-    Building,
-    /// Reads what changed.
-    Polling,
-}
-
-/// The right to do a work. It ends by itself.
-#[derive(Debug)]
-pub(crate) struct WorkLock {
-    key: String,
+    /// This process, as others read it.
     owner: String,
 }
 
@@ -108,6 +93,7 @@ impl DirectoryStore {
         let key = hasher.name("directory");
         Self {
             format: format!("{FORMAT}/{region}/{}", &key[..16]),
+            owner: format!("process {} on {}", std::process::id(), process::hostname()),
             store,
             hasher,
             daily_reset,
@@ -217,25 +203,33 @@ impl DirectoryStore {
         Ok(u64::try_from(changed).ok())
     }
 
-    /// Removes those that the full pass did not meet. Returns how many.
+    /// People that the full pass did not meet, from one bucket on: those of the first few buckets that have
+    /// any, and the bucket from which on the next ones are. An empty list: there are no more.
     ///
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn sweep(&self, pass: u16, highest: PersonId) -> Result<u64, RedisError> {
+    pub async fn absent(
+        &self,
+        pass: u16,
+        from: u64,
+        highest: PersonId,
+    ) -> Result<(Vec<PersonId>, u64), RedisError> {
         let (last, _) = place(highest);
-        let mut removed = 0;
-        for first in (0..=last).step_by(usize::try_from(AT_ONCE).unwrap_or(1)) {
-            let mut call = SWEEP.prepare_invoke();
+        for first in (from..=last).step_by(usize::try_from(AT_ONCE).unwrap_or(1)) {
+            let mut call = ABSENT.prepare_invoke();
             call.key(self.key("")).key(self.key("state"));
             call.arg(&self.format)
                 .arg(pass)
                 .arg(first)
-                .arg((first + AT_ONCE - 1).min(last));
-            let swept: i64 = call.invoke_async(&mut self.store.connection()?).await?;
-            removed += u64::try_from(swept).unwrap_or(0);
+                .arg((first + AT_ONCE - 1).min(last))
+                .arg(ABSENT_AT_ONCE);
+            let ids: Vec<u64> = call.invoke_async(&mut self.store.connection()?).await?;
+            if !ids.is_empty() {
+                return Ok((ids.into_iter().map(PersonId).collect(), first));
+            }
         }
-        Ok(removed)
+        Ok((Vec::new(), last))
     }
 
     /// The entries of the people of some ids, to compare them.
@@ -291,7 +285,7 @@ impl DirectoryStore {
             .arg(self.key("state"))
             .query_async(&mut connection)
             .await?;
-        for (kind, end) in [("h", HANDLE_BUCKETS), ("p", last + 1)] {
+        for (kind, end) in [("h", HANDLE_BUCKETS), ("p", last + 1), ("d", last + 1)] {
             for first in (0..end).step_by(usize::try_from(AT_ONCE).unwrap_or(1)) {
                 let buckets = first..(first + AT_ONCE).min(end);
                 let keys = buckets.map(|bucket| self.key(&format!("{kind}:{bucket}")));
@@ -304,95 +298,9 @@ impl DirectoryStore {
         Ok(())
     }
 
-    /// The right to do a work, unless another has it.
-    ///
-    /// # Errors
-    ///
-    /// When Redis does not answer.
-    pub async fn lock(&self, work: Work) -> Result<Option<WorkLock>, RedisError> {
-        let name = match work {
-            Work::Building => "building",
-            Work::Polling => "polling",
-        };
-        let (key, owner) = (self.key(name), Uuid::new_v4().simple().to_string());
-        let granted: Option<String> = redis::cmd("SET")
-            .arg(&key)
-            .arg(&owner)
-            .arg("NX")
-            .arg("PX")
-            .arg(ms(LOCK))
-            .query_async(&mut self.store.connection()?)
-            .await?;
-        Ok(granted.map(|_| WorkLock { key, owner }))
-    }
-
-    /// Notes progress under a lock. `false`: the lock is lost, and another goes on.
-    ///
-    /// # Errors
-    ///
-    /// When Redis does not answer.
-    pub async fn note(
-        &self,
-        lock: &WorkLock,
-        fields: &[(&str, String)],
-    ) -> Result<bool, RedisError> {
-        let mut call = PROGRESS.prepare_invoke();
-        call.key(&lock.key).key(self.key("state"));
-        call.arg(&lock.owner).arg(ms(LOCK));
-        for (name, value) in fields {
-            call.arg(*name).arg(value);
-        }
-        let is_ours: u8 = call.invoke_async(&mut self.store.connection()?).await?;
-        Ok(is_ours == 1)
-    }
-
-    /// Gives a lock back.
-    ///
-    /// # Errors
-    ///
-    /// When Redis does not answer; the lock then ends by itself.
-    pub async fn release(&self, lock: WorkLock) -> Result<(), RedisError> {
-        RELEASE
-            .prepare_invoke()
-            .key(lock.key)
-            .arg(lock.owner)
-            .invoke_async(&mut self.store.connection()?)
-            .await
-    }
-
     /// The value of the field `format`: a pass writes it when it begins.
     pub fn format(&self) -> &str {
         &self.format
-    }
-
-    /// Counts tokens of the day's share.
-    ///
-    /// # Errors
-    ///
-    /// When Redis does not answer.
-    pub async fn spend(&self, tokens: u64) -> Result<(), RedisError> {
-        let key = self.day_key();
-        redis::pipe()
-            .atomic()
-            .incr(&key, tokens)
-            .ignore()
-            .pexpire(&key, i64::try_from(ms(DAY_TTL)).unwrap_or(i64::MAX))
-            .ignore()
-            .query_async(&mut self.store.connection()?)
-            .await
-    }
-
-    /// What was spent of the day's share.
-    ///
-    /// # Errors
-    ///
-    /// When Redis does not answer.
-    pub async fn spent_today(&self) -> Result<u64, RedisError> {
-        let spent: Option<u64> = redis::cmd("GET")
-            .arg(self.day_key())
-            .query_async(&mut self.store.connection()?)
-            .await?;
-        Ok(spent.unwrap_or(0))
     }
 
     /// The memory of Redis.
@@ -410,11 +318,6 @@ impl DirectoryStore {
             used: bytes("used_memory").unwrap_or(0),
             limit: bytes("maxmemory").unwrap_or(0),
         })
-    }
-
-    fn day_key(&self) -> String {
-        let seconds = shared::clock::now().as_second() - i64::from(self.daily_reset.seconds);
-        self.key(&format!("spent:{}", seconds.div_euclid(DAY)))
     }
 
     /// All keys lie in one slot of a cluster: scripts touch several.

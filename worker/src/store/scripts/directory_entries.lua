@@ -1,7 +1,14 @@
 -- What the scripts of the directory share. An entry: pass (2 bytes), time of the person's last change (4), number of
 -- handles (1), the handles (8 each), then what the scripts do not read. A record: handle (8), person (8). All in big-endian
--- order, so that texts compare as numbers do.
+-- order.
 local base = KEYS[1]
+
+-- Texts are not compared: Redis orders them by the locale of its machine.
+local function number(text)
+  local value = 0
+  for n = 1, #text do value = value * 256 + string.byte(text, n) end
+  return value
+end
 
 local function handles_key(handle)
   return base .. 'h:' .. (string.byte(handle, 1) * 16 + math.floor(string.byte(handle, 2) / 16))

@@ -9,10 +9,10 @@ for n = 2, #ARGV, 4 do
   highest = math.max(highest, tonumber(ARGV[n]) * 64 + tonumber(field))
   local old = redis.call('HGET', key, field)
   if old and entry ~= '' then
-    local pass = math.max(string.byte(old, 1) * 256 + string.byte(old, 2), string.byte(entry, 1) * 256 + string.byte(entry, 2))
+    local pass = math.max(number(string.sub(old, 1, 2)), number(string.sub(entry, 1, 2)))
     local mark = string.char(math.floor(pass / 256), pass % 256)
     local newer = string.sub(entry, 3)
-    if string.sub(entry, 3, 6) < string.sub(old, 3, 6) then newer = string.sub(old, 3) end
+    if number(string.sub(entry, 3, 6)) < number(string.sub(old, 3, 6)) then newer = string.sub(old, 3) end
     entry = mark .. newer
   end
   if entry ~= (old or '') then

@@ -153,6 +153,15 @@ impl Control {
         self.edit(&format!("/api/v2/activities/{id}"), fields)
     }
 
+    /// Changes a deal as a user does on the screen, such as its `status`; `fields` are those of `PATCH /api/v2/deals/{id}`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the text of the refusal where the API would refuse the fields.
+    pub fn edit_deal(&self, id: i64, fields: &Value) -> Result<(), String> {
+        self.edit(&format!("/api/v2/deals/{id}"), fields)
+    }
+
     fn edit(&self, path: &str, fields: &Value) -> Result<(), String> {
         let Route::Found(operation, id) = contract::route("PATCH", path) else {
             return Err(format!("{path} cannot be changed"));

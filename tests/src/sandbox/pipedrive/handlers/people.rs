@@ -26,24 +26,46 @@ pub(in super::super) fn list(world: &mut World, call: &Call) -> Result<Reply, Ap
             .and_then(|deal| deal.person_id)
             .unwrap_or(0)
     });
-    let wanted = candidates(world, call)?.filter(|person| {
+    let (candidates, in_order) = match changed_in_order(world, call)? {
+        Some(changed) => (changed, true),
+        None => (candidates(world, call)?, false),
+    };
+    let wanted = candidates.filter(|person| {
         is_listed(world, person)
             && owner.is_none_or(|owner| person.owner_id == owner)
             && organization.is_none_or(|organization| person.org_id == Some(organization))
             && of_deal.is_none_or(|id| person.id == id)
     });
-    let (page, next) = paging::page(world, call, wanted)?;
+    let (page, next) = if in_order {
+        paging::page_in_order(world, call, wanted)?
+    } else {
+        paging::page(world, call, wanted)?
+    };
     let answers = page
         .into_iter()
         .map(|person| with_counts(world, call, person, answer(person)));
     Ok(Reply::page(answers.collect(), next))
 }
 
+/// Persons, one by one.
+type Candidates<'w> = Box<dyn Iterator<Item = &'w Person> + 'w>;
+
+/// The persons from where a list in the order of changes goes on; `None` for another list, or while lists lag.
+fn changed_in_order<'w>(world: &'w World, call: &Call) -> Result<Option<Candidates<'w>>, ApiError> {
+    if call.words("ids").is_some() || !world.listed_persons.is_current() {
+        return Ok(None);
+    }
+    let Some(after) = paging::resumes_after_change(world, call)? else {
+        return Ok(None);
+    };
+    let since = call.instant("updated_since").map(|since| (since, i64::MIN));
+    let from = since.map_or(after, |since| after.max(since));
+    let changed = world.persons_by_change.range(from..);
+    Ok(Some(Box::new(changed.map(|(_, id)| &world.persons[id]))))
+}
+
 /// The persons among which a list looks, as lists see them: no more than it has to.
-fn candidates<'w>(
-    world: &'w World,
-    call: &Call,
-) -> Result<Box<dyn Iterator<Item = &'w Person> + 'w>, ApiError> {
+fn candidates<'w>(world: &'w World, call: &Call) -> Result<Candidates<'w>, ApiError> {
     let see = |person: &'w Person| world.listed_persons.see(person.id, person);
     if let Some(ids) = call.words("ids") {
         let mut ids: Vec<i64> = ids.into_iter().filter_map(|id| id.parse().ok()).collect();
