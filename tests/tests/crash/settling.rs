@@ -45,7 +45,7 @@ async fn assert_one_write(app: &TestApp) {
         .map(|request| request.method.clone())
         .collect();
     assert_eq!(writes, ["POST"]);
-    let note = app.pipedrive.activities()[0].note.clone().unwrap();
+    let note = app.pipedrive.activities()[0].note.clone().expect("a note");
     for part in ["<b>Hold:</b> 30 s", "call back on Friday"] {
         assert!(note.contains(part), "{note}");
     }
