@@ -29,3 +29,4 @@ mod third_parties;
 mod tls;
 mod token_cost;
 mod truncated_bodies;
+mod unreadable_bodies;

@@ -18,6 +18,7 @@ mod lease;
 mod numbers;
 mod poison;
 mod progress;
+mod refused;
 mod script;
 mod tokens;
 
@@ -38,4 +39,5 @@ pub use lease::{Lease, LeaseError};
 pub use numbers::{People, PersonClaim, PersonLease};
 pub use poison::{AttemptState, DeliveryAttempts};
 pub use progress::{Effect, Progress};
+pub(crate) use refused::RefusedBodies;
 pub(crate) use tokens::EncryptedTokens;
