@@ -45,8 +45,8 @@ use crate::process;
 use crate::settlement::Settlement;
 use crate::store::first_start::FirstStart;
 use crate::store::{
-    DeliveryAttempts, EncryptedTokens, InteractionStore, People, Store, StoreError, TokenBucket,
-    TokenBucketSettings,
+    DeliveryAttempts, EncryptedTokens, InteractionStore, People, RefusedBodies, Store, StoreError,
+    TokenBucket, TokenBucketSettings,
 };
 
 /// How often a failed read is repeated, and the first pause before that.
@@ -355,6 +355,7 @@ fn tasks(
 ///
 /// When there is no credential, or not exactly one.
 pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<Client> {
+    settings.check_published_secrets()?;
     let credential = settings.credential()?;
     let pipedrive = &settings.pipedrive;
     let http = pipedrive::http_client(
@@ -416,6 +417,7 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
     let timing = Timing::new(pipedrive);
     Pipeline {
         poison_guard: PoisonGuard::new(DeliveryAttempts::new(store.clone(), settings.worker.lease)),
+        refused: RefusedBodies::new(store.clone()),
         interactions: InteractionStore::new(store.clone(), settings.worker.lease),
         finder: PersonFinder {
             reader: PersonReader {

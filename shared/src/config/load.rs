@@ -10,7 +10,7 @@ use url::Url;
 
 use super::error::{ConfigError, PREFIX};
 use super::secret::{SecretFile, SecretFiles, bare_secret, is_blank, read_secret};
-use super::{Alarm, Pipedrive, Settings, ingest, values};
+use super::{Alarm, Pipedrive, Settings, ingest, safety, values};
 
 /// `config/default.toml`: every setting, explained.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
@@ -66,6 +66,7 @@ pub fn load_from(
     }
     let config = builder.build()?;
     let quoted_secrets = quoted_secrets(&config);
+    let cut_secrets = safety::cut_secrets(&config);
     let mut settings: Settings = serde_path_to_error::deserialize(config).map_err(|error| {
         let path = error.path().to_string();
         let problem = error.into_inner().to_string();
@@ -75,7 +76,9 @@ pub fn load_from(
     })?;
     settings.secret_files = secret_files;
     settings.quoted_secrets = quoted_secrets;
+    settings.cut_secrets = cut_secrets;
     check(&settings)?;
+    safety::check(&mut settings)?;
     Ok(settings)
 }
 

@@ -8,6 +8,7 @@ mod error;
 mod ingest;
 mod load;
 mod oauth;
+mod safety;
 mod secret;
 mod values;
 
@@ -32,6 +33,7 @@ pub use directory::{Directory, DirectoryMode};
 pub use error::ConfigError;
 pub use load::{DEFAULTS, load, load_from};
 pub use oauth::{Credential, OAuth, OAuthApp};
+pub use safety::SOUND_SECRET_CHARS;
 pub use secret::{Rotated, Secret, SecretFiles};
 pub use values::{ClockTime, RetryDelay};
 
@@ -56,6 +58,9 @@ pub struct Settings {
     /// Which secrets begin and end with a quote, by dotted key; no key.
     #[serde(skip)]
     pub quoted_secrets: Vec<String>,
+    /// Lists of secrets that a comma inside of a secret may have cut, by dotted key; no key.
+    #[serde(skip)]
+    pub cut_secrets: Vec<String>,
     pub alarm: Alarm,
 }
 
@@ -173,6 +178,9 @@ pub struct Auth {
     #[serde(deserialize_with = "values::duration")]
     pub signature_max_age: Duration,
     pub allow_unauthenticated: bool,
+    /// Whether lists are refused that a comma inside of a secret may have cut. Not a setting: others reach the webhook.
+    #[serde(skip)]
+    pub refuses_cut_secrets: bool,
 }
 
 impl Auth {
@@ -180,7 +188,7 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// When it is no key of these.
+    /// When it is no key of these, or a comma inside of a secret may have cut the list.
     pub fn replace(&mut self, key: &str, value: &SecretString) -> Result<(), ConfigError> {
         let secrets = match key {
             "ingest.auth.tokens" => &mut self.tokens,
@@ -188,6 +196,9 @@ impl Auth {
             "ingest.auth.signature_secrets" => &mut self.signature_secrets,
             _ => return Err(ConfigError::value(key, "is no secret of the webhook")),
         };
+        if self.refuses_cut_secrets {
+            safety::check_replacement(key, value)?;
+        }
         *secrets = values::split_secrets(value);
         Ok(())
     }

@@ -36,7 +36,8 @@ pub async fn check(settings: &Settings) -> anyhow::Result<bool> {
 /// Looks at everything the worker needs. Nothing is changed that a worker would not change: an app's access token that
 /// is valid serves, and one that is refreshed is kept in Redis, since its refresh token may be the only good one.
 pub async fn inspect(settings: &Settings) -> [Finding; 6] {
-    let credential = settings.credential();
+    let published = settings.check_published_secrets();
+    let credential = published.and_then(|()| settings.credential());
     let pipedrive = match &credential {
         Ok(_) => pipedrive(settings).await,
         Err(_) => Err("not asked, for want of valid settings".to_owned()),
