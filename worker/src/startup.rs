@@ -32,6 +32,7 @@ use crate::delivery::settling::SettlePolicy;
 use crate::effect::timing::Timing;
 use crate::http::health::{self, Health};
 use crate::metrics::Labels;
+use crate::outbound;
 use crate::pause::reason::PauseReason;
 use crate::pause::recovery::PauseSupervisor;
 use crate::pause::state::Pause;
@@ -287,7 +288,12 @@ fn alarm(
         bucket: token_bucket(&settings.pipedrive, &shared.store),
         trouble,
     };
-    let alarm = Alarm::new(sources, shared.store.clone(), settings.alarm.clone())?;
+    let alarm = Alarm::new(
+        sources,
+        shared.store.clone(),
+        settings.alarm.clone(),
+        &settings.proxies,
+    )?;
     let queue_monitor = QueueMonitor {
         broker: settings.broker.clone(),
         delays: settings.queued_delays(),
@@ -359,6 +365,7 @@ pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<Clie
     let credential = settings.credential()?;
     let pipedrive = &settings.pipedrive;
     let http = pipedrive::http_client(
+        outbound::http(&settings.proxies),
         concat!("genesys-pipedrive-bridge/", env!("CARGO_PKG_VERSION")),
         pipedrive.request_timeout,
         pipedrive.connect_timeout,

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::error::{ConfigError, PREFIX};
+use super::proxies::Proxies;
 use super::secret::{SecretFile, SecretFiles, bare_secret, is_blank, read_secret};
 use super::{Alarm, Pipedrive, Settings, ingest, safety, values};
 
@@ -60,6 +61,8 @@ pub fn load_from(
     if let Some(file) = file {
         builder = builder.add_source(File::from(file).format(FileFormat::Toml));
     }
+    let environment: Vec<(String, String)> = environment.into_iter().collect();
+    let proxies = Proxies::read(&environment);
     let (values, secret_files) = overrides(environment)?;
     for (key, value) in values {
         builder = builder.set_override(key, value)?;
@@ -77,6 +80,7 @@ pub fn load_from(
     settings.secret_files = secret_files;
     settings.quoted_secrets = quoted_secrets;
     settings.cut_secrets = cut_secrets;
+    settings.proxies = proxies;
     check(&settings)?;
     safety::check(&mut settings)?;
     Ok(settings)

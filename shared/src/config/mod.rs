@@ -8,6 +8,7 @@ mod error;
 mod ingest;
 mod load;
 mod oauth;
+mod proxies;
 mod safety;
 mod secret;
 mod values;
@@ -33,6 +34,7 @@ pub use directory::{Directory, DirectoryMode};
 pub use error::ConfigError;
 pub use load::{DEFAULTS, load, load_from};
 pub use oauth::{Credential, OAuth, OAuthApp};
+pub use proxies::Proxies;
 pub use safety::SOUND_SECRET_CHARS;
 pub use secret::{Rotated, Secret, SecretFiles};
 pub use values::{ClockTime, RetryDelay};
@@ -61,6 +63,9 @@ pub struct Settings {
     /// Lists of secrets that a comma inside of a secret may have cut, by dotted key; no key.
     #[serde(skip)]
     pub cut_secrets: Vec<String>,
+    /// Proxies for requests to other machines; no key.
+    #[serde(skip)]
+    pub proxies: Proxies,
     pub alarm: Alarm,
 }
 

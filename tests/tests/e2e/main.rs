@@ -13,6 +13,7 @@ mod failures;
 mod handles;
 mod hidden_people;
 mod oauth;
+mod outbound_proxy;
 mod persons;
 mod publisher;
 mod redis_tls;

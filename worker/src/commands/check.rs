@@ -39,7 +39,7 @@ pub async fn inspect(settings: &Settings) -> [Finding; 6] {
     let published = settings.check_published_secrets();
     let credential = published.and_then(|()| settings.credential());
     let pipedrive = match &credential {
-        Ok(_) => pipedrive(settings).await,
+        Ok(_) => with_proxy(pipedrive(settings).await, settings),
         Err(_) => Err("not asked, for want of valid settings".to_owned()),
     };
     let valid = credential.map(|_| "valid".to_owned());
@@ -153,6 +153,15 @@ async fn pipedrive(settings: &Settings) -> Result<String, String> {
         probe.user.id,
         client.credential()
     ))
+}
+
+/// Names the proxy through which Pipedrive was asked, if there is one.
+fn with_proxy(found: Result<String, String>, settings: &Settings) -> Result<String, String> {
+    let Some(proxy) = settings.proxies.describe(&settings.pipedrive.base_url) else {
+        return found;
+    };
+    let named = |text: String| format!("{text}; through the proxy {proxy}");
+    found.map(named).map_err(named)
 }
 
 fn explain(error: &PipedriveError) -> String {
