@@ -46,8 +46,8 @@ use crate::process;
 use crate::settlement::Settlement;
 use crate::store::first_start::FirstStart;
 use crate::store::{
-    DeliveryAttempts, EncryptedTokens, InteractionStore, People, RefusedBodies, Store, StoreError,
-    TokenBucket, TokenBucketSettings,
+    DeliveryAttempts, EncryptedTokens, InteractionStore, NO_INFO, People, RefusedBodies, Store,
+    StoreError, TokenBucket, TokenBucketSettings,
 };
 
 /// How often a failed read is repeated, and the first pause before that.
@@ -121,8 +121,11 @@ impl Application {
     /// When a setting is missing or unusable, the topology differs, or Redis evicts keys.
     pub async fn build(settings: config::Settings) -> anyhow::Result<Self> {
         let store = Store::new(settings.redis.clone())?;
-        if let Err(error @ StoreError::Evicts(_)) = store.probe().await {
-            return Err(error.into());
+        match store.probe().await {
+            Err(error @ StoreError::Evicts(_)) => return Err(error.into()),
+            Ok(facts) if !facts.has_info => tracing::warn!("Redis: {NO_INFO}"),
+            // Where it does not answer yet, the worker waits for it.
+            Ok(_) | Err(_) => {}
         }
         if settings.genesys.interaction_url.is_none() {
             tracing::warn!("Notes are written without a link: {NO_LINK}");

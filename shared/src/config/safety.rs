@@ -196,6 +196,27 @@ mod tests {
     }
 
     #[test]
+    fn compose_publishes_these_secrets_tags_images_with_the_version_and_limits_memory() {
+        let compose = include_str!("../../../docker-compose.yml");
+
+        for published in [
+            format!("RABBITMQ_PASSWORD:-{PUBLISHED_PASSWORD}}}"),
+            format!("WEBHOOK_TOKENS:-{PUBLISHED_TOKEN}}}"),
+            format!("PIPEDRIVE_API_TOKEN:-{PUBLISHED_API_TOKEN}}}"),
+            format!("PIPEDRIVE_BASE_URL:-http://{SANDBOX_HOST}:"),
+        ] {
+            assert!(compose.contains(&published), "{published}");
+        }
+        let version = env!("CARGO_PKG_VERSION");
+        for image in ["bridge", "bridge-sandbox"] {
+            let tag = format!("image: genesys-pipedrive-{image}:{version}\n");
+            assert!(compose.contains(&tag), "{tag}");
+        }
+        let images = compose.matches("image: ").count();
+        assert_eq!(compose.matches("mem_limit: ").count(), images);
+    }
+
+    #[test]
     fn a_comma_in_a_secret_lets_no_piece_of_it_in_where_others_reach_the_webhook() {
         let cut = ("INGEST__AUTH__TOKENS", "s3,cret-s3cret-s3cret");
         for exposed in [

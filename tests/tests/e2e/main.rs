@@ -12,6 +12,7 @@ mod error_classes;
 mod failures;
 mod handles;
 mod hidden_people;
+mod least_rights;
 mod oauth;
 mod outbound_proxy;
 mod persons;

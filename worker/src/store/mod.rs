@@ -24,6 +24,7 @@ mod tokens;
 
 pub use answered::{Answered, clock, due, primary};
 pub(crate) use budget::{Spent, TokenBucket, TokenBucketSettings};
+pub(crate) use connection::NO_INFO;
 pub use connection::{Facts as StoreFacts, Store, StoreError};
 #[cfg(test)]
 pub(crate) use directory::{DirectoryDeals, Polls};
