@@ -69,7 +69,7 @@ pub fn load_from(
     }
     let config = builder.build()?;
     let quoted_secrets = quoted_secrets(&config);
-    let cut_secrets = safety::cut_secrets(&config);
+    let lists = safety::lists(&config);
     let mut settings: Settings = serde_path_to_error::deserialize(config).map_err(|error| {
         let path = error.path().to_string();
         let problem = error.into_inner().to_string();
@@ -79,10 +79,9 @@ pub fn load_from(
     })?;
     settings.secret_files = secret_files;
     settings.quoted_secrets = quoted_secrets;
-    settings.cut_secrets = cut_secrets;
     settings.proxies = proxies;
     check(&settings)?;
-    safety::check(&mut settings)?;
+    safety::check(&mut settings, &lists)?;
     Ok(settings)
 }
 

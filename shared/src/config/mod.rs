@@ -183,9 +183,9 @@ pub struct Auth {
     #[serde(deserialize_with = "values::duration")]
     pub signature_max_age: Duration,
     pub allow_unauthenticated: bool,
-    /// Whether lists are refused that a comma inside of a secret may have cut. Not a setting: others reach the webhook.
+    /// Least length of secrets between commas; not a setting. A shorter one may be a piece of one that holds a comma.
     #[serde(skip)]
-    pub refuses_cut_secrets: bool,
+    pub shortest_in_list: usize,
 }
 
 impl Auth {
@@ -201,9 +201,7 @@ impl Auth {
             "ingest.auth.signature_secrets" => &mut self.signature_secrets,
             _ => return Err(ConfigError::value(key, "is no secret of the webhook")),
         };
-        if self.refuses_cut_secrets {
-            safety::check_replacement(key, value)?;
-        }
+        safety::check_list(key, value, self.shortest_in_list)?;
         *secrets = values::split_secrets(value);
         Ok(())
     }

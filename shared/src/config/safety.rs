@@ -11,6 +11,8 @@ use super::{Ingest, Pipedrive, Settings, values};
 
 /// Shortest length, in characters, of a secret that cannot be guessed.
 pub const SOUND_SECRET_CHARS: usize = 16;
+/// As long as that, where others reach the webhook, a piece of a secret that a comma cut cannot be tried out.
+const SHORTEST_EXPOSED_CHARS: usize = 8;
 /// Host of `pipedrive.base_url` in the compose stack as it comes.
 const SANDBOX_HOST: &str = "sandbox";
 /// What stands in `docker-compose.yml` for want of a `.env`.
@@ -78,13 +80,25 @@ impl Settings {
     }
 }
 
-/// Refuses what is not safe where others reach it.
-pub(super) fn check(settings: &mut Settings) -> Result<(), ConfigError> {
-    let is_exposed = is_exposed(&settings.ingest) || is_real_by_choice(&settings.pipedrive);
-    settings.ingest.auth.refuses_cut_secrets = is_exposed;
-    if let Some(key) = settings.cut_secrets.first().filter(|_| is_exposed) {
-        return Err(ConfigError::value(key, cut_problem()));
+/// Refuses what is not safe where others reach it. `lists` are those of [`lists`].
+pub(super) fn check(
+    settings: &mut Settings,
+    lists: &[(&'static str, SecretString)],
+) -> Result<(), ConfigError> {
+    let shortest = if is_real_by_choice(&settings.pipedrive) {
+        SOUND_SECRET_CHARS
+    } else if is_exposed(&settings.ingest) {
+        SHORTEST_EXPOSED_CHARS
+    } else {
+        0
+    };
+    settings.ingest.auth.shortest_in_list = shortest;
+    for (key, text) in lists {
+        check_list(key, text, shortest)?;
     }
+    let is_doubtful = |(_, text): &&(&str, SecretString)| is_cut(text, SOUND_SECRET_CHARS);
+    let doubtful = lists.iter().filter(is_doubtful);
+    settings.cut_secrets = doubtful.map(|(key, _)| (*key).to_owned()).collect();
     // The default address is no choice: `ingest` runs without one. The worker checks it, too.
     if is_real_by_choice(&settings.pipedrive) {
         settings.check_published_secrets()?;
@@ -92,35 +106,39 @@ pub(super) fn check(settings: &mut Settings) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// The keys of lists in one text, of which a comma may have cut a secret.
-pub(super) fn cut_secrets(config: &Config) -> Vec<String> {
-    let is_cut = |key: &&str| config.get_string(key).is_ok_and(|text| is_cut(&text));
-    let keys = LISTS.iter().copied().filter(is_cut);
-    keys.map(str::to_owned).collect()
+/// The lists of secrets that are given as one text, by their keys.
+pub(super) fn lists(config: &Config) -> Vec<(&'static str, SecretString)> {
+    let text = |key: &'static str| Some((key, config.get_string(key).ok()?.into()));
+    LISTS.into_iter().filter_map(text).collect()
 }
 
-/// As [`cut_secrets`], of one text that replaces `key`.
-pub(super) fn check_replacement(key: &str, text: &SecretString) -> Result<(), ConfigError> {
-    if is_cut(text.expose_secret()) {
+/// Refuses a text of several secrets between commas if one of them has less than `shortest` characters.
+pub(super) fn check_list(
+    key: &str,
+    text: &SecretString,
+    shortest: usize,
+) -> Result<(), ConfigError> {
+    if is_cut(text, shortest) {
         return Err(ConfigError::value(key, cut_problem()));
     }
     Ok(())
 }
 
 /// Whether one of several secrets between commas is so short that it may be a piece of one.
-fn is_cut(text: &str) -> bool {
+fn is_cut(text: &SecretString, shortest: usize) -> bool {
+    let text = text.expose_secret();
     let parts = || values::split_secret_text(text);
     !text.contains('\n')
         && parts().count() > 1
-        && parts().any(|part| part.chars().count() < SOUND_SECRET_CHARS)
+        && parts().any(|part| part.chars().count() < shortest)
 }
 
 fn cut_problem() -> String {
     format!(
-        "has a comma, and less than {SOUND_SECRET_CHARS} characters before or after it: if a secret holds the comma, each \
+        "has a comma, and too little before or after it: if a secret holds the comma, each \
          piece of it would be accepted. Write one secret a line into a file (…_FILE), where a comma is part of a secret \
-         once there are two lines, or a list into a settings file; if these are several secrets, use longer ones (openssl \
-         rand -hex 32)"
+         once there are two lines, or a list into a settings file; if these are several secrets, use some of \
+         {SOUND_SECRET_CHARS} characters or more (openssl rand -hex 32)"
     )
 }
 
