@@ -189,6 +189,11 @@ impl Delivery<Received> {
         self.into_stage(Decoded { event })
     }
 
+    /// Its body is a dead letter already.
+    pub(crate) fn duplicate(self) -> Delivery<Settled> {
+        self.into_stage(Settled)
+    }
+
     /// Was not decoded.
     pub(crate) fn failed(self) -> Delivery<Failed> {
         self.into_stage(Failed)
