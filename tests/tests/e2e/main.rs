@@ -12,6 +12,7 @@ mod error_classes;
 mod failures;
 mod handles;
 mod hidden_people;
+mod moves;
 mod oauth;
 mod persons;
 mod publisher;
