@@ -13,6 +13,7 @@ mod failures;
 mod handles;
 mod hidden_people;
 mod least_rights;
+mod moves;
 mod oauth;
 mod outbound_proxy;
 mod persons;

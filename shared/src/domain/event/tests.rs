@@ -236,6 +236,13 @@ fn an_id_that_a_template_left_unfilled_is_refused_and_said_so() {
         ("null", "null"),
         ("undefined", "undefined"),
         ("NOT_SET", "NOT_SET"),
+        ("<conversationId>", "<conversationId>"),
+        ("%conversationId%", "%conversationId%"),
+        ("[conversationId]", "[conversationId]"),
+        ("None", "None"),
+        ("nil", "nil"),
+        ("NaN", "NaN"),
+        ("conversationId", "conversationId"),
     ] {
         let guide = format!(r#"{{"data":{{"id":"{id}","channelType":"voice"}}}}"#);
         let flat = format!(r#"{{"topicName":"acw","conversationId":"{id}","mediaType":"VOICE"}}"#);
@@ -292,6 +299,7 @@ fn both_invented_webhooks_give_the_same_facts() {
         let mut told = facts(body);
         assert_eq!(told.details.from.take().as_deref(), Some("+12025550143"));
         assert_eq!(told.details.to.take().as_deref(), Some("+12025550100"));
+        assert!(told.details.recording.take().is_some(), "recordingId");
         assert_eq!(told, expected);
     }
 }
@@ -335,10 +343,8 @@ fn participant_session_and_end_are_kept_and_so_is_a_transfer() {
         (told.duration_ms, told.ringing_ms),
         (Some(41_012), Some(6_120))
     );
-    assert_eq!(
-        told.contact.as_deref(),
-        Some("c1d2e3f4-a5b6-4789-90ab-cdef01234567")
-    );
+    assert_eq!(told.contact, None, "an agent is no contact");
+    assert_eq!(told.contacts, ["c1d2e3f4-a5b6-4789-90ab-cdef01234567"]);
 }
 
 #[test]
