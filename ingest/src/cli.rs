@@ -117,6 +117,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     telemetry::start_logging(&settings.log)?;
     settings.warn_of_quoted_secrets();
+    settings.warn_of_cut_secrets();
+    if let Err(error) = settings.check_published_secrets() {
+        // The address of Pipedrive is the default: only the worker knows whether it is used.
+        tracing::warn!("{error}");
+    }
     runtime()?.block_on(async {
         let shutdown = lifecycle::shutdown_on_signal()?;
         let application = Application::build(settings).await?;

@@ -6,6 +6,7 @@
 mod auth;
 pub mod cli;
 pub mod commands;
+mod descriptors;
 mod metrics;
 mod rotation;
 mod server;

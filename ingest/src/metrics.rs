@@ -12,6 +12,7 @@ const ACCEPTED: &str = "bridge_ingest_accepted_total";
 const PARTIAL: &str = "bridge_ingest_partial_total";
 const IGNORED: &str = "bridge_ingest_ignored_total";
 const REJECTED: &str = "bridge_ingest_rejected_total";
+const UNREADABLE: &str = "bridge_ingest_unreadable_total";
 const SLOWED: &str = "bridge_ingest_slowed_total";
 const UNAVAILABLE: &str = "bridge_ingest_unavailable_total";
 const PUBLISH: &str = "bridge_ingest_publish_seconds";
@@ -26,7 +27,7 @@ const CERTIFICATE_EXPIRY: &str = "bridge_ingest_tls_certificate_expiry_timestamp
 const RELOAD_FAILING: &str = "bridge_ingest_tls_reload_failing";
 
 /// Every metric of the service.
-const METRICS: [Metric; 17] = [
+const METRICS: [Metric; 18] = [
     (RECEIVED, Kind::Counter, "Webhook requests received"),
     (
         ACCEPTED,
@@ -47,6 +48,12 @@ const METRICS: [Metric; 17] = [
         REJECTED,
         Kind::Counter,
         "Webhook requests answered 4xx, by reason",
+    ),
+    (
+        UNREADABLE,
+        Kind::Counter,
+        "Bodies of authenticated senders that were answered 4xx because they cannot be read, by whether they are kept for \
+         the dead letter queue",
     ),
     (
         SLOWED,
@@ -113,6 +120,7 @@ pub struct Metrics {
     /// Time from publishing to the confirm.
     pub publish_seconds: Histogram,
     slowed: ByReason,
+    unreadable: ByReason,
     partial: ByReason,
     ignored: ByReason,
     rejected: ByReason,
@@ -130,6 +138,11 @@ impl Metrics {
             spooled: metrics::counter!(SPOOLED),
             publish_seconds: metrics::histogram!(PUBLISH),
             slowed: ByReason::new(SLOWED, "outcome", &["waited", "refused"]),
+            unreadable: ByReason::new(
+                UNREADABLE,
+                "outcome",
+                &["kept", "repeated", "over_budget", "lost"],
+            ),
             partial: ByReason::new(PARTIAL, "outcome", &["recognised", "unrecognised"]),
             ignored: ByReason::new(IGNORED, "reason", &["topic", "status", "channel", "test"]),
             rejected: ByReason::new(
@@ -161,6 +174,7 @@ impl Metrics {
                     "lost",
                     "unconfirmed",
                     "timeout",
+                    "out_of_memory",
                     "spool_full",
                     "spool_failed",
                 ],
@@ -171,6 +185,11 @@ impl Metrics {
     /// Counts a truncated body that was accepted.
     pub fn partial(&self, outcome: &'static str) {
         self.partial.increment(outcome);
+    }
+
+    /// Counts a body that cannot be read.
+    pub fn unreadable(&self, outcome: &'static str) {
+        self.unreadable.increment(outcome);
     }
 
     /// Counts a failed authentication whose answer was delayed or refused.

@@ -23,7 +23,7 @@ use crate::server::{Draining, Publishers, connection, routes};
 use crate::spool::{Drain, Spool};
 use crate::tls::{self, Tls};
 use crate::webhook::Webhook;
-use crate::{auth, metrics};
+use crate::{auth, descriptors, metrics};
 
 /// The connection's name in RabbitMQ's management UI.
 const CONNECTION_NAME: &str = "ingest publisher";
@@ -35,8 +35,6 @@ const MAX_THREADS: usize = 4;
 const BODY_GRACE: Duration = Duration::from_secs(5);
 /// How long the head of a connection's first request may take; then it is answered 408.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections of one thread: more than any sender opens. Each may hold a body in memory.
-const MAX_CONNECTIONS: usize = 1024;
 /// Longer than the usual 60 s of a proxy in front, so that it is the proxy that ends an idle connection: the other way
 /// round a request may meet a connection that is just being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -249,11 +247,13 @@ fn serve(
             .configure(|app| routes::configure(app, audience))
             .wrap(from_fn(connection::admit))
     };
+    let threads = threads();
+    let connections = descriptors::connections_of_each(threads);
     let server = HttpServer::new(app)
-        .workers(threads())
+        .workers(threads)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
-        .max_connections(MAX_CONNECTIONS)
+        .max_connections(connections)
         .shutdown_timeout((settings.publish_timeout * 2 + BODY_GRACE).as_secs())
         .disable_signals();
     let server = match tls {
@@ -263,7 +263,7 @@ fn serve(
             .tls_handshake_timeout(tls::HANDSHAKE_TIMEOUT)
             // In spite of its name, the number of handshakes that a thread has in progress. The default of 256 is
             // filled by fewer than a hundred silent connections a second, and proper clients wait behind them.
-            .max_connection_rate(MAX_CONNECTIONS)
+            .max_connection_rate(connections)
             .listen_rustls_0_23(listener, tls),
     };
     let server = server.context("cannot serve on the listening socket")?;

@@ -140,7 +140,7 @@ pub fn connect(listen: SocketAddr) -> std::io::Result<TcpStream> {
 ///
 /// As [`check_health`].
 pub fn ask_health(mut stream: impl Read + Write) -> anyhow::Result<()> {
-    stream.write_all(b"GET /health/ready HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    stream.write_all(b"GET /health/ready HTTP/1.0\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let status = answer.split_whitespace().nth(1).unwrap_or_default();

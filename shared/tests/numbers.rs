@@ -49,6 +49,34 @@ fn every_text_is_read_as_the_reference_reads_it() {
 }
 
 #[test]
+fn whatever_is_read_with_its_plus_is_the_same_number_without_it() {
+    let mut wrong = Vec::new();
+    let texts = rows(REFERENCE).map(|[_, text, _]| text);
+    let old = [
+        "+5215512345678",
+        "+52 044 55 1234 5678",
+        "+54 11 15 2345-6780",
+    ];
+    let reader = Reader::of_region(None);
+    for text in texts
+        .step_by(3)
+        .chain(old)
+        .filter(|text| text.starts_with('+'))
+    {
+        let Party::Number(number) = reader.read(Some(text)).party else {
+            continue;
+        };
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let party = reader.read(Some(&digits)).party;
+        // So few digits are an extension.
+        if digits.len() >= 7 && party != Party::Foreign(number) {
+            wrong.push(format!("{text}: {party:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn every_number_of_the_reference_is_itself_when_it_is_stored() {
     for [name, text, expected] in rows(REFERENCE).step_by(7) {
         if let Ok(number) = E164::try_from(expected.to_owned()) {

@@ -14,6 +14,7 @@ mod effect;
 mod failure;
 mod http;
 mod metrics;
+mod outbound;
 mod pause;
 mod person;
 mod pipeline;

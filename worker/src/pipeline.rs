@@ -22,7 +22,9 @@ use crate::metrics as names;
 use crate::person::customer::find_people;
 use crate::person::finder::PersonFinder;
 use crate::settlement::{During, Outcome, PipelineStep, Settlement, StepFailure, seconds_since};
-use crate::store::{Claim, ClaimRequest, Effect, Epoch, InteractionStore, Lease, Progress};
+use crate::store::{
+    Claim, ClaimRequest, Effect, Epoch, InteractionStore, Lease, Progress, RefusedBodies,
+};
 
 /// Number and first length of the waits for an interaction that another delivery works on: the events of one
 /// interaction arrive together. Doubling from 50 ms, five waits last about 1.5 s, as long as a few requests to Pipedrive:
@@ -35,6 +37,8 @@ const BUSY_PAUSE: Duration = Duration::from_millis(50);
 pub struct Pipeline {
     /// Isolates messages that may kill the worker.
     pub poison_guard: PoisonGuard,
+    /// Bodies that `ingest` refused, and that are dead letters.
+    pub(crate) refused: RefusedBodies,
     /// Leases and progress of interactions.
     pub interactions: InteractionStore,
     /// Finds the people of an interaction.
@@ -111,7 +115,7 @@ impl Pipeline {
         };
         let message = match without_panic(PipelineStep::Decode, decoding).await {
             Ok(event) => message.decoded(event),
-            Err(failed) => return Ended::Failed(message.failed(), failed),
+            Err(failed) => return self.end_undecoded(message, failed).await,
         };
         tracing::Span::current().record("interaction.id", message.event().interaction.as_str());
         let leasing = async { self.lease(&message).await.during(PipelineStep::Lease) };
@@ -121,6 +125,20 @@ impl Pipeline {
                     .await
             }
             Ok(None) => Ended::Settled(message.duplicate(), Outcome::Duplicate),
+            Err(failed) => Ended::Failed(message.failed(), failed),
+        }
+    }
+
+    /// Ends a message that was not decoded. Of those that `ingest` refused, one of each body becomes a dead letter.
+    async fn end_undecoded(&self, message: Delivery<Received>, failed: StepFailure) -> Ended {
+        let was_refused = message.envelope().refused.is_some();
+        if !was_refused || !matches!(failed.failure, Failure::Unrecognised(_)) {
+            return Ended::Failed(message.failed(), failed);
+        }
+        let claimed = self.refused.claim(message.body(), message.envelope()).await;
+        match claimed.during(PipelineStep::Decode) {
+            Ok(true) => Ended::Failed(message.failed(), failed),
+            Ok(false) => Ended::Settled(message.duplicate(), Outcome::Duplicate),
             Err(failed) => Ended::Failed(message.failed(), failed),
         }
     }

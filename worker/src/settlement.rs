@@ -104,7 +104,7 @@ impl Settlement {
             Outcome::Duplicate => {
                 count("duplicate");
                 tracing::debug!(
-                    "Interaction {interaction} is a duplicate: the event is recorded already"
+                    "Interaction {interaction} is a duplicate: it is recorded, or a dead letter, already"
                 );
             }
             Outcome::Remembered => {

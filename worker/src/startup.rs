@@ -32,6 +32,7 @@ use crate::delivery::settling::SettlePolicy;
 use crate::effect::timing::Timing;
 use crate::http::health::{self, Health};
 use crate::metrics::Labels;
+use crate::outbound;
 use crate::pause::reason::PauseReason;
 use crate::pause::recovery::PauseSupervisor;
 use crate::pause::state::Pause;
@@ -45,8 +46,8 @@ use crate::process;
 use crate::settlement::Settlement;
 use crate::store::first_start::FirstStart;
 use crate::store::{
-    DeliveryAttempts, EncryptedTokens, InteractionStore, People, Store, StoreError, TokenBucket,
-    TokenBucketSettings,
+    DeliveryAttempts, EncryptedTokens, InteractionStore, NO_INFO, People, RefusedBodies, Store,
+    StoreError, TokenBucket, TokenBucketSettings,
 };
 
 /// How often a failed read is repeated, and the first pause before that.
@@ -120,8 +121,11 @@ impl Application {
     /// When a setting is missing or unusable, the topology differs, or Redis evicts keys.
     pub async fn build(settings: config::Settings) -> anyhow::Result<Self> {
         let store = Store::new(settings.redis.clone())?;
-        if let Err(error @ StoreError::Evicts(_)) = store.probe().await {
-            return Err(error.into());
+        match store.probe().await {
+            Err(error @ StoreError::Evicts(_)) => return Err(error.into()),
+            Ok(facts) if !facts.has_info => tracing::warn!("Redis: {NO_INFO}"),
+            // Where it does not answer yet, the worker waits for it.
+            Ok(_) | Err(_) => {}
         }
         if settings.genesys.interaction_url.is_none() {
             tracing::warn!("Notes are written without a link: {NO_LINK}");
@@ -287,7 +291,12 @@ fn alarm(
         bucket: token_bucket(&settings.pipedrive, &shared.store),
         trouble,
     };
-    let alarm = Alarm::new(sources, shared.store.clone(), settings.alarm.clone())?;
+    let alarm = Alarm::new(
+        sources,
+        shared.store.clone(),
+        settings.alarm.clone(),
+        &settings.proxies,
+    )?;
     let queue_monitor = QueueMonitor {
         broker: settings.broker.clone(),
         delays: settings.queued_delays(),
@@ -355,9 +364,11 @@ fn tasks(
 ///
 /// When there is no credential, or not exactly one.
 pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<Client> {
+    settings.check_published_secrets()?;
     let credential = settings.credential()?;
     let pipedrive = &settings.pipedrive;
     let http = pipedrive::http_client(
+        outbound::http(&settings.proxies),
         concat!("genesys-pipedrive-bridge/", env!("CARGO_PKG_VERSION")),
         pipedrive.request_timeout,
         pipedrive.connect_timeout,
@@ -416,6 +427,7 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
     let timing = Timing::new(pipedrive);
     Pipeline {
         poison_guard: PoisonGuard::new(DeliveryAttempts::new(store.clone(), settings.worker.lease)),
+        refused: RefusedBodies::new(store.clone()),
         interactions: InteractionStore::new(store.clone(), settings.worker.lease),
         finder: PersonFinder {
             reader: PersonReader {

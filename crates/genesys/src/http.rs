@@ -10,16 +10,18 @@ use crate::error::GenesysError;
 const BODY_MAX: usize = 16 * 1024 * 1024;
 
 /// An HTTP client as [`crate::Client`] needs it: with time limits, and without redirects, which would turn a POST into a GET.
+/// `builder` holds what depends on the network, such as proxies.
 ///
 /// # Errors
 ///
 /// When the system's certificates cannot be loaded.
 pub fn http_client(
+    builder: reqwest::ClientBuilder,
     user_agent: &str,
     request_timeout: Duration,
     connect_timeout: Duration,
 ) -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
+    builder
         .user_agent(user_agent)
         .timeout(request_timeout)
         .connect_timeout(connect_timeout)

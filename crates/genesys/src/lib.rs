@@ -14,7 +14,7 @@
 //!
 //! use genesys::{Client, ClientCredentials, Settings, http_client, ports::Unlimited};
 //!
-//! let http = http_client("example/1.0", Duration::from_secs(10), Duration::from_secs(5))?;
+//! let http = http_client(reqwest::Client::builder(), "example/1.0", Duration::from_secs(10), Duration::from_secs(5))?;
 //! let settings = Settings {
 //!     api_url: "https://api.mypurecloud.com".parse()?,
 //!     login_url: "https://login.mypurecloud.com".parse()?,

@@ -56,17 +56,18 @@ pub struct Client {
     pub(crate) page_size: PageSize,
 }
 
-/// The HTTP client for the API and for the token endpoint.
+/// The HTTP client for the API and for the token endpoint. `builder` holds what depends on the network, such as proxies.
 ///
 /// # Errors
 ///
 /// When the system's certificates cannot be loaded.
 pub fn http_client(
+    builder: reqwest::ClientBuilder,
     user_agent: &str,
     request_timeout: Duration,
     connect_timeout: Duration,
 ) -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
+    builder
         .user_agent(user_agent)
         .timeout(request_timeout)
         .connect_timeout(connect_timeout)

@@ -32,6 +32,14 @@ pub struct CredentialClaim {
     signature: Option<[u8; signature::MAC_BYTES]>,
 }
 
+impl CredentialClaim {
+    /// Whether the sender is authenticated without the body; the body must not contradict that.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        self.is_known || self.signature.is_none()
+    }
+}
+
 /// The credential that admitted a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {

@@ -1,10 +1,7 @@
 //! Rejects empty secrets: an empty secret would accept an empty credential. Warns of short ones.
 
 use secrecy::{ExposeSecret, SecretString};
-use shared::config::{Auth, ConfigError};
-
-/// Shortest length, in characters, of a token or a signature secret that cannot be guessed.
-const SOUND_LENGTH: usize = 16;
+use shared::config::{Auth, ConfigError, SOUND_SECRET_CHARS as SOUND_LENGTH};
 
 /// Rejects secrets that would accept a sender without a secret.
 ///

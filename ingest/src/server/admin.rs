@@ -14,6 +14,9 @@ use super::health::OptionalSpool;
 use super::routes::{self, Audience};
 use super::{Draining, Publishers};
 
+/// Connections at once: more than operators need.
+const MAX_CONNECTIONS: usize = 64;
+
 /// What the pages report on.
 #[derive(Clone)]
 pub(crate) struct Pages {
@@ -38,7 +41,7 @@ pub(crate) fn audience(settings: &Ingest) -> Audience {
     // A proxy on this machine forwards from others to loopback.
     let is_private = settings.listen.ip().is_loopback() && settings.trusted_proxies.is_empty();
     match settings.admin_listen {
-        None if is_private => Audience::Operators,
+        None if is_private => Audience::Neighbours,
         None | Some(_) => Audience::Everyone,
     }
 }
@@ -76,6 +79,7 @@ impl Admin {
         };
         let server = HttpServer::new(app)
             .workers(1)
+            .max_connections(MAX_CONNECTIONS)
             .disable_signals()
             .listen(listener)
             .context("cannot serve on the admin listener")?

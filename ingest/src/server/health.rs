@@ -1,12 +1,13 @@
 //! Readiness and metrics: in full for operators, and for others no more than whether the service is ready.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 use shared::broker::PublisherState;
 use shared::clock;
 use shared::health::{self, Readiness};
 
+use super::proxied::is_forwarded;
 use super::{Draining, Publishers};
 use crate::spool::{Spool, Status};
 
@@ -71,6 +72,20 @@ pub async fn ready_or_not(
         "not ready"
     };
     HttpResponse::build(status).json(json!({ "status": word }))
+}
+
+/// `GET /health/ready` at the address of the webhook: in full for this machine, the status alone for what a proxy forwards.
+pub async fn ready_to_neighbours(
+    request: HttpRequest,
+    publishers: web::Data<Publishers>,
+    spool: OptionalSpool,
+    draining: web::Data<Draining>,
+) -> HttpResponse {
+    if is_forwarded(request.head()) {
+        ready_or_not(publishers, spool, draining).await
+    } else {
+        ready(publishers, spool, draining).await
+    }
 }
 
 /// The answer of a ready service, with the content of the spool.

@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod connection;
 mod draining;
 mod health;
+mod proxied;
 mod publishers;
 pub(crate) mod routes;
 

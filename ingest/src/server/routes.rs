@@ -1,10 +1,11 @@
 //! The routes of the webhook and of the pages.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpResponse, guard, web};
 use shared::health::{live, only, page, rejection};
 
 use super::health;
+use super::proxied::is_forwarded;
 use crate::webhook::{self, WEBHOOK_PATH};
 
 /// Some senders add a slash to the path that they were given.
@@ -20,6 +21,8 @@ pub(crate) fn is_webhook_path(path: &str) -> bool {
 pub enum Audience {
     /// Operators: metrics, and the reasons why the service is not ready.
     Operators,
+    /// Operators on this machine. What a proxy forwards is answered as to all others.
+    Neighbours,
     /// All others: whether the service is ready, and nothing else.
     Everyone,
 }
@@ -40,12 +43,18 @@ pub fn configure(app: &mut web::ServiceConfig, audience: Audience) {
 pub fn configure_pages(app: &mut web::ServiceConfig, audience: Audience) {
     let ready = match audience {
         Audience::Operators => page("/health/ready", health::ready),
+        Audience::Neighbours => page("/health/ready", health::ready_to_neighbours),
         Audience::Everyone => page("/health/ready", health::ready_or_not),
     };
     app.service(page("/health/live", live)).service(ready);
-    if audience == Audience::Operators {
-        app.service(page("/metrics", health::metrics));
-    }
+    match audience {
+        Audience::Operators => app.service(page("/metrics", health::metrics)),
+        Audience::Neighbours => app.service(
+            page("/metrics", health::metrics)
+                .guard(guard::fn_guard(|request| !is_forwarded(request.head()))),
+        ),
+        Audience::Everyone => app,
+    };
 }
 
 async fn not_found() -> HttpResponse {

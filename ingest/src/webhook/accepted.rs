@@ -9,7 +9,7 @@ use shared::domain::ids::InteractionId;
 use crate::metrics::Metrics;
 
 /// The AMQP `app_id` of what is published here.
-const APP_ID: &str = "ingest";
+pub(super) const APP_ID: &str = "ingest";
 
 /// The content of an accepted body.
 pub enum Accepted {

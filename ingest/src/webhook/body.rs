@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use shared::domain::truncated::TRUNCATED_MIN_BYTES;
 use tokio::time::Instant;
 
+use super::unproven::{Reservation, UnprovenBodies};
 use super::{Unread, WebhookError, close};
 
 /// An oversized body is drained up to this many times the limit: a sender reads the answer only after it has sent
@@ -34,6 +35,8 @@ pub struct ReceivedBody {
     pub body: Bytes,
     /// The way it ended, which shows whether it is complete.
     pub ending: BodyEnd,
+    /// Its share of the memory for senders that are not authenticated yet.
+    pub reservation: Option<Reservation>,
 }
 
 /// The way a body ended.
@@ -56,12 +59,32 @@ impl ReceivedBody {
     }
 }
 
+impl Keeping<'_> {
+    fn reservation(self) -> Option<Reservation> {
+        match self {
+            Self::Within(budget) => Some(budget.begin()),
+            Self::Nothing | Self::All => None,
+        }
+    }
+}
+
 /// Reader of one request's body.
 pub struct BodyReader {
     payload: web::Payload,
     limit: BodyLimit,
     deadline: Instant,
     has_ended: bool,
+}
+
+/// What becomes of the bytes of a body as they arrive.
+#[derive(Clone, Copy, Debug)]
+pub enum Keeping<'b> {
+    /// They are discarded: the sender is not authenticated, whatever they are.
+    Nothing,
+    /// They are kept.
+    All,
+    /// They are kept within the budget of senders that are not authenticated yet.
+    Within(&'b UnprovenBodies),
 }
 
 /// The reason why no more of a body can be read.
@@ -81,12 +104,11 @@ impl BodyReader {
         }
     }
 
-    /// Reads the body. The size limit applies to the announced length and to the bytes that arrive. Without `keeps` the
-    /// bytes are discarded as they arrive: an unauthenticated body must not take memory.
+    /// Reads the body. The size limit applies to the announced length and to the bytes that arrive.
     pub async fn read(
         &mut self,
         headers: &HeaderMap,
-        keeps: bool,
+        keeping: Keeping<'_>,
     ) -> Result<ReceivedBody, WebhookError> {
         let BodyLimit {
             bytes: limit_bytes,
@@ -98,6 +120,7 @@ impl BodyReader {
             return Err(too_large);
         }
         let (mut body, mut room) = (Bytes::new(), limit_bytes);
+        let mut reservation = keeping.reservation();
         let ending = loop {
             let has_begun = room < limit_bytes;
             let mut chunk = match self.chunk().await {
@@ -116,14 +139,22 @@ impl BodyReader {
             }
             chunk.truncate(room);
             room -= chunk.len();
-            if keeps {
+            if let Some(reservation) = &mut reservation {
+                let grown = reservation.grow(chunk.len());
+                grown.map_err(|_| WebhookError::OutOfMemory)?;
+            }
+            if !matches!(keeping, Keeping::Nothing) {
                 body = joined(body, chunk);
             }
             if is_over {
                 break BodyEnd::OverLimit;
             }
         };
-        Ok(ReceivedBody { body, ending })
+        Ok(ReceivedBody {
+            body,
+            ending,
+            reservation,
+        })
     }
 
     /// Reads and discards the part over the limit.

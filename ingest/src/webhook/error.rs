@@ -49,6 +49,9 @@ pub enum WebhookError {
     /// An EventBridge event of an account or source that `ingest.eventbridge` does not list.
     #[error("the event is from another EventBridge {0}")]
     Foreign(&'static str),
+    /// The memory for bodies of senders that are not authenticated yet is in use.
+    #[error("too many signed bodies are arriving at once")]
+    OutOfMemory,
     /// The body has a content coding.
     #[error("bodies must not be compressed: send it without Content-Encoding")]
     Compressed,
@@ -89,9 +92,10 @@ impl WebhookError {
                 | Unrecognised::Unfilled { .. }
                 | Unrecognised::Invalid { .. },
             ) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotPublished(_) | Self::NotConfirmed(_) | Self::NotSpooled(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::OutOfMemory
+            | Self::NotPublished(_)
+            | Self::NotConfirmed(_)
+            | Self::NotSpooled(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -108,6 +112,7 @@ impl WebhookError {
             Self::Stale(_) => "stale",
             Self::TooManyFailures => "too_many_failures",
             Self::Foreign(_) => "foreign",
+            Self::OutOfMemory => "out_of_memory",
             Self::Compressed => "compressed",
             Self::Unrecognised(Unrecognised::Syntax(_) | Unrecognised::Nesting) => "malformed",
             Self::Unrecognised(_) => "unrecognised",
@@ -121,6 +126,15 @@ impl WebhookError {
             Self::NotSpooled(SpoolError::Full(_)) => "spool_full",
             Self::NotSpooled(SpoolError::Failed(_) | SpoolError::TimedOut(_)) => "spool_failed",
         }
+    }
+
+    /// Whether the body arrived, and cannot be read.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        matches!(
+            self,
+            Self::Unrecognised(_) | Self::Compressed | Self::TimedOut(_)
+        )
     }
 
     /// Whether the sender is not authenticated.
@@ -147,6 +161,7 @@ impl WebhookError {
                 }
             }
             Self::TooManyFailures
+            | Self::OutOfMemory
             | Self::NotPublished(_)
             | Self::NotConfirmed(_)
             | Self::NotSpooled(_) => {
@@ -203,6 +218,7 @@ mod tests {
             (WebhookError::TooManyFailures, 429, "too_many_failures"),
             (WebhookError::Foreign("account"), 403, "foreign"),
             (WebhookError::Compressed, 415, "compressed"),
+            (WebhookError::OutOfMemory, 503, "out_of_memory"),
             (Unrecognised::Nesting.into(), 400, "malformed"),
             (
                 Unrecognised::Syntax(syntax_error()).into(),

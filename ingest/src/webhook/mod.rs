@@ -1,13 +1,17 @@
 //! The webhook: the path of one request from its headers to the answer.
 
 mod accepted;
+mod arrival;
 mod body;
 mod error;
 mod origins;
 mod outage_log;
 mod receive;
+mod refusal_log;
 mod storing;
+mod unproven;
 mod unread;
+mod unreadable;
 
 pub(crate) use error::WebhookError;
 pub(crate) use receive::{Webhook, receive};

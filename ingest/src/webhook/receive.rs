@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
-use shared::broker::{Outgoing, Publisher, topology};
+use shared::broker::Publisher;
 use shared::config::{ConfigError, Ingest};
 use shared::domain::event::{Filter, Ignored, Reading, Unrecognised, read_body};
 use shared::domain::ids::InteractionId;
@@ -20,15 +20,19 @@ use shared::domain::origin::Origin;
 use shared::{clock, telemetry};
 
 use super::WebhookError;
+use super::arrival::Arrival;
 use super::origins::Origins;
+use super::refusal_log::RefusalLog;
 use super::storing::MessageStorage;
+use super::unproven::UnprovenBodies;
+use super::unreadable::UnreadableBodies;
 use crate::auth::{self, Admission, Answered, Authenticator, Failures};
 use crate::metrics::Metrics;
 use crate::spool::Spool;
 use crate::tls::ClientCertificate;
 
 use super::accepted::{Accepted, Receipt};
-use super::body::{self, BodyEnd, BodyLimit, BodyReader, ReceivedBody};
+use super::body::{self, BodyEnd, BodyLimit, BodyReader, Keeping, ReceivedBody};
 
 /// Header for the topic, for sources whose body lacks it; the query parameter `topic` does the same.
 const TOPIC_HEADER: &str = "x-genesys-topic";
@@ -44,6 +48,9 @@ pub struct Webhook {
     failures: Failures,
     trusted_proxies: Vec<IpNet>,
     storage: MessageStorage,
+    unproven: UnprovenBodies,
+    unreadable: UnreadableBodies,
+    refusals: RefusalLog,
     retry_after: Duration,
     metrics: Metrics,
 }
@@ -74,6 +81,9 @@ impl Webhook {
                 keeps_beginning: settings.salvage_oversized,
             },
             storage: MessageStorage::new(settings.publish_timeout, spool, &metrics),
+            unproven: UnprovenBodies::default(),
+            unreadable: UnreadableBodies::new(Instant::now()),
+            refusals: RefusalLog::default(),
             retry_after: settings.retry_after,
             metrics,
         })
@@ -167,40 +177,64 @@ impl Webhook {
         self.check_client_certificate(request)?;
         let headers = request.headers();
         let (received, admission) = self.read(headers, reader).await?;
+        let topic = topic(request);
+        let arrival = Arrival {
+            body: &received.body,
+            topic: topic.as_deref(),
+            at: clock::now(),
+            traceparent: telemetry::traceparent(text(headers, TRACEPARENT_HEADER)),
+        };
+        let reading = self.recognise(headers, &received, arrival.topic, admission);
+        let accepted = match reading {
+            Ok(Reading::Event(event)) => Accepted::Event(event),
+            Ok(Reading::Ignored(ignored)) => return Ok(Outcome::Ignored(ignored)),
+            Ok(Reading::Fragment { interaction, why }) => Accepted::Fragment(interaction, why),
+            Err(error) => {
+                if error.is_unreadable() {
+                    let keeping = self
+                        .unreadable
+                        .keep(&self.storage, publisher, &arrival, &error);
+                    if let Some(outcome) = keeping.await {
+                        self.metrics.unreadable(outcome);
+                    }
+                }
+                return Err(error);
+            }
+        };
+        let Arrival {
+            topic,
+            at,
+            traceparent,
+            ..
+        } = &arrival;
+        let message = || arrival.message(accepted.properties(*topic, *at, traceparent));
+        self.storage
+            .publish_or_spool(publisher, message, *at)
+            .await?;
+        accepted.report(received.body.len(), traceparent, &self.metrics);
+        Ok(Outcome::Accepted(accepted.into_receipt()))
+    }
+
+    /// Reads the event of a body, and checks where it comes from.
+    fn recognise(
+        &self,
+        headers: &HeaderMap,
+        received: &ReceivedBody,
+        topic: Option<&str>,
+        admission: Admission,
+    ) -> Result<Reading, WebhookError> {
         if body::is_compressed(headers) {
             return Err(WebhookError::Compressed);
         }
-        let topic = topic(request);
         let may_be_truncated = received.may_be_truncated();
-        let read = read_body(
-            &received.body,
-            topic.as_deref(),
-            &self.filter,
-            may_be_truncated,
-        )
-        .map_err(|error| self.unreadable(&received, error))?;
+        let read = read_body(&received.body, topic, &self.filter, may_be_truncated);
         if self.origins.matter(admission) {
-            let origin = Origin::of(&read.json);
+            let json = read.as_ref().map_or(&*received.body, |read| &*read.json);
+            let origin = Origin::of(json);
             self.origins.check(admission, &origin, clock::now())?;
         }
-        let accepted = match read.reading {
-            Reading::Event(event) => Accepted::Event(event),
-            Reading::Ignored(ignored) => return Ok(Outcome::Ignored(ignored)),
-            Reading::Fragment { interaction, why } => Accepted::Fragment(interaction, why),
-        };
-        let traceparent = telemetry::traceparent(text(headers, TRACEPARENT_HEADER));
-        let received_at = clock::now();
-        let message = || Outgoing {
-            exchange: topology::EXCHANGE,
-            routing_key: topology::WORK_KEY.into(),
-            properties: accepted.properties(topic.as_deref(), received_at, &traceparent),
-            body: received.body.clone(),
-        };
-        self.storage
-            .publish_or_spool(publisher, message, received_at)
-            .await?;
-        accepted.report(received.body.len(), &traceparent, &self.metrics);
-        Ok(Outcome::Accepted(accepted.into_receipt()))
+        let read = read.map_err(|error| self.unreadable_error(received, error))?;
+        Ok(read.reading)
     }
 
     fn check_client_certificate(&self, request: &HttpRequest) -> Result<(), WebhookError> {
@@ -220,7 +254,12 @@ impl Webhook {
         reader: &mut BodyReader,
     ) -> Result<(ReceivedBody, Admission), WebhookError> {
         let claim = self.authenticator.load().check_headers(headers);
-        let received = reader.read(headers, claim.is_ok()).await?;
+        let keeping = match &claim {
+            Err(_) => Keeping::Nothing,
+            Ok(claim) if claim.is_proven() => Keeping::All,
+            Ok(_) => Keeping::Within(&self.unproven),
+        };
+        let mut received = reader.read(headers, keeping).await?;
         let admission = claim.and_then(|claim| {
             self.authenticator
                 .load()
@@ -233,6 +272,8 @@ impl Webhook {
                 limit_bytes: self.body_limit.bytes,
             },
         })?;
+        // The sender is authenticated.
+        received.reservation = None;
         if received.ending == BodyEnd::OverLimit {
             reader.drain().await;
         }
@@ -240,7 +281,7 @@ impl Webhook {
     }
 
     /// Why a body cannot be read. One that is no JSON, and whose sender was too slow, did not arrive in time.
-    fn unreadable(&self, received: &ReceivedBody, error: Unrecognised) -> WebhookError {
+    fn unreadable_error(&self, received: &ReceivedBody, error: Unrecognised) -> WebhookError {
         match error {
             Unrecognised::Syntax(_) if received.ending == BodyEnd::TimedOut => {
                 WebhookError::TimedOut(self.body_limit.time)
@@ -274,13 +315,16 @@ impl Webhook {
         self.metrics.failed(is_our_fault, error.label());
         if is_our_fault {
             self.storage.log_refusal(error);
+        } else if let Some(count) = self.refusals.note(error.label(), Instant::now()) {
+            let (reason, status) = (error.label(), error.status().as_u16());
+            tracing::info!(
+                reason,
+                status,
+                count,
+                "Webhooks were refused, {count} since the last line of this reason ({reason}); the last one was answered \
+                 {status}: {error}"
+            );
         }
-        tracing::debug!(
-            reason = error.label(),
-            error = error as &dyn std::error::Error,
-            "Webhook answered {}: {error}",
-            error.status().as_u16()
-        );
         error.to_response(self.authenticator.load().challenges(), self.retry_after)
     }
 }

@@ -1,5 +1,7 @@
 //! What a stranger can take: the limits of size, depth and time, over sockets as an attacker has them.
 
+mod unproven;
+
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -342,6 +344,19 @@ async fn operators_learn_what_is_missing_and_others_that_it_is() {
         app.get("/metrics").await.assert_is(404, "rejected");
     }
     assert_eq!(alone.get("/metrics").await.status, 200);
+    // A proxy on this machine that the settings do not name.
+    for sign in [
+        "HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 192.0.2.1\r\n",
+        "HTTP/1.1\r\nHost: calls.example.com\r\n",
+        "HTTP/1.0\r\nHost: 127.0.0.1:8080\r\n",
+    ] {
+        let request = |path| format!("GET {path} {sign}Connection: close\r\n\r\n");
+        let metrics = alone.send(&request("/metrics")).await;
+        metrics.assert_is(404, "rejected");
+        let ready = alone.send(&request("/health/ready")).await;
+        ready.assert_is(503, "not ready");
+        assert_eq!(ready.body.as_object().unwrap().len(), 1, "{:?}", ready.body);
+    }
     let port = separate.admin_port.unwrap();
     let mut admin = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     admin

@@ -31,6 +31,7 @@ mod accepted {
     pub const RECEIVED_AT: &str = "x-received-at";
     pub const TRACEPARENT: &str = "traceparent";
     pub const PARTIAL: &str = "x-partial";
+    pub const REFUSED: &str = "x-refused";
 }
 
 /// What [`accepted::PARTIAL`] says of a body that was cut off.
@@ -65,7 +66,7 @@ const DELIVERY_COUNT: &str = "x-delivery-count";
 
 /// What is kept when a message is published again. The broker's own headers are left behind: RabbitMQ 3.10 takes a
 /// message with an old `x-death` for a cycle and drops it.
-const KEPT: [&str; 7] = [
+const KEPT: [&str; 8] = [
     accepted::SCHEMA,
     accepted::SOURCE,
     accepted::EVENT,
@@ -73,6 +74,7 @@ const KEPT: [&str; 7] = [
     accepted::RECEIVED_AT,
     accepted::TRACEPARENT,
     accepted::PARTIAL,
+    accepted::REFUSED,
 ];
 
 /// The properties of a newly accepted event.
@@ -108,15 +110,36 @@ pub fn unrecognised_properties(
 ) -> BasicProperties {
     let mut headers = accepted_headers(received_at, traceparent);
     put(&mut headers, accepted::PARTIAL, TRUNCATED);
-    if let Some(topic) = topic {
-        let topic: String = topic.chars().take(TOPIC_MAX_CHARS).collect();
-        put(&mut headers, accepted::EVENT, &topic);
-    }
+    put_topic(&mut headers, topic);
     let mut properties = common_properties(received_at, traceparent, app_id);
     if let Some(id) = interaction {
         properties = properties.with_message_id(id.as_str().into());
     }
     properties.with_headers(headers)
+}
+
+/// The properties of a body that `ingest` answered 4xx for a `reason`, and publishes all the same: the worker makes it a
+/// dead letter. `topic` came beside the body.
+#[must_use]
+pub fn refused_properties(
+    reason: &str,
+    topic: Option<&str>,
+    received_at: Timestamp,
+    traceparent: &str,
+    app_id: &str,
+) -> BasicProperties {
+    let mut headers = accepted_headers(received_at, traceparent);
+    let reason: String = reason.chars().take(DETAIL_MAX_CHARS).collect();
+    put(&mut headers, accepted::REFUSED, &reason);
+    put_topic(&mut headers, topic);
+    common_properties(received_at, traceparent, app_id).with_headers(headers)
+}
+
+fn put_topic(headers: &mut FieldTable, topic: Option<&str>) {
+    if let Some(topic) = topic {
+        let topic: String = topic.chars().take(TOPIC_MAX_CHARS).collect();
+        put(headers, accepted::EVENT, &topic);
+    }
 }
 
 fn accepted_headers(received_at: Timestamp, traceparent: &str) -> FieldTable {
@@ -161,6 +184,8 @@ pub struct Envelope {
     /// Deliveries that were not settled: those that the broker counts, and those that it counted before the message was
     /// published again. 0 for a replay's first delivery: reading a dead letter in the UI also counts as a delivery.
     pub failed_deliveries: u32,
+    /// Why `ingest` refused the body: it was answered 4xx, and could not be read then.
+    pub refused: Option<String>,
     /// W3C trace context of the webhook.
     pub traceparent: Option<String>,
     /// Version of the headers; 0 when written by hand.
@@ -214,6 +239,7 @@ impl Envelope {
                 (true, true) => count(DELIVERY_COUNT),
                 (false, _) => count(DELIVERY_COUNT) + count(retried::FAILED_DELIVERIES),
             },
+            refused: text(accepted::REFUSED),
             traceparent: text(accepted::TRACEPARENT),
             schema: number(accepted::SCHEMA).unwrap_or(0),
         }

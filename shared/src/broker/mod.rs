@@ -3,6 +3,7 @@
 //! No other module spells the name of an exchange, a queue, a routing key or a header.
 
 mod connection;
+mod existing;
 pub mod message;
 pub mod properties_json;
 mod publisher;

@@ -193,11 +193,12 @@ struct Connector {
 impl Connector {
     async fn open(&self) -> Result<Session, OpenError> {
         let connection = connect(&self.settings, &self.name).await?;
-        let events = connection.events_listener().boxed();
         // A queue whose leader is away leaves its declaration unanswered.
         let limit = self.settings.connect_timeout;
         let prepared = tokio::time::timeout(limit, self.prepare(&connection)).await;
         let channel = prepared.map_err(|_| OpenError::TimedOut(limit))??;
+        // Only now: a refused declaration is an error of its channel, which the connection survives.
+        let events = connection.events_listener().boxed();
         Ok(Session {
             channel: Arc::new(channel),
             _connection: connection,

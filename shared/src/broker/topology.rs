@@ -12,6 +12,7 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{Channel, Connection, ExchangeKind, Queue};
 
+use super::existing;
 use crate::config::RetryDelay;
 
 /// Takes new interactions, and those whose delay is over.
@@ -41,7 +42,9 @@ const DEAD_DELIVERY_LIMIT: i64 = 1_000_000;
 /// AMQP's reply code for an object that exists with other arguments.
 const PRECONDITION_FAILED: u16 = 406;
 /// AMQP's reply code for an object that does not exist.
-const NOT_FOUND: u16 = 404;
+pub(super) const NOT_FOUND: u16 = 404;
+/// AMQP's reply code where the user has not the right.
+const ACCESS_REFUSED: u16 = 403;
 
 /// How long a new quorum queue is left alone. RabbitMQ writes down that it is a member of the queue only after 500 ms of
 /// rest; killed before, it comes back as a new member of an empty queue, and confirmed messages are gone (seen with
@@ -61,6 +64,17 @@ pub enum TopologyError {
         /// What the broker said.
         detail: String,
     },
+    /// It does not exist, and this user may not make it.
+    #[error(
+        "{object} does not exist, and this user may not declare it ({detail}): start once as a user with the permissions \
+         configure, write and read on interactions.*, or grant them"
+    )]
+    Forbidden {
+        /// The exchange or queue.
+        object: String,
+        /// What the broker said.
+        detail: String,
+    },
     /// The broker did not carry it out.
     #[error("cannot declare {object}")]
     Failed {
@@ -72,13 +86,26 @@ pub enum TopologyError {
     },
 }
 
+impl TopologyError {
+    /// Why the broker refused it for want of a right.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&lapin::Error> {
+        match self {
+            Self::Failed { source, .. } => {
+                Some(source).filter(|source| reply_code(source) == Some(ACCESS_REFUSED))
+            }
+            Self::Inequivalent { .. } | Self::Forbidden { .. } => None,
+        }
+    }
+}
+
 /// The queue in which messages wait for `delay`. The delay is in the name: another delay is another queue.
 #[must_use]
 pub fn retry_queue(delay: &RetryDelay) -> String {
     format!("{RETRY_EXCHANGE}.{}", delay.name())
 }
 
-/// Declares everything; what exists already is verified to be the same. Queues that may be new are left alone
+/// Declares everything; what exists already is verified to be the same, or to be there where the user may not declare. Queues that may be new are left alone
 /// before the caller relies on them, all of them together: for a second, unless `new_queue_pause` says otherwise.
 ///
 /// # Errors
@@ -91,7 +118,13 @@ pub async fn declare(
 ) -> Result<(), TopologyError> {
     let channel = connection.create_channel().await;
     let channel = channel.map_err(|source| failure("a channel".to_owned(), source))?;
-    let work = declare_all(&channel, delays).await?;
+    let work = match declare_all(&channel, delays).await {
+        Ok(work) => work,
+        Err(error) => match error.refusal() {
+            Some(refused) => return existing::verify(connection, delays, refused).await,
+            None => return Err(error),
+        },
+    };
     // The broker does not say whether it made a queue. One with messages or consumers was there before.
     if work.message_count() == 0 && work.consumer_count() == 0 {
         tokio::time::sleep(new_queue_pause.unwrap_or(NEW_QUEUE_PAUSE)).await;
@@ -204,7 +237,7 @@ async fn declare_mark(
     declared.await.map_err(|source| failure(object(), source))
 }
 
-fn reply_code(error: &lapin::Error) -> Option<u16> {
+pub(super) fn reply_code(error: &lapin::Error) -> Option<u16> {
     match error.kind() {
         lapin::ErrorKind::ProtocolError(error) => Some(error.get_id()),
         _ => None,
@@ -260,7 +293,7 @@ async fn declare_queue(
     Ok(declared)
 }
 
-fn failure(object: String, source: lapin::Error) -> TopologyError {
+pub(super) fn failure(object: String, source: lapin::Error) -> TopologyError {
     match source.kind() {
         lapin::ErrorKind::ProtocolError(error) if error.get_id() == PRECONDITION_FAILED => {
             let detail = error.get_message().to_string();

@@ -19,6 +19,7 @@ pub struct Directory {
     pub longest_interval: Duration,
     #[serde(deserialize_with = "values::duration")]
     pub full_pass: Duration,
+    pub search_unknown: bool,
 }
 
 /// Whether there is a directory of Pipedrive's people.

@@ -4,14 +4,16 @@ use std::path::Path;
 
 use config::{Config, File, FileFormat};
 
-use super::Settings;
 use super::check::check;
 use super::environment::overrides;
 use super::error::ConfigError;
+use super::proxies::Proxies;
 use super::secret_keys::{quoted_secrets, without_secret};
+use super::{Settings, safety};
 
 /// `config/default.toml`: every setting, explained.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
+
 /// Reads the settings: defaults, `file`, the process's environment.
 ///
 /// # Errors
@@ -38,12 +40,15 @@ pub fn load_from(
     if let Some(file) = file {
         builder = builder.add_source(File::from(file).format(FileFormat::Toml));
     }
+    let environment: Vec<(String, String)> = environment.into_iter().collect();
+    let proxies = Proxies::read(&environment);
     let (values, secret_files) = overrides(environment)?;
     for (key, value) in values {
         builder = builder.set_override(key, value)?;
     }
     let config = builder.build()?;
     let quoted_secrets = quoted_secrets(&config);
+    let lists = safety::lists(&config);
     let mut settings: Settings = serde_path_to_error::deserialize(config).map_err(|error| {
         let path = error.path().to_string();
         let problem = error.into_inner().to_string();
@@ -53,7 +58,9 @@ pub fn load_from(
     })?;
     settings.secret_files = secret_files;
     settings.quoted_secrets = quoted_secrets;
+    settings.proxies = proxies;
     check(&settings)?;
+    safety::check(&mut settings, &lists)?;
     Ok(settings)
 }
 

@@ -10,6 +10,8 @@ mod error;
 mod ingest;
 mod load;
 mod oauth;
+mod proxies;
+mod safety;
 mod secret;
 mod secret_keys;
 mod values;
@@ -35,6 +37,8 @@ pub use directory::{Directory, DirectoryMode};
 pub use error::ConfigError;
 pub use load::{DEFAULTS, load, load_from};
 pub use oauth::{Credential, OAuth, OAuthApp};
+pub use proxies::Proxies;
+pub use safety::SOUND_SECRET_CHARS;
 pub use secret::{Rotated, Secret, SecretFiles};
 pub use values::{ClockTime, RetryDelay};
 
@@ -59,6 +63,12 @@ pub struct Settings {
     /// Which secrets begin and end with a quote, by dotted key; no key.
     #[serde(skip)]
     pub quoted_secrets: Vec<String>,
+    /// Lists of secrets that a comma inside of a secret may have cut, by dotted key; no key.
+    #[serde(skip)]
+    pub cut_secrets: Vec<String>,
+    /// Proxies for requests to other machines; no key.
+    #[serde(skip)]
+    pub proxies: Proxies,
     pub alarm: Alarm,
 }
 
@@ -176,6 +186,9 @@ pub struct Auth {
     #[serde(deserialize_with = "values::duration")]
     pub signature_max_age: Duration,
     pub allow_unauthenticated: bool,
+    /// Least length of secrets between commas; not a setting. A shorter one may be a piece of one that holds a comma.
+    #[serde(skip)]
+    pub shortest_in_list: usize,
 }
 
 impl Auth {
@@ -183,7 +196,7 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// When it is no key of these.
+    /// When it is no key of these, or a comma inside of a secret may have cut the list.
     pub fn replace(&mut self, key: &str, value: &SecretString) -> Result<(), ConfigError> {
         let secrets = match key {
             "ingest.auth.tokens" => &mut self.tokens,
@@ -191,6 +204,7 @@ impl Auth {
             "ingest.auth.signature_secrets" => &mut self.signature_secrets,
             _ => return Err(ConfigError::value(key, "is no secret of the webhook")),
         };
+        safety::check_list(key, value, self.shortest_in_list)?;
         *secrets = values::split_secrets(value);
         Ok(())
     }

@@ -14,7 +14,7 @@ use super::{Pipedrive, Secret, Settings, values};
 /// Bytes of the encryption key.
 const KEY_BYTES: usize = 32;
 /// The default of `pipedrive.base_url`.
-const ANY_COMPANY: &str = "https://api.pipedrive.com/";
+pub(super) const ANY_COMPANY: &str = "https://api.pipedrive.com/";
 
 /// `[pipedrive.oauth]`
 #[derive(Clone, Debug, Deserialize)]

@@ -267,17 +267,24 @@ pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec
 pub(super) fn secret_list<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<SecretString>, D::Error> {
-    Ok(list(deserializer)?
-        .into_iter()
-        .map(SecretString::from)
-        .collect())
+    let split = |text: &str| split_secret_text(text).map(str::to_owned).collect();
+    let secrets = deserializer.deserialize_any(ListVisitor(split))?;
+    Ok(secrets.into_iter().map(SecretString::from).collect())
 }
 
-/// The members of a comma separated secret.
+/// The secrets in one text.
 pub(super) fn split_secrets(secrets: &SecretString) -> Vec<SecretString> {
-    split(secrets.expose_secret())
+    split_secret_text(secrets.expose_secret())
         .map(SecretString::from)
         .collect()
+}
+
+/// The secrets in one text: one a line, or on one line between commas.
+pub(super) fn split_secret_text(text: &str) -> impl Iterator<Item = &str> {
+    let separator = if text.contains('\n') { '\n' } else { ',' };
+    text.split(separator)
+        .map(str::trim)
+        .filter(|member| !member.is_empty())
 }
 
 fn split(text: &str) -> impl Iterator<Item = &str> {
@@ -288,27 +295,29 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
 
 /// A list, or its members in one text, comma separated. Blank members are left out.
 pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    struct ListVisitor;
+    let split = |text: &str| split(text).map(str::to_owned).collect();
+    deserializer.deserialize_any(ListVisitor(split))
+}
 
-    impl<'de> Visitor<'de> for ListVisitor {
-        type Value = Vec<String>;
+/// Reads a list, or a text that it splits.
+struct ListVisitor(fn(&str) -> Vec<String>);
 
-        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-            f.write_str("a list, or a comma separated text")
-        }
+impl<'de> Visitor<'de> for ListVisitor {
+    type Value = Vec<String>;
 
-        fn visit_str<E>(self, text: &str) -> Result<Vec<String>, E> {
-            Ok(split(text).map(str::to_owned).collect())
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<String>, A::Error> {
-            let mut members = Vec::new();
-            while let Some(member) = items.next_element()? {
-                members.push(member);
-            }
-            Ok(members)
-        }
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list, or a comma separated text")
     }
 
-    deserializer.deserialize_any(ListVisitor)
+    fn visit_str<E>(self, text: &str) -> Result<Vec<String>, E> {
+        Ok((self.0)(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<String>, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = items.next_element()? {
+            members.push(member);
+        }
+        Ok(members)
+    }
 }

@@ -30,6 +30,14 @@ pub(crate) fn session(who: &str, end: i64, seconds: i64, direction: &str, number
     ended("customer.end", who, end, &members)
 }
 
+/// [`session`] with Genesys' ids of the participant's external contact and of all those of the conversation.
+pub(crate) fn with_contacts(session: &str, own: Option<&str>, all: &[&str]) -> String {
+    let mut event: Value = serde_json::from_str(session).expect("an event is JSON");
+    event["eventBody"]["externalContactId"] = json!(own);
+    event["eventBody"]["conversationExternalContactIds"] = json!(all);
+    event.to_string()
+}
+
 /// An agent's leg.
 pub(crate) fn leg(
     who: &str,

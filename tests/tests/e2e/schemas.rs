@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use bridge_tests::bridge::{PATIENCE, TestApp, call, sample};
+use bridge_tests::sandbox::pipedrive::{Activity, NewPerson};
 use bridge_tests::servers::{Publication, QueuedMessage, Scratch, wait_until};
 use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 use shared::broker::{message, topology};
 use shared::domain::ids::{InteractionId, sha256_hex, sha256_hex_of};
 use worker::commands::replay;
+
+use crate::conversations::{SUPPLIER, chat, leg, session};
 
 /// The interaction of most samples, and the number that called.
 const INTERACTION: &str = "e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c";
@@ -88,6 +91,18 @@ async fn restore_record(app: &TestApp, name: &str, changes: &[(&str, &str)]) {
     let id = InteractionId::parse(INTERACTION).expect("an id");
     let key = format!("interaction:{{{}}}", id.idempotency_key());
     restore(app, &key, &fixtures("records").join(name), changes).await;
+}
+
+/// Puts a record of the fixtures in place of that of the interaction which it names.
+async fn restore_record_of(app: &TestApp, id: &str, name: &str, changes: &[(&str, i64)]) {
+    let id = InteractionId::parse(id).expect("an id");
+    let key = format!("interaction:{{{}}}", id.idempotency_key());
+    let changes: Vec<(&str, String)> = changes
+        .iter()
+        .map(|(placeholder, id)| (*placeholder, id.to_string()))
+        .collect();
+    let changes: Vec<(&str, &str)> = changes.iter().map(|(from, to)| (*from, &**to)).collect();
+    restore(app, &key, &fixtures("records").join(name), &changes).await;
 }
 
 /// Puts a record of the fixtures in place of the caller's own.
@@ -299,6 +314,92 @@ async fn an_entry_of_schema_1_recognises_duplicates_and_leads_to_the_activity() 
     .unwrap();
     app.wait_until_idle().await;
     assert_eq!(app.pipedrive.activities().len(), 1);
+}
+
+/// Posts an event to an interaction whose record is one of the fixtures. Asserts that no search is needed for it.
+async fn after_what_is_remembered(app: &TestApp, event: String) -> Activity {
+    let meter = app.pipedrive.meter();
+    app.post(event).await.assert_accepted();
+    app.wait_until_idle().await;
+    app.wait_for_dead_letters(0).await;
+    let operations = meter.by_operation();
+    assert!(operations.contains_key("PATCH /api/v2/activities/{id}"));
+    assert!(
+        !operations.contains_key("GET /api/v2/persons/search"),
+        "{operations:?}"
+    );
+    app.wait_for_exactly(1).await.remove(0)
+}
+
+async fn recorded(app: &TestApp, events: &[String]) -> Activity {
+    for event in events {
+        app.post(event.clone()).await.assert_accepted();
+        app.wait_until_idle().await;
+    }
+    app.wait_for_exactly(1).await.remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn third_parties_of_a_record_are_remembered_with_what_the_answer_held() {
+    let app = TestApp::spawn().await;
+    let caller = app.pipedrive.add_person("Casey Customer", &[CALLER]);
+    let other = app.pipedrive.add_person("Sam Supplier", &[SUPPLIER]);
+    let events = [
+        session("customer", 600, 600, "INBOUND", CALLER),
+        session("supplier", 500, 200, "OUTBOUND", SUPPLIER),
+    ];
+    let id = recorded(&app, &events).await.id;
+    let ids = [("$activity", id), ("$person", caller), ("$other", other)];
+    restore_record_of(&app, "call-1", "v1/third-party.json", &ids).await;
+    let edited = app
+        .pipedrive
+        .edit_activity(id, &json!({"subject": "Wants a quote"}));
+    edited.expect("a valid edit");
+
+    let leg = leg("alex", 600, 590, "INBOUND", CALLER, "PEER");
+    let activity = after_what_is_remembered(&app, leg).await;
+
+    assert_eq!(activity.person_id, Some(caller));
+    assert_eq!(activity.subject, "Wants a quote", "a person's");
+    assert!(activity.note.unwrap().contains("Sam Supplier"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_people_of_a_record_are_remembered() {
+    let app = TestApp::spawn().await;
+    let names = ["Casey Customer", "Kim Colleague", "Alex Stranger"];
+    let people = names.map(|name| app.pipedrive.add_person(name, &[CALLER]));
+    let id = recorded(&app, &[call("call-1", CALLER)]).await.id;
+    let ids = [
+        ("$activity", id),
+        ("$first", people[0]),
+        ("$second", people[1]),
+        ("$third", people[2]),
+    ];
+    restore_record_of(&app, "call-1", "v1/shared.json", &ids).await;
+
+    let leg = leg("alex", 600, 590, "INBOUND", CALLER, "PEER");
+    let activity = after_what_is_remembered(&app, leg).await;
+
+    assert_eq!(activity.person_id, None);
+    let note = activity.note.unwrap();
+    assert!(names.iter().all(|name| note.contains(name)), "{note}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_person_of_an_e_mail_address_of_a_record_is_remembered() {
+    let app = TestApp::spawn().await;
+    let writer = NewPerson::named("Casey Customer").email("casey@example.com");
+    let writer = app.pipedrive.add(writer);
+    let chat = chat("chat-1", "casey@example.com");
+    let id = recorded(&app, std::slice::from_ref(&chat)).await.id;
+    let ids = [("$activity", id), ("$person", writer)];
+    restore_record_of(&app, "chat-1", "v1/email.json", &ids).await;
+
+    let more = chat.replace("\"duration\":61", "\"duration\":75");
+    let activity = after_what_is_remembered(&app, more).await;
+
+    assert_eq!(activity.person_id, Some(writer));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -139,6 +139,7 @@ impl Raw {
         scene.client.log_in().await.expect("it works");
         Self {
             http: genesys::http_client(
+                reqwest::Client::builder(),
                 "raw",
                 std::time::Duration::from_secs(5),
                 std::time::Duration::from_secs(5),

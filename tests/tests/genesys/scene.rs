@@ -73,8 +73,13 @@ impl Scene {
 }
 
 pub fn client(sandbox: &Sandbox, secret: &str, budget: Arc<dyn Budget>) -> Client {
-    let http = http_client("tests", Duration::from_secs(2), Duration::from_secs(2))
-        .expect("there are certificates");
+    let http = http_client(
+        reqwest::Client::builder(),
+        "tests",
+        Duration::from_secs(2),
+        Duration::from_secs(2),
+    )
+    .expect("there are certificates");
     let origin = sandbox.base_url().parse().expect("it is an address");
     let settings = Settings {
         api_url: origin,

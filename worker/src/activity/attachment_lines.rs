@@ -5,7 +5,10 @@ use shared::domain::phone::Party;
 
 use crate::activity::html::Lines;
 use crate::activity::{labels, target_line};
-use crate::person::attachment::Attachment;
+use crate::person::attachment::{Attachment, Target};
+
+/// Most parties that a line names.
+const NAMED_MAX: usize = 20;
 
 /// Adds the lines about people.
 pub(crate) fn add(
@@ -21,7 +24,27 @@ pub(crate) fn add(
     if let Some((label, html)) = target_line::of(&attachment.to, person_url) {
         lines.html(label, &html);
     }
-    lines.optional("Also took part", third_parties(interaction).as_deref());
+    if attachment.to == Target::NoHandle && !interaction.untaken.is_empty() {
+        lines.text(labels::NOT_ATTACHED, &untaken(&interaction.untaken));
+    }
+    let others = third_parties(interaction, attachment, person_url);
+    if !others.is_empty() {
+        lines.html("Also took part", &others.join(", "));
+    }
+}
+
+/// Why none of the numbers is taken for the customer's.
+fn untaken(sides: &[String]) -> String {
+    let sides: Vec<&str> = sides
+        .iter()
+        .take(NAMED_MAX)
+        .map(|side| bare(side))
+        .collect();
+    format!(
+        "the events do not say whether the customer called or was called, so that none of these numbers is certain to be \
+         the customer's: {}",
+        sides.join(", ")
+    )
 }
 
 fn number(interaction: &Interaction, party: &Party) -> Option<String> {
@@ -41,15 +64,31 @@ fn number(interaction: &Interaction, party: &Party) -> Option<String> {
     })
 }
 
-fn third_parties(interaction: &Interaction) -> Option<String> {
-    let named = |party: &ThirdParty| match (&party.name, &party.number) {
-        (Some(name), Some(number)) => Some(format!("{name} ({})", bare(number))),
-        (Some(only), None) => Some(only.clone()),
-        (None, Some(only)) => Some(bare(only).to_owned()),
-        (None, None) => None,
+/// Each third party as HTML, by the name in Pipedrive where they are known, with a link where there is one.
+fn third_parties(
+    interaction: &Interaction,
+    attachment: &Attachment,
+    person_url: Option<&str>,
+) -> Vec<String> {
+    let customer = attachment.person();
+    let html = |party: &ThirdParty| {
+        let number = party.number.as_deref();
+        let known = number.and_then(|number| attachment.named.get(number));
+        let named = match known {
+            // Another number of the customer's.
+            Some(person) if customer == Some(person.id) => return None,
+            Some(person) => target_line::linked(person, person_url),
+            None => party.name.as_deref().map(target_line::named),
+        };
+        let number = number.map(|number| target_line::named(bare(number)));
+        match (named, number) {
+            (Some(name), Some(number)) => Some(format!("{name} ({number})")),
+            (Some(only), None) | (None, Some(only)) => Some(only),
+            (None, None) => None,
+        }
     };
-    let named: Vec<String> = interaction.third_parties.iter().filter_map(named).collect();
-    (!named.is_empty()).then(|| named.join(", "))
+    let parties = interaction.third_parties.iter().filter_map(html);
+    parties.take(NAMED_MAX).collect()
 }
 
 fn bare(address: &str) -> &str {

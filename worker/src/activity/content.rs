@@ -36,6 +36,9 @@ pub struct Activity {
     pub owner_id: Option<UserId>,
 }
 
+/// Channels beside that of calls in which people speak by telephone.
+const TELEPHONE: [&str; 2] = ["callback", "voicemail"];
+
 /// Writes the activity of an interaction. The same arguments give the same activity.
 #[must_use]
 pub fn activity(
@@ -46,7 +49,8 @@ pub fn activity(
     style: &Style,
 ) -> Activity {
     let started = interaction.started;
-    let is_call = interaction.channel == Channel::Voice;
+    let is_call =
+        interaction.channel == Channel::Voice || TELEPHONE.contains(&interaction.channel.as_str());
     let kind = if is_call {
         &style.call_type
     } else {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use pipedrive::PersonId;
 
-use shared::domain::event::{Filter, Reading, Recognised, read_body, recognise};
+use shared::domain::event::{Direction, Filter, Reading, Recognised, read_body, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::ids::InteractionId;
 use shared::domain::interaction::{Leg, Session, ThirdParty, no_own_numbers};
@@ -314,7 +314,7 @@ fn agents_are_named_with_their_talk_and_third_parties_with_what_is_known_of_them
     let session = |started: &str, ended: &str| Session {
         started: started.parse().unwrap(),
         ended: ended.parse().unwrap(),
-        direction: None,
+        direction: Some(Direction::Inbound),
     };
     let call = Interaction {
         agents: vec!["Ann".to_owned(), "Bo".to_owned()],
@@ -325,21 +325,101 @@ fn agents_are_named_with_their_talk_and_third_parties_with_what_is_known_of_them
         }],
         sessions: vec![
             session("2026-03-10T14:05:00Z", "2026-03-10T14:07:00Z"),
-            session("2026-03-11T08:00:00Z", "2026-03-11T08:01:05Z"),
+            Session {
+                direction: Some(Direction::Outbound),
+                ..session("2026-03-11T08:00:00Z", "2026-03-11T08:01:05Z")
+            },
         ],
         ..call
     };
 
-    let note = written(&call, Target::NoHandle).note;
+    let Activity { note, subject, .. } = written(&call, Target::NoHandle);
 
+    assert_eq!(
+        subject,
+        "Inbound call from +12025550143, called back (3 min 5 s in 2 sessions)"
+    );
+    let party = read_party(Some("+12025550143"), None);
+    assert!(crate::activity::subject::is_of(&subject, &call, &party));
     for line in [
+        "<b>Outcome:</b> Inbound call, called back, connected<br>",
         "<b>Agents:</b> Ann (1 min 3 s), Bo (1 min 0 s)<br>",
         "<b>Also took part:</b> Supplier (+12025550199)<br>",
-        "<b>Sessions:</b> Tue 10 Mar 2026, 15:05 (Europe/Berlin), 2 min 0 s<br>\
-         Wed 11 Mar 2026, 09:00 (Europe/Berlin), 1 min 5 s<br>",
+        "<b>Sessions:</b> Tue 10 Mar 2026, 15:05, inbound, 2 min 0 s<br>\
+         Wed 11 Mar 2026, 09:00, outbound, 1 min 5 s<br>",
     ] {
         assert!(note.contains(line), "{line} is missing in {note}");
     }
+}
+
+/// Events of one call of which many orders and subsets are tried.
+fn events_of_one_call() -> Vec<Vec<u8>> {
+    let event = |leaf: &str, who: &str, end: i64, more: serde_json::Value| {
+        let mut body = serde_json::json!({"conversationId": "call-1", "participantId": who, "sessionId": who,
+            "mediaType": "VOICE", "eventTime": (1_773_151_200 + end) * 1000, "direction": "INBOUND",
+            "ani": "tel:+12025550143", "dnis": "tel:+12025550100"});
+        for (name, value) in more.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        serde_json::json!({"topicName": leaf, "eventBody": body})
+    };
+    let lasted =
+        |ms: u64| serde_json::json!({"interactingDurationMs": ms, "disconnectType": "PEER"});
+    let mut supplier = event("customer.end", "s", 310, lasted(100_250));
+    supplier["eventBody"]["direction"] = serde_json::json!("OUTBOUND");
+    supplier["eventBody"]["dnis"] = serde_json::json!("tel:+12025550177");
+    let work = serde_json::json!({"userId": "alex", "wrapupCode": "code", "wrapupNotes": "Two\nlines",
+        "wrapupDurationMs": 40_000});
+    let guide = serde_json::json!({"data": {"id": "call-1", "channelType": "voice", "duration": 300.4,
+        "phoneNumber": "(202) 555-0143", "participantName": "Casey \u{1f642}", "recordingUrl": "https://r.example/1"}});
+    let events = [
+        event("customer.end", "c", 300, lasted(299_999)),
+        supplier,
+        event("user.end", "alex", 301, lasted(280_000)),
+        event("acw", "alex", 340, work.clone()),
+        event("wrapup", "alex", 341, work),
+        guide,
+        serde_json::json!({"event": "conversation.ended", "conversationId": "call-1", "callerId": "+12025550143",
+            "calleeId": "+12025550100", "durationSeconds": 301, "recordingId": "r-1", "direction": "inbound"}),
+    ];
+    events.map(|event| event.to_string().into_bytes()).to_vec()
+}
+
+#[test]
+fn the_same_facts_are_composed_to_the_same_activity_after_they_were_stored() {
+    let events = events_of_one_call();
+    for subset in 1..1_u32 << events.len() {
+        let chosen = |index: &usize| subset & (1 << index) != 0;
+        let mut known = BTreeMap::new();
+        for event in (0..events.len()).filter(chosen).map(|index| &events[index]) {
+            let Ok(Recognised::Event(event)) = recognise(event, None, &Filter::everything()) else {
+                panic!("no event");
+            };
+            let received = "2026-03-10T14:20:00.123456789Z".parse().unwrap();
+            known.insert(event.key.digest(), Facts::of(&event, received));
+        }
+        let stored = serde_json::to_string(&known).unwrap();
+        let stored: BTreeMap<String, Facts> = serde_json::from_str(&stored).unwrap();
+        assert_eq!(stored, known, "{subset:b}");
+
+        let id = InteractionId::parse("call-1").unwrap();
+        let composed = |facts| {
+            let call = Interaction::merge(&id, facts, &no_own_numbers).unwrap();
+            written(&call, Target::Person(PersonId(5).into()))
+        };
+        assert_eq!(composed(&known), composed(&stored), "{subset:b}");
+    }
+}
+
+#[test]
+fn the_wrap_up_that_an_acw_stated_already_changes_nothing() {
+    let events = events_of_one_call();
+    let composed = |chosen: &[usize]| {
+        let chosen: Vec<&[u8]> = chosen.iter().map(|index| &*events[*index]).collect();
+        written(&interaction(&chosen), Target::Person(PersonId(5).into()))
+    };
+
+    assert_eq!(composed(&[0, 2, 3]), composed(&[0, 2, 3, 4]));
 }
 
 #[test]
@@ -399,7 +479,63 @@ fn a_name_that_reads_as_a_marker_makes_no_other_record() {
 }
 
 #[test]
-fn an_organisation_has_the_activity_and_third_parties_take_part_in_it() {
+fn a_third_party_who_is_known_is_named_as_in_pipedrive_with_a_link() {
+    let call = Interaction {
+        third_parties: ["tel:+12025550199", "tel:+12025550198", "tel:+12025550197"]
+            .map(|number| ThirdParty {
+                number: Some(number.to_owned()),
+                name: None,
+            })
+            .to_vec(),
+        ..interaction(&[include_bytes!(
+            "../../../shared/fixtures/events/guide-interaction-completed.json"
+        )])
+    };
+    let attachment = Attachment {
+        named: BTreeMap::from([
+            (
+                "tel:+12025550199".to_owned(),
+                named(8, Some("Sam <Supplier>")),
+            ),
+            (
+                "tel:+12025550198".to_owned(),
+                named(5, Some("Casey Customer")),
+            ),
+        ]),
+        ..Attachment::to(Target::Person(PersonId(5).into()))
+    };
+    let linked = Style {
+        person_url: Some("https://company.pipedrive.com/person/".to_owned()),
+        ..style()
+    };
+
+    for (style, name) in [
+        (style(), "Sam &lt;Supplier&gt;"),
+        (
+            linked,
+            "<a href=\"https://company.pipedrive.com/person/8\">Sam &lt;Supplier&gt;</a>",
+        ),
+    ] {
+        let note = written_in(&call, &attachment, &style).note;
+        let line = format!("<b>Also took part:</b> {name} (+12025550199), +12025550197<br>");
+        assert!(note.contains(&line), "{note}");
+    }
+}
+
+#[test]
+fn a_note_says_why_neither_number_is_taken_for_the_customers() {
+    let body = br#"{"event":"conversation.ended","conversationId":"call-1","callerId":"+12025550143","calleeId":"+12025550177","durationSeconds":60}"#;
+    let call = interaction(&[body]);
+
+    let note = written(&call, Target::NoHandle).note;
+
+    let line = "<b>Not attached:</b> the events do not say whether the customer called or was called, \
+        so that none of these numbers is certain to be the customer's: +12025550143, +12025550177<br>";
+    assert!(note.contains(line), "{note}");
+}
+
+#[test]
+fn an_organisation_has_the_activity_and_no_third_party_takes_its_place() {
     let call = interaction(&[include_bytes!(
         "../../../shared/fixtures/events/guide-interaction-completed.json"
     )]);
@@ -412,15 +548,16 @@ fn an_organisation_has_the_activity_and_third_parties_take_part_in_it() {
         },
         third_parties: vec![PersonId(8)],
         newcomers: Vec::new(),
+        named: BTreeMap::new(),
     };
 
     let activity = written_in(&call, &attachment, &style());
 
     assert_eq!(activity.org_id, Some(OrganizationId(5)));
     assert_eq!(activity.owner_id, None);
-    let other = Participant {
-        person_id: PersonId(8),
-        primary: false,
-    };
-    assert_eq!(activity.participants, [other]);
+    assert_eq!(
+        activity.participants,
+        [],
+        "the first would be the primary one"
+    );
 }

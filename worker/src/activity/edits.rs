@@ -15,6 +15,10 @@ use crate::store::{Answered, clock, due, primary};
 /// Body of `PATCH /api/v2/activities/{id}`: only what differs, and is not a person's. Type, owner and "done" are left to
 /// people once the activity exists.
 #[derive(Debug, Default, PartialEq, Serialize)]
+#[expect(
+    clippy::option_option,
+    reason = "left out, null and an id are three things in JSON"
+)]
 pub(crate) struct Change<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<&'a str>,
@@ -30,10 +34,15 @@ pub(crate) struct Change<'a> {
     /// All of them: Pipedrive replaces a list by the one that is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub participants: Option<Vec<Participant>>,
+    /// Whether the participants have another primary one. Otherwise that may be a person's choice.
+    #[serde(skip)]
+    pub is_moved: bool,
+    /// `null` clears it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<OrganizationId>,
+    pub org_id: Option<Option<OrganizationId>>,
+    /// `null` clears it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub deal_id: Option<DealId>,
+    pub deal_id: Option<Option<DealId>>,
 }
 
 impl<'a> Change<'a> {
@@ -63,12 +72,21 @@ impl<'a> Change<'a> {
         *self == Self::default()
     }
 
+    /// Leaves a deal and an organisation as they are that it would clear. Whether there were any.
+    pub(crate) fn without_clearing(&mut self) -> bool {
+        let clears = self.deal_id == Some(None) || self.org_id == Some(None);
+        self.deal_id = self.deal_id.filter(Option::is_some);
+        self.org_id = self.org_id.filter(Option::is_some);
+        clears
+    }
+
     /// The values that it sends.
     pub(crate) fn sent(&self) -> Answered {
         let texts = |text: Option<&str>| text.map(str::to_owned).into_iter().collect();
         let moment = self.due_date.zip(self.due_time);
-        let participants = self.participants.iter().flatten();
-        let primary = participants.filter(|participant| participant.primary);
+        let mut participants = self.participants.iter().flatten();
+        let primary = participants.find(|participant| participant.primary);
+        let primary = primary.map(|participant| participant.person_id);
         Answered {
             subject: texts(self.subject),
             due: moment
@@ -76,11 +94,9 @@ impl<'a> Change<'a> {
                 .into_iter()
                 .collect(),
             duration: texts(self.duration),
-            person: primary
-                .map(|participant| Some(participant.person_id))
-                .collect(),
-            organization: self.org_id.map(Some).into_iter().collect(),
-            deal: self.deal_id.map(Some).into_iter().collect(),
+            person: self.is_moved.then_some(primary).into_iter().collect(),
+            organization: self.org_id.into_iter().collect(),
+            deal: self.deal_id.into_iter().collect(),
             ..Answered::default()
         }
     }
@@ -109,6 +125,20 @@ pub(crate) fn may_move(present: &ActivityRecord, known: &Answered, person: Perso
     primary == Some(person) || known.person.contains(&primary)
 }
 
+/// The participants who are left when the activity belongs to no person any more: those that people added. Of several
+/// participants Pipedrive may take the first for the primary one, so that third parties are not among them.
+pub(crate) fn participants_without(
+    present: &ActivityRecord,
+    third_parties: &[PersonId],
+) -> Vec<Participant> {
+    let former = primary(present);
+    let present = present.participants.iter().copied();
+    let others = present.filter(|other| {
+        former != Some(other.person_id) && !third_parties.contains(&other.person_id)
+    });
+    others.collect()
+}
+
 /// The organisation to send: only for a record that is attached to no one, as we left it.
 pub(crate) fn organization_for(
     present: &ActivityRecord,
@@ -118,6 +148,20 @@ pub(crate) fn organization_for(
     let is_as_we_left_it = known.organization.contains(&present.org_id);
     organization
         .filter(|_| is_as_we_left_it && present.org_id.is_none() && primary(present).is_none())
+}
+
+/// The organisation to send where the activity moves away from a person: Pipedrive may have filled in that person's.
+#[expect(
+    clippy::option_option,
+    reason = "left as it is, cleared and set are three things"
+)]
+pub(crate) fn organization_after_move(
+    present: &ActivityRecord,
+    known: &Answered,
+    organization: Option<OrganizationId>,
+) -> Option<Option<OrganizationId>> {
+    let is_as_we_left_it = known.organization.contains(&present.org_id);
+    (is_as_we_left_it && present.org_id != organization).then_some(organization)
 }
 
 /// The participants with `person` as the primary one; nothing where that is so. No other participant is removed.

@@ -157,6 +157,48 @@ fn participants_are_added_to_and_never_removed() {
 }
 
 #[test]
+fn without_a_customer_only_those_stay_that_people_added() {
+    let mut present = present();
+    present.participants = vec![
+        participant(3, true),
+        participant(4, false),
+        participant(8, false),
+    ];
+
+    let left = participants_without(&present, &[PersonId(8)]);
+
+    assert_eq!(left, [participant(4, false)]);
+}
+
+#[test]
+fn a_participant_who_joins_makes_no_other_primary_one_ours() {
+    let participants = vec![participant(7, true), participant(8, false)];
+    let change = |is_moved| Change {
+        participants: Some(participants.clone()),
+        is_moved,
+        ..Change::default()
+    };
+
+    assert!(change(false).sent().person.is_empty(), "a person chose it");
+    assert_eq!(change(true).sent().person, [Some(PersonId(7))]);
+}
+
+#[test]
+fn what_is_cleared_is_null_and_can_be_left() {
+    let mut change = Change {
+        deal_id: Some(None),
+        org_id: Some(Some(OrganizationId(4))),
+        ..Change::default()
+    };
+    let json = serde_json::to_value(&change).unwrap();
+    assert_eq!(json, serde_json::json!({"deal_id": null, "org_id": 4}));
+    assert_eq!(change.sent().deal, [None]);
+
+    assert!(change.without_clearing());
+    assert_eq!((change.deal_id, change.without_clearing()), (None, false));
+}
+
+#[test]
 fn a_record_whose_person_a_user_changed_is_not_moved() {
     let mut present = present();
     let known = Answered {

@@ -1,6 +1,6 @@
 //! The person and the deal of an activity: whether they are still there.
 
-use pipedrive::{DealId, PipedriveError};
+use pipedrive::{DealId, PersonId, PipedriveError};
 
 use crate::activity::recorder::Recorder;
 use crate::person::attachment::Attachment;
@@ -36,5 +36,20 @@ impl Recorder {
                 Err(unknown) => unknown,
             },
         }
+    }
+
+    /// Those of `people` who cannot take part any more: deleted, merged or hidden. 1 token each.
+    pub(super) async fn gone(&self, people: &[PersonId]) -> Result<Vec<PersonId>, PipedriveError> {
+        let mut gone = Vec::new();
+        for person in people {
+            match self.client.person(*person).await {
+                Ok(read) if !read.is_deleted => {}
+                Ok(_) | Err(PipedriveError::NotFound { .. } | PipedriveError::Forbidden { .. }) => {
+                    gone.push(*person);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(gone)
     }
 }

@@ -2,6 +2,7 @@
 //! agreed, who took part, and links last.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use shared::domain::event::Direction;
 use shared::domain::interaction::{Interaction, Leg, Outcome, Session};
 use shared::domain::phone::Party;
 use uuid::Uuid;
@@ -65,7 +66,10 @@ pub(crate) fn note(
 }
 
 fn outcome(interaction: &Interaction) -> String {
-    let title = subject::title(&interaction.channel, interaction.direction);
+    let mut title = subject::title(&interaction.channel, interaction.direction);
+    if subject::is_called_back(interaction) {
+        title.push_str(", called back");
+    }
     let came = match interaction.outcome {
         Outcome::Connected => "connected",
         Outcome::Abandoned { after_ms } => {
@@ -87,11 +91,13 @@ fn outcome(interaction: &Interaction) -> String {
 fn times(lines: &mut Lines, interaction: &Interaction, style: &Style) {
     let begun = zone::written(interaction.started, &style.time_zone);
     lines.text(labels::WHEN, &begun);
-    for (label, ms) in [
-        (labels::DURATION, interaction.duration_ms),
-        ("Talk", interaction.talk_ms),
-        ("Hold", interaction.hold_ms),
-    ] {
+    let lasted = interaction.duration_ms.map(minutes_and_seconds);
+    let lasted = lasted.map(|lasted| match &*interaction.sessions {
+        [] | [_] => lasted,
+        [_, _, ..] => format!("{lasted} (from the first session to the last)"),
+    });
+    lines.optional(labels::DURATION, lasted.as_deref());
+    for (label, ms) in [("Talk", interaction.talk_ms), ("Hold", interaction.hold_ms)] {
         lines.optional(label, ms.map(minutes_and_seconds).as_deref());
     }
     if let sessions @ [_, _, ..] = &*interaction.sessions {
@@ -104,10 +110,13 @@ fn times(lines: &mut Lines, interaction: &Interaction, style: &Style) {
 }
 
 fn session_line(session: &Session, style: &Style) -> String {
-    let lasted = session.ended.duration_since(session.started).as_millis();
-    let lasted = minutes_and_seconds(u64::try_from(lasted).unwrap_or(0));
-    let begun = zone::written(session.started, &style.time_zone);
-    format!("{begun}, {lasted}")
+    let lasted = minutes_and_seconds(session.lasted_ms());
+    let begun = zone::written_without_zone(session.started, &style.time_zone);
+    match session.direction {
+        Some(Direction::Inbound) => format!("{begun}, inbound, {lasted}"),
+        Some(Direction::Outbound) => format!("{begun}, outbound, {lasted}"),
+        None => format!("{begun}, {lasted}"),
+    }
 }
 
 /// Several agents, with the talk of each as far as it is known.

@@ -1,7 +1,7 @@
 //! Records an interaction: one activity, created once, kept up to date.
 
 use jiff::Timestamp;
-use pipedrive::{ActivityId, Client};
+use pipedrive::{ActivityId, Client, PipedriveError};
 use shared::domain::facts::Facts;
 use shared::domain::ids::sha256_hex;
 use shared::domain::interaction::Interaction;
@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::metrics as names;
 use crate::person::attachment::Attachment;
 use crate::person::directory::Directory;
+use crate::person::memory;
 use crate::store::{Answered, Effect, Lease, Progress};
 
 /// Writes activities.
@@ -83,7 +84,8 @@ pub(super) struct Written {
 }
 
 impl Recorder {
-    /// Creates the one activity of `interaction`, or updates it; `progress` then holds what was written.
+    /// Creates the one activity of `interaction`, or updates it; `progress` then holds what was written. Third parties who
+    /// were deleted, merged or hidden since they were found are left out.
     ///
     /// # Errors
     ///
@@ -93,6 +95,34 @@ impl Recorder {
     ///
     /// Never: an activity is always JSON.
     pub async fn record(
+        &self,
+        lease: &Lease,
+        progress: &mut Progress,
+        interaction: &Interaction,
+        party: &Party,
+        attachment: &Attachment,
+    ) -> Result<Recorded, Failure> {
+        let before = progress.clone();
+        let recorded = self.write(lease, progress, interaction, party, attachment);
+        let refusal = match recorded.await {
+            Err(Failure::Pipedrive(
+                error @ (PipedriveError::Rejected { .. }
+                | PipedriveError::NotFound { .. }
+                | PipedriveError::Forbidden { .. }),
+            )) => error,
+            other => return other,
+        };
+        let gone = self.gone(&attachment.third_parties).await?;
+        if gone.is_empty() {
+            return Err(refusal.into());
+        }
+        *progress = before;
+        memory::forget_third_parties(progress, &gone);
+        let rest = attachment.without(&gone);
+        self.write(lease, progress, interaction, party, &rest).await
+    }
+
+    async fn write(
         &self,
         lease: &Lease,
         progress: &mut Progress,

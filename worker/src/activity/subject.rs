@@ -1,12 +1,17 @@
 //! The subject: what came of the interaction, with which party, and how long it lasted.
 
 use shared::domain::event::{Channel, Direction};
-use shared::domain::interaction::{Interaction, Outcome};
+use shared::domain::interaction::{Interaction, Outcome, Session};
 use shared::domain::phone::Party;
 
 use crate::activity::durations::{self, minutes_and_seconds};
 use crate::text::one_line;
 
+/// What follows the customer's name after a callback.
+const CALLED_BACK: &str = ", called back";
+/// What stands around the number of sessions: `6 min 8 s in 2 sessions`.
+const SESSIONS_BEFORE: &str = " in ";
+const SESSIONS_AFTER: &str = " sessions";
 /// Longest subject, in characters.
 const MAX_CHARS: usize = 250;
 /// Names of customers who have neither a name nor a number.
@@ -37,13 +42,27 @@ pub(crate) fn subject(interaction: &Interaction, party: &Party) -> String {
     let who = named.unwrap_or_else(|| unnamed(party).to_owned());
     let (channel, direction) = (&interaction.channel, interaction.direction);
     let text = headline(interaction.outcome, channel, direction, &one_line(&who));
-    cut(&format!("{text}{}", lasted(interaction)))
+    let back = if is_called_back(interaction) {
+        CALLED_BACK
+    } else {
+        ""
+    };
+    cut(&format!("{text}{back}{}", lasted(interaction)))
+}
+
+/// Whether the customer called, and was called after that.
+#[must_use]
+pub(crate) fn is_called_back(interaction: &Interaction) -> bool {
+    let mut directions = interaction.sessions.iter().map(|session| session.direction);
+    directions.next() == Some(Some(Direction::Inbound))
+        && directions.any(|direction| direction == Some(Direction::Outbound))
 }
 
 /// Whether a subject is one of those that events of this interaction lead to, whichever of them are known.
 #[must_use]
 pub(crate) fn is_of(subject: &str, interaction: &Interaction, party: &Party) -> bool {
     let bare = without_duration(subject);
+    let bare = bare.strip_suffix(CALLED_BACK).unwrap_or(bare);
     let names = [
         interaction.customer.clone(),
         number(party),
@@ -65,9 +84,10 @@ pub(crate) fn is_of(subject: &str, interaction: &Interaction, party: &Party) -> 
 pub(crate) fn title(channel: &Channel, direction: Option<Direction>) -> String {
     let noun = noun(channel);
     match direction {
-        Some(Direction::Inbound) => format!("Inbound {noun}"),
-        Some(Direction::Outbound) => format!("Outbound {noun}"),
-        None => {
+        Some(Direction::Inbound) if !is_callback(channel) => format!("Inbound {noun}"),
+        Some(Direction::Outbound) if !is_callback(channel) => format!("Outbound {noun}"),
+        // Whose call it returns says more than who dialled.
+        Some(_) | None => {
             let mut letters = noun.chars();
             let first = letters.next().into_iter().flat_map(char::to_uppercase);
             first.chain(letters).collect()
@@ -83,6 +103,7 @@ fn headline(
 ) -> String {
     let noun = noun(channel);
     let preposition = match direction {
+        _ if is_callback(channel) => "to",
         Some(Direction::Inbound) => "from",
         Some(Direction::Outbound) => "to",
         None => "with",
@@ -110,7 +131,19 @@ fn lasted(interaction: &Interaction) -> String {
     let (words, ms) = match interaction.outcome {
         Outcome::Abandoned { after_ms } => ("gave up after ", after_ms),
         Outcome::NoAnswer | Outcome::Busy | Outcome::Failed | Outcome::Callback => ("", None),
-        Outcome::Connected | Outcome::Voicemail | Outcome::Unknown => ("", interaction.duration_ms),
+        Outcome::Connected | Outcome::Voicemail | Outcome::Unknown => {
+            match &*interaction.sessions {
+                [] | [_] => ("", interaction.duration_ms),
+                // From the first start to the last end may be days.
+                sessions @ [_, _, ..] => {
+                    let all = minutes_and_seconds(sessions.iter().map(Session::lasted_ms).sum());
+                    return format!(
+                        " ({all}{SESSIONS_BEFORE}{}{SESSIONS_AFTER})",
+                        sessions.len()
+                    );
+                }
+            }
+        }
     };
     ms.map(|ms| format!(" ({words}{})", minutes_and_seconds(ms)))
         .unwrap_or_default()
@@ -121,7 +154,12 @@ fn without_duration(subject: &str) -> &str {
         return subject;
     };
     let rest = rest.strip_prefix("gave up after ").unwrap_or(rest);
-    match rest.strip_suffix(')').and_then(durations::parse) {
+    let rest = rest.strip_suffix(')').map(|rest| {
+        let sessions = rest.strip_suffix(SESSIONS_AFTER);
+        let all = sessions.and_then(|rest| rest.rsplit_once(SESSIONS_BEFORE));
+        all.map_or(rest, |(all, _)| all)
+    });
+    match rest.and_then(durations::parse) {
         Some(_) => bare,
         None => subject,
     }
@@ -157,6 +195,10 @@ fn unnamed(party: &Party) -> &'static str {
         | Party::Address
         | Party::Absent => unknown,
     }
+}
+
+fn is_callback(channel: &Channel) -> bool {
+    channel.as_str() == "callback"
 }
 
 fn noun(channel: &Channel) -> &str {

@@ -36,35 +36,53 @@ pub(super) fn of(target: &Target, person_url: Option<&str>) -> Option<(&'static 
             );
             Some((NOT_ATTACHED, html))
         }
-        Target::NotFound(why) => Some((NOT_ATTACHED, not_created(*why).to_owned())),
+        Target::NotFound(why) => Some((NOT_ATTACHED, not_created(*why)?.to_owned())),
     }
 }
 
-fn not_created(why: NotCreated) -> &'static str {
+/// Nothing where a person decided what the activity is attached to.
+fn not_created(why: NotCreated) -> Option<&'static str> {
     match why {
-        NotCreated::Foreign => {
-            "no person has this number; given without its plus, it is not certain enough to create one"
+        NotCreated::Foreign => Some(
+            "no person has this number; given without its plus, it is not certain enough to create one",
+        ),
+        NotCreated::Own => {
+            Some("no person has this e-mail address, and the number is the company's own")
         }
-        NotCreated::Own => "no person has this e-mail address, and the number is the company's own",
         NotCreated::Unconfirmed => {
-            "no person found; what arrived so far is not certain enough to create one"
+            Some("no person found; what arrived so far is not certain enough to create one")
         }
+        NotCreated::Moved => None,
     }
+}
+
+/// A person by name and link; nothing where neither is known.
+pub(super) fn linked(person: &Named, person_url: Option<&str>) -> Option<String> {
+    let name = person.name.as_deref().map(named);
+    let name = name.filter(|name| !name.is_empty());
+    match person_url {
+        Some(url) => {
+            let (url, id) = (escape(url), person.id);
+            let text = name.unwrap_or_else(|| id.to_string());
+            Some(format!("<a href=\"{url}{id}\">{text}</a>"))
+        }
+        None => name,
+    }
+}
+
+/// A name as HTML on one line, which no reader takes for a marker.
+pub(super) fn named(name: &str) -> String {
+    escape(&marker::defused(one_line(name)))
 }
 
 /// People by name and link; without a page to link to, by name and id.
 fn names(people: &[Named], person_url: Option<&str>) -> String {
     let named = people.iter().map(|person| {
         let id = person.id;
-        let name = person.name.as_deref().map(one_line).map(marker::defused);
-        let name = name.filter(|name| !name.is_empty()).map(|it| escape(&it));
-        match (person_url, name) {
-            (Some(url), name) => {
-                let text = name.unwrap_or_else(|| id.to_string());
-                format!("<a href=\"{}{id}\">{text}</a>", escape(url))
-            }
-            (None, Some(name)) => format!("{name} ({id})"),
-            (None, None) => id.to_string(),
+        match (linked(person, person_url), person_url) {
+            (Some(link), Some(_)) => link,
+            (Some(name), None) => format!("{name} ({id})"),
+            (None, _) => id.to_string(),
         }
     });
     named.collect::<Vec<_>>().join(", ")

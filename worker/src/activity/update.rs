@@ -12,7 +12,7 @@ use crate::activity::wanted::Wanted;
 use crate::effect::once::{NotDone, once};
 use crate::failure::Failure;
 use crate::person::attachment::Attachment;
-use crate::store::{Answered, Effect, Lease, Progress};
+use crate::store::{Answered, Effect, Lease, Progress, primary};
 
 impl Recorder {
     pub(super) async fn update(
@@ -48,9 +48,21 @@ impl Recorder {
                 lines,
             });
         }
-        let answered = self
-            .send(lease, progress, id, wanted, &known, &change, &lines)
-            .await?;
+        let sending = self.send(lease, progress, id, wanted, &known, &change, &lines);
+        let answered = match sending.await {
+            // Pipedrive documents nowhere that `null` clears a member.
+            Err(Failure::Pipedrive(PipedriveError::Rejected { .. }))
+                if change.without_clearing() =>
+            {
+                tracing::warn!(
+                    activity.id = %id,
+                    "Pipedrive clears no deal and no organisation: activity {id} keeps those of its former person"
+                );
+                let sending = self.send(lease, progress, id, wanted, &known, &change, &lines);
+                sending.await?
+            }
+            other => other?,
+        };
         Ok(match answered {
             Some(answered) => Written {
                 recorded: Recorded::Updated(id),
@@ -76,14 +88,31 @@ impl Recorder {
         let person = attachment.person().filter(|person| {
             progress.person != Some(*person) && edits::may_move(present, known, *person)
         });
+        // The customer is another, and no person: the activity does not stay with the customer known before.
+        let is_left = attachment.person().is_none()
+            && progress
+                .person
+                .is_some_and(|former| edits::may_move(present, known, former));
         if let Some(person) = person {
             change.participants = edits::participants_with(present, person);
+        } else if is_left && primary(present).is_some() {
+            let third_parties = &attachment.third_parties;
+            change.participants = Some(edits::participants_without(present, third_parties));
         }
-        change.org_id = edits::organization_for(present, known, attachment.organization());
-        let is_moved = person.is_some() || change.org_id.is_some();
+        change.is_moved = change.participants.is_some();
+        let organization = attachment.organization();
+        change.org_id = if change.is_moved && progress.person.is_some() {
+            edits::organization_after_move(present, known, organization)
+        } else {
+            edits::organization_for(present, known, organization).map(Some)
+        };
+        let is_moved = person.is_some() || is_left || change.org_id.is_some();
         if is_moved && known.deal.contains(&present.deal_id) {
             let deal = self.deal(lease, attachment).await?;
-            change.deal_id = deal.filter(|deal| present.deal_id != Some(*deal));
+            change.deal_id = (deal != present.deal_id).then_some(deal);
+        }
+        if is_left {
+            return Ok(());
         }
         let participants = change
             .participants
@@ -124,7 +153,7 @@ impl Recorder {
                 Ok(Some(known.after(&sent, &answer)))
             }
             Err(NotDone::Refused(error)) => {
-                self.not_updated(id, error, wanted.attachment, change.deal_id)
+                self.not_updated(id, error, wanted.attachment, change.deal_id.flatten())
                     .await?;
                 Ok(None)
             }

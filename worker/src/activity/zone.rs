@@ -7,6 +7,8 @@ use jiff::tz::TimeZone;
 
 /// `Tue 10 Mar 2026, 15:05 (Europe/Berlin)`
 const FORM: &str = "%a %-d %b %Y, %H:%M (%Q)";
+/// The same, where another line names the zone.
+const FORM_WITHOUT_ZONE: &str = "%a %-d %b %Y, %H:%M";
 /// What older versions wrote.
 const OLD_FORM: &str = "%Y-%m-%d %H:%M:%S UTC";
 
@@ -15,6 +17,14 @@ const OLD_FORM: &str = "%Y-%m-%d %H:%M:%S UTC";
 pub(crate) fn written(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned_datetime(zone.clone())
         .strftime(FORM)
+        .to_string()
+}
+
+/// A time in the zone that another line names.
+#[must_use]
+pub(crate) fn written_without_zone(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned_datetime(zone.clone())
+        .strftime(FORM_WITHOUT_ZONE)
         .to_string()
 }
 

@@ -5,10 +5,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
+use shared::config::Proxies;
 
 use super::incidents::{Incident, Notice};
 use super::rules::Rule;
 use crate::metrics as names;
+use crate::outbound;
 
 /// Time limit of one delivery; well below the time for which a worker has the right to notify.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,8 +37,12 @@ pub(super) enum DeliveryError {
 }
 
 impl Messenger {
-    pub(super) fn new(url: SecretString, installation: String) -> reqwest::Result<Self> {
-        let http = reqwest::Client::builder()
+    pub(super) fn new(
+        url: SecretString,
+        installation: String,
+        proxies: &Proxies,
+    ) -> reqwest::Result<Self> {
+        let http = outbound::http(proxies)
             .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()?;

@@ -78,7 +78,12 @@ impl Alarm {
     /// # Errors
     ///
     /// When the system's certificates cannot be loaded.
-    pub fn new(sources: Sources, store: Store, settings: config::Alarm) -> reqwest::Result<Self> {
+    pub fn new(
+        sources: Sources,
+        store: Store,
+        settings: config::Alarm,
+        proxies: &config::Proxies,
+    ) -> reqwest::Result<Self> {
         let installation = store.settings().prefix.clone();
         let url = settings.webhook_url.clone();
         let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
@@ -92,7 +97,7 @@ impl Alarm {
             memory: Memory::new(shared.clone()),
             shared,
             messenger: url
-                .map(|url| Messenger::new(url, installation))
+                .map(|url| Messenger::new(url, installation, proxies))
                 .transpose()?,
             settings,
             delays: HashMap::new(),

@@ -36,9 +36,10 @@ pub async fn check(settings: &Settings) -> anyhow::Result<bool> {
 /// Looks at everything the worker needs. Nothing is changed that a worker would not change: an app's access token that
 /// is valid serves, and one that is refreshed is kept in Redis, since its refresh token may be the only good one.
 pub async fn inspect(settings: &Settings) -> [Finding; 6] {
-    let credential = settings.credential();
+    let published = settings.check_published_secrets();
+    let credential = published.and_then(|()| settings.credential());
     let pipedrive = match &credential {
-        Ok(_) => pipedrive(settings).await,
+        Ok(_) => with_proxy(pipedrive(settings).await, settings),
         Err(_) => Err("not asked, for want of valid settings".to_owned()),
     };
     let valid = credential.map(|_| "valid".to_owned());
@@ -151,6 +152,15 @@ async fn pipedrive(settings: &Settings) -> Result<String, String> {
         probe.user.id,
         client.credential()
     ))
+}
+
+/// Names the proxy through which Pipedrive was asked, if there is one.
+fn with_proxy(found: Result<String, String>, settings: &Settings) -> Result<String, String> {
+    let Some(proxy) = settings.proxies.describe(&settings.pipedrive.base_url) else {
+        return found;
+    };
+    let named = |text: String| format!("{text}; through the proxy {proxy}");
+    found.map(named).map_err(named)
 }
 
 fn explain(error: &PipedriveError) -> String {

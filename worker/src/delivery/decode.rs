@@ -5,6 +5,7 @@ use shared::broker::message::{self, Envelope};
 use shared::domain::event::{Filter, Kind, Reading, Unrecognised, read_body};
 use shared::domain::facts::Facts;
 use shared::domain::ids::{EventKey, InteractionId};
+use shared::domain::truncated::TRUNCATED_MIN_BYTES;
 
 use crate::failure::Failure;
 
@@ -39,7 +40,9 @@ pub(crate) fn decode(
         });
     }
     let (topic, filter) = (envelope.event.as_deref(), Filter::everything());
-    let read = read_body(body, topic, &filter, true)
+    // Read as `ingest` reads it, which takes no short body for a part.
+    let may_be_truncated = envelope.refused.is_none() || body.len() >= TRUNCATED_MIN_BYTES;
+    let read = read_body(body, topic, &filter, may_be_truncated)
         .map_err(|error| Failure::Unrecognised(describe(&error)))?;
     match read.reading {
         Reading::Event(event) => Ok(DecodedEvent {

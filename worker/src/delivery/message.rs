@@ -189,6 +189,11 @@ impl Delivery<Received> {
         self.into_stage(Decoded { event })
     }
 
+    /// Ends the message: its body is a dead letter already.
+    pub(crate) fn duplicate(self) -> Delivery<Settled> {
+        self.into_stage(Settled)
+    }
+
     /// Ends the stage: the message could not be decoded.
     pub(crate) fn failed(self) -> Delivery<Failed> {
         self.into_stage(Failed)

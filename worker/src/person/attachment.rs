@@ -1,5 +1,7 @@
 //! What an activity is attached to.
 
+use std::collections::BTreeMap;
+
 use pipedrive::{DealId, OrganizationId, Participant, PersonId};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,8 @@ pub(crate) struct Attachment {
     /// Those of them who were not known when the activity was written last. A participant that people removed since stays
     /// away.
     pub(crate) newcomers: Vec<PersonId>,
+    /// Who has which number, as the events give it: the customer's other numbers too.
+    pub(crate) named: BTreeMap<String, Named>,
 }
 
 /// What an activity is attached to; or why it is attached to no one.
@@ -73,6 +77,8 @@ pub(crate) enum NotCreated {
     Own,
     /// No whole event of the customer's own side has arrived.
     Unconfirmed,
+    /// A person attached the activity elsewhere, or deleted it, before this customer was known.
+    Moved,
 }
 
 impl Target {
@@ -98,6 +104,23 @@ impl Attachment {
             to,
             third_parties: Vec::new(),
             newcomers: Vec::new(),
+            named: BTreeMap::new(),
+        }
+    }
+
+    /// Without third parties who are gone.
+    pub(crate) fn without(&self, gone: &[PersonId]) -> Self {
+        let stay = |people: &[PersonId]| {
+            let stay = people.iter().filter(|person| !gone.contains(person));
+            stay.copied().collect()
+        };
+        let mut named = self.named.clone();
+        named.retain(|_, person| !gone.contains(&person.id));
+        Self {
+            to: self.to.clone(),
+            third_parties: stay(&self.third_parties),
+            newcomers: stay(&self.newcomers),
+            named,
         }
     }
 
@@ -106,18 +129,26 @@ impl Attachment {
         self.to.person()
     }
 
-    /// The customer first, as primary participant, then known third parties.
+    /// The customer first, as primary participant, then known third parties. Without a customer there are none: of several
+    /// participants Pipedrive may take the first for the primary one, and the activity would be the third party's.
     pub(crate) fn participants(&self) -> Vec<Participant> {
-        let primary = self.person().map(|person_id| Participant {
+        let Some(person_id) = self.person() else {
+            return Vec::new();
+        };
+        let primary = Participant {
             person_id,
             primary: true,
-        });
+        };
         let others = self.third_parties.iter().copied().map(beside);
-        primary.into_iter().chain(others).collect()
+        std::iter::once(primary).chain(others).collect()
     }
 
-    /// The participants of an activity with the third parties who joined since; nothing if none did.
+    /// The participants of an activity with the third parties who joined since; nothing if none did, or if they would be
+    /// the only ones.
     pub(crate) fn joining(&self, present: &[Participant]) -> Option<Vec<Participant>> {
+        if present.is_empty() {
+            return None;
+        }
         let is_there = |other: &Participant| {
             let mut there = present.iter();
             there.any(|it| it.person_id == other.person_id)

@@ -1,11 +1,14 @@
 //! Finds the people of an interaction: the customer, and third parties who are known.
 
-use pipedrive::PersonId;
+use std::collections::BTreeMap;
+
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::{E164, Party, Reader};
 
 use crate::failure::Failure;
 use crate::person::attachment::{Attachment, NotCreated, Target};
+use crate::person::candidate::Named;
+use crate::person::existing::Existing;
 use crate::person::finder::{PersonFinder, WhenUnknown};
 use crate::person::handle::Handle;
 use crate::person::memory::{self, ThirdParties};
@@ -30,14 +33,22 @@ pub(crate) async fn find_people(
         to,
         third_parties: Vec::new(),
         newcomers: Vec::new(),
+        named: BTreeMap::new(),
     };
-    for (person, is_new) in found {
-        if customer == Some(person) || attachment.third_parties.contains(&person) {
+    for Found {
+        given,
+        person,
+        is_new,
+    } in found
+    {
+        let id = person.id;
+        attachment.named.insert(given, person);
+        if customer == Some(id) || attachment.third_parties.contains(&id) {
             continue;
         }
-        attachment.third_parties.push(person);
+        attachment.third_parties.push(id);
         if is_new {
-            attachment.newcomers.push(person);
+            attachment.newcomers.push(id);
         }
     }
     Ok(attachment)
@@ -57,16 +68,20 @@ async fn find_customer(
     let mut target = if handles.is_empty() {
         Target::NoHandle
     } else {
-        finder
-            .find(&handles, when_unknown(interaction, party))
-            .await?
+        let existing = Existing::of(progress);
+        let unknown = when_unknown(interaction, party, existing.as_ref());
+        finder.find(&handles, unknown).await?.0
     };
     memory::remember(progress, number, email, &mut target);
     Ok(target)
 }
 
 /// Whether a person is created where none is found.
-fn when_unknown<'i>(interaction: &'i Interaction, party: &Party) -> WhenUnknown<'i> {
+fn when_unknown<'i>(
+    interaction: &'i Interaction,
+    party: &Party,
+    existing: Option<&'i Existing>,
+) -> WhenUnknown<'i> {
     match party {
         Party::Foreign(_) => WhenUnknown::Leave(NotCreated::Foreign),
         Party::Own | Party::Internal => WhenUnknown::Leave(NotCreated::Own),
@@ -80,6 +95,7 @@ fn when_unknown<'i>(interaction: &'i Interaction, party: &Party) -> WhenUnknown<
             if interaction.may_create {
                 WhenUnknown::Create {
                     name: interaction.customer.as_deref(),
+                    existing,
                 }
             } else {
                 WhenUnknown::Leave(NotCreated::Unconfirmed)
@@ -88,17 +104,25 @@ fn when_unknown<'i>(interaction: &'i Interaction, party: &Party) -> WhenUnknown<
     }
 }
 
-/// The third parties who are known, and whether each is found for the first time: they are found as customers are, and
-/// never created.
+/// A third party who is known.
+struct Found {
+    /// The number as the events give it.
+    given: String,
+    person: Named,
+    /// Whether the person is found for the first time.
+    is_new: bool,
+}
+
+/// The third parties who are known: they are found as customers are, and never created.
 async fn find_third_parties(
     finder: &PersonFinder,
     reader: &Reader,
     interaction: &Interaction,
     (lease, progress): (&Lease, &mut Progress),
-) -> Result<Vec<(PersonId, bool)>, Failure> {
+) -> Result<Vec<Found>, Failure> {
     let mut known = ThirdParties::of(progress);
     let mut people = Vec::new();
-    for number in numbers(reader, interaction) {
+    for (given, number) in numbers(reader, interaction) {
         let is_new = !known.contains(&number);
         if is_new {
             if known.len() >= THIRD_PARTIES_MAX {
@@ -107,17 +131,25 @@ async fn find_third_parties(
             lease.renew().await?;
             let handle = [Handle::Number(number.clone())];
             let unknown = WhenUnknown::Leave(NotCreated::Unconfirmed);
-            let person = finder.find(&handle, unknown).await?.person();
-            known.insert(&number, person);
+            let (target, name) = finder.find(&handle, unknown).await?;
+            known.insert(&number, target.person().map(|id| Named { id, name }));
         }
-        people.extend(known.person(&number).map(|person| (person, is_new)));
+        people.extend(known.person(&number).map(|person| Found {
+            given,
+            person,
+            is_new,
+        }));
     }
     known.store(progress);
     Ok(people)
 }
 
-fn numbers(reader: &Reader, interaction: &Interaction) -> Vec<E164> {
+fn numbers(reader: &Reader, interaction: &Interaction) -> Vec<(String, E164)> {
     let parties = interaction.third_parties.iter();
-    let read = parties.map(|party| reader.read(party.number.as_deref()).party);
-    read.filter_map(|party| party.number().cloned()).collect()
+    let given = parties.filter_map(|party| party.number.clone());
+    let read = given.filter_map(|given| {
+        let party = reader.read(Some(&given)).party;
+        Some((given, party.number()?.clone()))
+    });
+    read.collect()
 }

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::metrics::PEOPLE_CREATED;
 use crate::person::attachment::{KnownPerson, NotCreated, Target};
 use crate::person::candidate::Named;
+use crate::person::existing::Existing;
 use crate::person::handle::{Handle, HandleKind};
 use crate::person::held::{Held, PersonIntent};
 use crate::person::matching::{Decision, Finding, decide};
@@ -28,6 +29,8 @@ pub(crate) enum WhenUnknown<'n> {
     Create {
         /// The name, if one is known.
         name: Option<&'n str>,
+        /// The activity, if it exists: a person is created for it only where it can be moved to the person.
+        existing: Option<&'n Existing>,
     },
     /// No person is created.
     Leave(NotCreated),
@@ -46,14 +49,18 @@ pub(crate) struct PersonFinder {
 
 /// Result of one look at everything that is known of the handles.
 enum Outcome {
-    Decided(Decision),
+    /// With the name, if it is one person.
+    Decided(Decision, Option<String>),
+    /// No person has any of the handles, and a person moved the activity that one would be created for.
+    Moved,
     Created(Box<Person>),
     /// A stored person no longer has this handle.
     Stale(usize, PersonId),
 }
 
 impl PersonFinder {
-    /// What the first of `handles` that leads to people leads to; where none does, what `when_unknown` says.
+    /// What the first of `handles` that leads to people leads to; where none does, what `when_unknown` says. With the name
+    /// of one person who was found.
     ///
     /// # Errors
     ///
@@ -62,7 +69,7 @@ impl PersonFinder {
         &self,
         handles: &[Handle],
         when_unknown: WhenUnknown<'_>,
-    ) -> Result<Target, Failure> {
+    ) -> Result<(Target, Option<String>), Failure> {
         let owner = InteractionStore::new_owner();
         loop {
             let held = Held::claim(&self.people, handles, &owner).await?;
@@ -78,10 +85,15 @@ impl PersonFinder {
                     self.reader.enter(*created, handles).await;
                     metrics::counter!(PEOPLE_CREATED).increment(1);
                     tracing::info!(person.id = %person, "Created person {person}");
-                    return Ok(Target::NewPerson(person));
+                    return Ok((Target::NewPerson(person), None));
                 }
-                Ok(Outcome::Decided(decision)) => {
-                    return self.settle(held, handles, decision, when_unknown).await;
+                Ok(Outcome::Decided(decision, name)) => {
+                    let target = self.settle(held, handles, decision, when_unknown).await?;
+                    return Ok((target, name));
+                }
+                Ok(Outcome::Moved) => {
+                    held.release().await;
+                    return Ok((Target::NotFound(NotCreated::Moved), None));
                 }
                 Err(failure) => {
                     // The leases would expire by themselves; ending them now spares other deliveries the wait.
@@ -121,11 +133,16 @@ impl PersonFinder {
             }
         }
         match (decide(&findings), when_unknown) {
-            (Decision::Unknown, WhenUnknown::Create { name }) => {
+            (Decision::Unknown, WhenUnknown::Create { name, existing }) => {
+                if let Some(existing) = existing
+                    && !existing.is_as_we_left_it(&self.reader.client).await?
+                {
+                    return Ok(Outcome::Moved);
+                }
                 let person = self.create(held, handles, name).await?;
                 Ok(Outcome::Created(Box::new(person)))
             }
-            (decision, _) => Ok(Outcome::Decided(decision)),
+            (decision, _) => Ok(Outcome::Decided(decision, name_of_one(&findings))),
         }
     }
 
@@ -264,6 +281,14 @@ impl PersonFinder {
         fail_point::reach(FailPoint::PersonAnswered).await;
         Ok(created)
     }
+}
+
+/// The name of the only person who has the handle.
+fn name_of_one(findings: &[Finding]) -> Option<String> {
+    let found = findings.iter().find(|found| !found.holders.is_empty())?;
+    let mut holders = found.holders.values();
+    let only = holders.next().filter(|_| holders.next().is_none());
+    only.and_then(|person| person.name.clone())
 }
 
 /// A person with these handles, named by the first of them if there is no name.

@@ -40,7 +40,7 @@ impl Search<'_> {
             }
             if self.is_refreshed {
                 // A merge may have given the handle to a person that no list of changes shows.
-                return Ok(!is_stale);
+                return Ok(!is_stale && !directory.searches_unknown());
             }
             match directory.refresh_before_create().await? {
                 Freshness::Fresh => self.is_refreshed = true,

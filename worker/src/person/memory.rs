@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use shared::domain::phone::E164;
 
 use crate::person::attachment::Target;
+use crate::person::candidate::Named;
 use crate::store::Progress;
 
 /// Most people who are remembered, and named in a note.
@@ -74,7 +75,16 @@ pub(super) fn remember(
 
 /// Third parties that were looked for, by number.
 #[derive(Debug, Default)]
-pub(super) struct ThirdParties(BTreeMap<String, u64>);
+pub(super) struct ThirdParties(BTreeMap<String, ThirdParty>);
+
+/// A third party. Older versions wrote the id alone, and look again where they find a name.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum ThirdParty {
+    /// A person without a name; 0 for none.
+    Id(u64),
+    Named(Named),
+}
 
 impl ThirdParties {
     pub(super) fn of(progress: &Progress) -> Self {
@@ -89,14 +99,37 @@ impl ThirdParties {
     }
 
     /// The person of a number, if one was found.
-    pub(super) fn person(&self, number: &E164) -> Option<PersonId> {
-        let person = self.0.get(number.as_str()).copied();
-        person.filter(|id| *id > 0).map(PersonId)
+    pub(super) fn person(&self, number: &E164) -> Option<Named> {
+        match self.0.get(number.as_str())? {
+            ThirdParty::Id(0) => None,
+            ThirdParty::Id(id) => Some(Named {
+                id: PersonId(*id),
+                name: None,
+            }),
+            ThirdParty::Named(person) => Some(person.clone()),
+        }
     }
 
-    pub(super) fn insert(&mut self, number: &E164, person: Option<PersonId>) {
-        let person = person.map_or(0, |person| person.0);
-        self.0.insert(number.as_str().to_owned(), person);
+    pub(super) fn insert(&mut self, number: &E164, person: Option<Named>) {
+        let party = match person {
+            None => ThirdParty::Id(0),
+            Some(Named { id, name: None }) => ThirdParty::Id(id.0),
+            Some(named) => ThirdParty::Named(named),
+        };
+        self.0.insert(number.as_str().to_owned(), party);
+    }
+
+    /// Takes people for unknown who are gone.
+    fn forget(&mut self, gone: &[PersonId]) {
+        for party in self.0.values_mut() {
+            let id = match party {
+                ThirdParty::Id(id) => PersonId(*id),
+                ThirdParty::Named(person) => person.id,
+            };
+            if gone.contains(&id) {
+                *party = ThirdParty::Id(0);
+            }
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -109,10 +142,17 @@ impl ThirdParties {
     }
 }
 
+/// Takes third parties for unknown who were deleted, merged or hidden since they were found.
+pub(crate) fn forget_third_parties(progress: &mut Progress, gone: &[PersonId]) {
+    let mut known = ThirdParties::of(progress);
+    known.forget(gone);
+    known.store(progress);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::person::candidate::Named;
+
     use crate::person::handle::HandleKind;
 
     fn number() -> E164 {
@@ -180,5 +220,35 @@ mod tests {
         let parties = ThirdParties::of(&progress);
         assert!(parties.contains(&number()));
         assert_eq!(parties.person(&number()), None);
+    }
+
+    #[test]
+    fn a_third_party_keeps_the_name_and_an_older_versions_has_none() {
+        let older = Some(r#"{"+12025550143":7}"#.to_owned());
+        let mut progress = Progress {
+            third_parties: older.clone(),
+            ..Progress::default()
+        };
+        let unnamed = Named {
+            id: PersonId(7),
+            name: None,
+        };
+        let mut parties = ThirdParties::of(&progress);
+        assert_eq!(parties.person(&number()), Some(unnamed.clone()));
+        parties.insert(&number(), Some(unnamed.clone()));
+        parties.store(&mut progress);
+        assert_eq!(progress.third_parties, older, "as older versions read it");
+
+        let named = Named {
+            name: Some("Sam Supplier".to_owned()),
+            ..unnamed
+        };
+        let mut parties = ThirdParties::of(&progress);
+        parties.insert(&number(), Some(named.clone()));
+        parties.store(&mut progress);
+        assert_eq!(ThirdParties::of(&progress).person(&number()), Some(named));
+        forget_third_parties(&mut progress, &[PersonId(7)]);
+        let parties = ThirdParties::of(&progress);
+        assert!(parties.contains(&number()) && parties.person(&number()).is_none());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ErrorKind, RedisError, RedisResult};
@@ -22,6 +23,15 @@ pub enum StoreError {
     /// It is unknown whether it lost its data.
     #[error("cannot find out whether Redis lost its data")]
     Marker(#[from] MarkerError),
+    /// The user lacks a right.
+    #[error("this user of Redis lacks a right: ACL SETUSER … {right}")]
+    Forbidden {
+        /// As `ACL SETUSER` grants it.
+        right: &'static str,
+        /// The answer of Redis.
+        #[source]
+        source: RedisError,
+    },
     /// It may evict the keys by which duplicates are recognised.
     #[error(
         "Redis evicts keys (maxmemory-policy {0}): set maxmemory-policy noeviction, on an instance of our own"
@@ -32,6 +42,8 @@ pub enum StoreError {
 /// What was found when the connection was made.
 #[derive(Clone, Debug)]
 pub struct Facts {
+    /// Whether the user may read `INFO`. Without it neither the policy nor what a crash leaves is known.
+    pub has_info: bool,
     /// `maxmemory-policy`; `None` where the server does not report it.
     pub eviction: Option<String>,
     /// What a crash of the server leaves.
@@ -49,7 +61,13 @@ pub enum Persistence {
     Late,
     /// No more than the last snapshot.
     None,
+    /// Not reported.
+    Unknown,
 }
+
+/// What follows where the user may not read `INFO`.
+pub(crate) const NO_INFO: &str = "this user may not run INFO (ACL: +info), so it is unknown whether Redis evicts keys or loses \
+    writes, and each new connection counts as one to a Redis that may have lost data";
 
 impl fmt::Display for Persistence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,6 +75,7 @@ impl fmt::Display for Persistence {
             Self::EachWrite => "each write is on disk before it is answered",
             Self::Late => "a crash may lose the last second: set appendfsync always",
             Self::None => "a restart forgets: set appendonly yes and appendfsync always",
+            Self::Unknown => NO_INFO,
         })
     }
 }
@@ -73,6 +92,8 @@ struct Inner {
     hasher: HandleHasher,
     authorities: Authorities,
     session: watch::Sender<Option<Session>>,
+    /// Whether another worker was seen to begin an epoch.
+    knows_newer_epoch: AtomicBool,
 }
 
 #[derive(Clone, Debug)]
@@ -96,6 +117,7 @@ impl Store {
                 settings,
                 authorities,
                 session,
+                knows_newer_epoch: AtomicBool::new(false),
             }),
         })
     }
@@ -109,7 +131,9 @@ impl Store {
         &self,
         is_first: impl AsyncFnOnce() -> Result<bool, MarkerError>,
     ) -> Result<(), StoreError> {
-        let (mut connection, _, evidence) = self.open().await?;
+        let (mut connection, _, mut evidence) = self.open().await?;
+        // Beginning an epoch of one's own would end that of the worker that began this one, which would begin another.
+        evidence.adopts = self.inner.knows_newer_epoch.swap(false, Ordering::Relaxed);
         let key = self.key("epoch");
         let is_first = !epoch::is_known(&mut connection, &key).await? && is_first().await?;
         let epoch = epoch::establish(&mut connection, &key, &evidence, is_first).await?;
@@ -153,8 +177,7 @@ impl Store {
         let client = self.inner.authorities.client(&address)?;
         let connecting = client.get_multiplexed_async_connection_with_config(&config);
         let mut connection = connecting.await?;
-        let info = redis::cmd("INFO").arg("everything").to_owned();
-        let info: String = info.query_async(&mut connection).await?;
+        let info = server_info(&mut connection).await?;
         let appendfsync = appendfsync(&mut connection).await?;
         let facts = facts(&info, appendfsync.as_deref());
         if let Some(policy) = facts
@@ -164,19 +187,33 @@ impl Store {
         {
             return Err(StoreError::Evicts(policy.clone()));
         }
-        // A full Redis answers reads, but refuses writes.
-        let probe = redis::cmd("SET")
-            .arg(self.key("probe"))
-            .arg(1)
-            .arg("PX")
-            .arg(1000)
-            .to_owned();
-        let () = probe.query_async(&mut connection).await?;
+        self.probe_rights(&mut connection).await?;
         let evidence = Evidence {
             run: info_field(&info, "run_id").unwrap_or_default(),
+            adopts: false,
             survives_restarts: facts.persistence == Persistence::EachWrite && !was_replica(&info),
         };
         Ok((connection, facts, evidence))
+    }
+
+    /// Tries what the user needs: a write, which a full Redis refuses too; a script; and a transaction, without the right to
+    /// which the client panics (seen with redis 1.8.1).
+    async fn probe_rights(&self, connection: &mut MultiplexedConnection) -> Result<(), StoreError> {
+        let mut write = redis::cmd("SET");
+        write.arg(self.key("probe")).arg(1).arg("PX").arg(1000);
+        let mut script = redis::cmd("EVAL");
+        script.arg("return redis.call('TIME')[1]").arg(0);
+        let transaction = ["MULTI", "DISCARD"].map(redis::cmd);
+        let probes = [("+@write", write), ("+@scripting +time", script)];
+        let transaction = transaction.map(|command| ("+@transaction", command));
+        for (right, command) in probes.into_iter().chain(transaction) {
+            let answer = command.exec_async(connection).await;
+            answer.map_err(|source| match source {
+                source if is_forbidden(&source) => StoreError::Forbidden { right, source },
+                source => source.into(),
+            })?;
+        }
+        Ok(())
     }
 
     /// A connection for one occasion, beside the worker's own.
@@ -188,6 +225,11 @@ impl Store {
     /// Drops the connection: it failed, or the epoch changed.
     pub fn disconnect(&self) {
         self.inner.session.send_replace(None);
+    }
+
+    /// Another worker began an epoch, as a claim showed.
+    pub(super) fn saw_newer_epoch(&self) {
+        self.inner.knows_newer_epoch.store(true, Ordering::Relaxed);
     }
 
     /// Whether there is a connection.
@@ -234,6 +276,20 @@ fn not_connected() -> RedisError {
     RedisError::from((ErrorKind::Io, "not connected to Redis"))
 }
 
+/// What the server reports; nothing where the user may not ask.
+async fn server_info(connection: &mut MultiplexedConnection) -> RedisResult<String> {
+    let info = redis::cmd("INFO").arg("everything").to_owned();
+    match info.query_async(connection).await {
+        Err(error) if is_forbidden(&error) => Ok(String::new()),
+        answer => answer,
+    }
+}
+
+/// Whether a user may not run a command, or a server does not have it.
+pub(super) fn is_forbidden(error: &RedisError) -> bool {
+    matches!(error.code(), Some("NOPERM" | "ERR"))
+}
+
 /// When the append-only file is written through; `None` where the server does not report it.
 async fn appendfsync(connection: &mut MultiplexedConnection) -> RedisResult<Option<String>> {
     let asked: RedisResult<Vec<String>> = redis::cmd("CONFIG")
@@ -252,13 +308,15 @@ async fn appendfsync(connection: &mut MultiplexedConnection) -> RedisResult<Opti
 fn facts(info: &str, appendfsync: Option<&str>) -> Facts {
     let has_aof = info_field(info, "aof_enabled").as_deref() == Some("1");
     Facts {
+        has_info: !info.is_empty(),
         eviction: info_field(info, "maxmemory_policy"),
         persistence: match appendfsync {
             Some("always") if has_aof => Persistence::EachWrite,
             _ if has_aof => Persistence::Late,
+            _ if info.is_empty() => Persistence::Unknown,
             _ => Persistence::None,
         },
-        version: info_field(info, "redis_version").unwrap_or_default(),
+        version: info_field(info, "redis_version").unwrap_or_else(|| "unknown".to_owned()),
     }
 }
 

@@ -29,8 +29,10 @@ impl Epoch {
 /// Evidence that decides whether an epoch continues.
 #[derive(Debug)]
 pub(super) struct Evidence {
-    /// Id of the server's run.
+    /// Id of the server's run; empty where it is not reported.
     pub run: String,
+    /// Whether the epoch of an unknown run is another worker's, begun while this one was connected.
+    pub adopts: bool,
     /// Whether a restart loses nothing: each write is on disk before it is answered (`appendfsync always`), and the
     /// server is not a replica that was promoted.
     pub survives_restarts: bool,
@@ -58,6 +60,7 @@ pub(super) async fn establish(
         .arg(new)
         .arg(u8::from(evidence.survives_restarts))
         .arg(u8::from(is_first))
+        .arg(u8::from(evidence.adopts))
         .invoke_async(connection)
         .await?;
     let since = Timestamp::from_millisecond(since).unwrap_or(Timestamp::UNIX_EPOCH);

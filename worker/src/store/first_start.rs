@@ -42,15 +42,31 @@ impl FirstStart {
 
     async fn ask(&self, connection: &Connection) -> Result<bool, MarkerError> {
         let is_marked = broker::is_marked(connection, &self.prefix).await?;
-        if !is_marked {
-            broker::mark(connection, &self.prefix).await?;
-        }
+        let is_first = !is_marked && self.leave_mark(connection).await?;
         let closed = connection.close(200, "done".into()).await;
         tracing::debug!(
             ok = closed.is_ok(),
             is_marked,
             "Read the mark of the first start from RabbitMQ"
         );
-        Ok(!is_marked)
+        Ok(is_first)
+    }
+
+    /// Leaves the mark. Where the user may not, this start counts as one of many: Redis may have lost data.
+    async fn leave_mark(&self, connection: &Connection) -> Result<bool, MarkerError> {
+        match broker::mark(connection, &self.prefix).await {
+            Ok(()) => Ok(true),
+            Err(error) => match error.refusal() {
+                Some(refused) => {
+                    tracing::warn!(
+                        error = %refused,
+                        "The mark of the first start cannot be left in RabbitMQ ({refused}): Redis counts as one that may have \
+                         lost data, and Pipedrive is searched for interactions that began before now"
+                    );
+                    Ok(false)
+                }
+                None => Err(error.into()),
+            },
+        }
     }
 }

@@ -123,7 +123,10 @@ impl InteractionStore {
             Some("newer") => Claim::Newer(answer[1].parse().unwrap_or(i64::MAX)),
             Some("busy") => Claim::Busy,
             Some("granted") => self.grant(request, keys, &answer),
-            Some("epoch") => Claim::EpochChanged,
+            Some("epoch") => {
+                self.store.saw_newer_epoch();
+                Claim::EpochChanged
+            }
             other => return Err(unknown_verdict("claim.lua", other.unwrap_or_default())),
         })
     }

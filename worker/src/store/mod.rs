@@ -18,11 +18,13 @@ mod lease;
 mod numbers;
 mod poison;
 mod progress;
+mod refused;
 mod script;
 mod tokens;
 
 pub use answered::{Answered, clock, due, primary};
 pub(crate) use budget::{Spent, TokenBucket, TokenBucketSettings};
+pub(crate) use connection::NO_INFO;
 pub use connection::{Facts as StoreFacts, Store, StoreError};
 #[cfg(test)]
 pub(crate) use directory::{DirectoryDeals, Polls};
@@ -38,4 +40,5 @@ pub use lease::{Lease, LeaseError};
 pub use numbers::{People, PersonClaim, PersonLease};
 pub use poison::{AttemptState, DeliveryAttempts};
 pub use progress::{Effect, Progress};
+pub(crate) use refused::RefusedBodies;
 pub(crate) use tokens::EncryptedTokens;

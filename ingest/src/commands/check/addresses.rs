@@ -40,8 +40,9 @@ fn listen(address: SocketAddr, listener: &io::Result<TcpListener>) -> Result<Str
 fn operators(settings: &Ingest, webhook: &io::Result<TcpListener>) -> Result<Found, Problem> {
     let Some(address) = settings.admin_listen else {
         return Ok(match admin::audience(settings) {
-            Audience::Operators => Found::Sound(
-                "metrics and readiness in full at the address of the webhook".to_owned(),
+            Audience::Operators | Audience::Neighbours => Found::Sound(
+                "metrics and readiness in full at the address of the webhook, for this machine and not through a proxy"
+                    .to_owned(),
             ),
             Audience::Everyone => Found::Warning(
                 "no metrics (ingest.admin_listen is empty): others than operators reach ingest.listen"

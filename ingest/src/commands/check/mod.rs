@@ -149,7 +149,7 @@ async fn rabbitmq(settings: &Settings) -> Vec<Finding> {
 fn topology_remedy(error: &TopologyError) -> &'static str {
     match error {
         TopologyError::Inequivalent { .. } => "then run this again: it declares what is missing",
-        TopologyError::Failed { .. } => {
+        TopologyError::Failed { .. } | TopologyError::Forbidden { .. } => {
             "give the user configure, write and read permission on interactions.*"
         }
     }

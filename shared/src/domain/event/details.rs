@@ -52,9 +52,13 @@ pub struct Details {
     /// The customer's e-mail address, in lower case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// Genesys' id of the external contact.
+    /// Genesys' id of the participant's external contact. Older versions kept the first one of the conversation here,
+    /// where the participant had none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
+    /// Genesys' ids of all external contacts of the conversation, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<String>,
     /// Genesys' id of the participant whose session or leg it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub participant: Option<String>,
@@ -94,6 +98,9 @@ pub struct Details {
     /// Where the recording is: `https`, or `http`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recording_url: Option<String>,
+    /// Genesys' id of the recording.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
     /// What was spoken of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,

@@ -47,7 +47,19 @@ pub(in crate::domain) fn person_name(text: Option<&str>) -> Option<String> {
     let name = visible.split_whitespace().collect::<Vec<_>>().join(" ");
     let is_placeholder = PLACEHOLDERS.contains(&name.to_lowercase().as_str());
     let has_letter = name.chars().any(char::is_alphanumeric);
-    texts::value(Some(&name)).filter(|_| has_letter && !is_placeholder)
+    texts::value(Some(&name)).filter(|_| has_letter && !is_placeholder && !is_number(&name))
+}
+
+/// Whether a text is a telephone number in place of a name, with or without its scheme or an extension.
+fn is_number(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let schemes = ["tel:", "sip:", "sips:"];
+    let bare = schemes.iter().find_map(|scheme| lower.strip_prefix(scheme));
+    let user = bare.map(|bare| bare.split(['@', ';']).next().unwrap_or(bare));
+    let text = user.unwrap_or(&lower).replace("ext", "");
+    let is_of_number =
+        |c: char| c.is_numeric() || c.is_whitespace() || "+()[]-–‑./,;#*x".contains(c);
+    text.contains(char::is_numeric) && text.chars().all(is_of_number)
 }
 
 /// Characters that show nothing: controls, zero-width ones, marks of direction, fillers. Joiners (U+200C, U+200D) are
@@ -83,6 +95,13 @@ mod tests {
             "  ",
             "-",
             "?",
+            "+1 202 555 0143",
+            "12025550143",
+            "(202) 555-0143 ext. 7",
+            "tel:+12025550143",
+            "sip:+12025550143@carrier.example;user=phone",
+            "+１２０２５５５０１４３",
+            "204",
         ] {
             assert_eq!(person_name(Some(text)), None, "{text:?}");
         }
@@ -98,6 +117,9 @@ mod tests {
             ("Anonymous Coward", "Anonymous Coward"),
             ("株式会社", "株式会社"),
             ("O'Neil-Private", "O'Neil-Private"),
+            ("3M", "3M"),
+            ("Room 101", "Room 101"),
+            ("1&1", "1&1"),
         ] {
             assert_eq!(person_name(Some(text)).as_deref(), Some(name));
         }

@@ -236,6 +236,13 @@ fn an_id_that_a_template_left_unfilled_is_refused_and_said_so() {
         ("null", "null"),
         ("undefined", "undefined"),
         ("NOT_SET", "NOT_SET"),
+        ("<conversationId>", "<conversationId>"),
+        ("%conversationId%", "%conversationId%"),
+        ("[conversationId]", "[conversationId]"),
+        ("None", "None"),
+        ("nil", "nil"),
+        ("NaN", "NaN"),
+        ("conversationId", "conversationId"),
     ] {
         let guide = format!(r#"{{"data":{{"id":"{id}","channelType":"voice"}}}}"#);
         let flat = format!(r#"{{"topicName":"acw","conversationId":"{id}","mediaType":"VOICE"}}"#);
@@ -295,6 +302,7 @@ fn both_invented_webhooks_give_the_same_facts() {
         let mut stated = facts(body);
         assert_eq!(stated.details.from.take().as_deref(), Some("+12025550143"));
         assert_eq!(stated.details.to.take().as_deref(), Some("+12025550100"));
+        assert!(stated.details.recording.take().is_some(), "recordingId");
         assert_eq!(stated, expected);
     }
 }
@@ -338,10 +346,8 @@ fn participant_session_and_end_are_kept_and_so_is_a_transfer() {
         (stated.duration_ms, stated.ringing_ms),
         (Some(41_012), Some(6_120))
     );
-    assert_eq!(
-        stated.contact.as_deref(),
-        Some("c1d2e3f4-a5b6-4789-90ab-cdef01234567")
-    );
+    assert_eq!(stated.contact, None, "an agent is no contact");
+    assert_eq!(stated.contacts, ["c1d2e3f4-a5b6-4789-90ab-cdef01234567"]);
 }
 
 #[test]

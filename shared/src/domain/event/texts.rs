@@ -34,7 +34,86 @@ fn is_one_variable(text: &str) -> bool {
         || NO_VALUE.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// A name, number, id or address: without control characters; absent when nothing is left, when it is too long, or when
+/// Words that stand for no id, beside [`NO_VALUE`].
+const NO_ID: [&str; 9] = [
+    "none", "nil", "n/a", "na", "unset", "string", "%s", "%d", "%v",
+];
+/// The names of members that hold ids, without case, dots and dashes: a template may leave its own name.
+const ID_NAMES: [&str; 9] = [
+    "conversationid",
+    "interactionid",
+    "callid",
+    "participantid",
+    "sessionid",
+    "communicationid",
+    "id",
+    "uuid",
+    "guid",
+];
+/// What encloses the variable of a template.
+const ENCLOSED: [(char, char); 7] = [
+    ('<', '>'),
+    ('%', '%'),
+    ('[', ']'),
+    ('{', '}'),
+    ('(', ')'),
+    ('_', '_'),
+    ('@', '@'),
+];
+
+/// Whether `text`, where an id belongs, is what a template or a program leaves there: [`is_unfilled`], a variable of
+/// another template language (`<conversationId>`, `%conversationId%`, `[conversationId]`), the name of the member, a word
+/// for no value, or zeros. Every call of such a sender would have the same id.
+pub(super) fn is_unfilled_id(text: &str) -> bool {
+    let text = text.trim();
+    let lower = text.to_lowercase();
+    let is_empty = !text.contains(|c: char| c.is_alphanumeric() && c != '0');
+    is_unfilled(text)
+        || is_empty
+        || NO_ID.contains(&lower.as_str())
+        || is_id_name(&lower)
+        || has_enclosed_variable(text)
+        || text.starts_with([':', '=', '@', '#']) && is_id_name(&lower[1..])
+}
+
+/// `conversationId`, `conversation_id`, `input.conversationId`.
+fn is_id_name(lower: &str) -> bool {
+    let mut segments = lower.split('.');
+    let are_words = segments.clone().all(|segment| {
+        segment
+            .chars()
+            .all(|c| c.is_alphabetic() || "_- ".contains(c))
+    });
+    let last = segments.next_back().unwrap_or_default();
+    let last: String = last.chars().filter(|c| c.is_alphabetic()).collect();
+    are_words && ID_NAMES.contains(&last.as_str())
+}
+
+/// The whole of a text in brackets, or a part of it in braces. Ids may be written in either: a UUID, a number of a
+/// message with its host.
+fn has_enclosed_variable(text: &str) -> bool {
+    let inside = |(open, close): (char, char)| text.strip_prefix(open)?.strip_suffix(close);
+    let in_braces = || {
+        let (_, rest) = text.split_once('{')?;
+        rest.split_once('}').map(|(inside, _)| inside)
+    };
+    let mut enclosed = ENCLOSED.into_iter().filter_map(inside);
+    let is_place = |text: &str| text.len() <= 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_left = |text| is_variable(text) || is_place(text);
+    enclosed.any(is_variable) || in_braces().is_some_and(is_left)
+}
+
+fn is_variable(text: &str) -> bool {
+    let is_name = text.contains(char::is_alphabetic) && !text.contains(char::is_numeric);
+    is_name && !text.contains('@')
+}
+
+/// An id of Genesys' beside that of the interaction; absent when a template was not filled.
+pub(super) fn id(text: Option<&str>) -> Option<String> {
+    value(text).filter(|id| !is_unfilled_id(id))
+}
+
+/// A name, number or address: without control characters; absent when nothing is left, when it is too long, or when
 /// a template was not filled.
 pub(super) fn value(text: Option<&str>) -> Option<String> {
     let text = text.filter(|text| text.len() <= VALUE_MAX_BYTES)?;
@@ -92,6 +171,64 @@ mod tests {
         assert!(is_unfilled("call-${id}"));
         let spoken = "Paid with ${voucher} as {{agreed}}";
         assert_eq!(excerpt(Some(spoken)).as_deref(), Some(spoken));
+    }
+
+    #[test]
+    fn what_templates_of_any_language_leave_is_no_id() {
+        for text in [
+            "<conversationId>",
+            "%conversationId%",
+            "[conversationId]",
+            "{conversationId}",
+            "(conversationId)",
+            "__conversationId__",
+            "<%= id %>",
+            "#{id}",
+            "{0}",
+            "%s",
+            "call-{id}",
+            ":conversationId",
+            "@conversationId",
+            "<your conversation id>",
+            "None",
+            "nil",
+            "NaN",
+            "(null)",
+            "<nil>",
+            "N/A",
+            "conversationId",
+            "ConversationID",
+            "conversation_id",
+            "conversation-id",
+            "input.conversationId",
+            "data.id",
+            "id",
+            "string",
+            "-",
+            "?",
+            "0",
+            "00000000-0000-0000-0000-000000000000",
+        ] {
+            assert!(is_unfilled_id(text), "{text}");
+            assert_eq!(id(Some(text)), None, "{text}");
+        }
+        for text in [
+            "call-1",
+            "a b+c/d?e#f%g~h",
+            "e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c",
+            "{e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c}",
+            "[17]",
+            "[A17]",
+            "#A17",
+            "<b7f0c@mail.example>",
+            "1000",
+            "Nonesuch",
+            "conversationId-17",
+            "my_call_2",
+            "urn:call:17",
+        ] {
+            assert!(!is_unfilled_id(text), "{text}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::handle::Handle;
 use super::known::{self, Known};
+use super::sides::Sides;
 use crate::domain::event::{Direction, Kind, person_name};
 use crate::domain::facts::Facts;
 
@@ -34,6 +35,8 @@ pub(super) struct Customer<'f> {
     pub direction: Option<Direction>,
     pub may_create: bool,
     pub third_parties: Vec<ThirdParty>,
+    /// Both sides of the events, where neither is taken for the customer's.
+    pub untaken: Vec<String>,
     /// The customer's own events, those of all sessions.
     pub events: Vec<&'f Facts>,
 }
@@ -86,54 +89,6 @@ impl<'f> Party<'f> {
     }
 }
 
-/// Which side of an event is outside the company.
-struct Sides<'k> {
-    /// The direction of the conversation: that of the session that began first.
-    direction: Option<Direction>,
-    is_own: &'k dyn Fn(&str) -> bool,
-}
-
-impl<'k> Sides<'k> {
-    fn new(known: &Known<'_>, is_own: &'k dyn Fn(&str) -> bool) -> Self {
-        let sessions = known.ranked().filter(|facts| facts.kind != Kind::Completed);
-        let directed = sessions.filter_map(|facts| {
-            let direction = facts.details.direction?;
-            Some((
-                facts.kind > Kind::UserEnd,
-                facts.at_receipt,
-                facts.began(None),
-                direction,
-            ))
-        });
-        let first =
-            directed.min_by_key(|(is_note, at_receipt, start, _)| (*is_note, *at_receipt, *start));
-        Self {
-            direction: first.map(|(_, _, _, direction)| direction),
-            is_own,
-        }
-    }
-
-    /// The number outside the company. Without any direction it is one side only if the other is the company's own.
-    fn number(&self, facts: &Facts) -> Option<String> {
-        let details = &facts.details;
-        if details.number.is_some() {
-            return details.number.clone();
-        }
-        match details.direction.or(self.direction) {
-            Some(Direction::Inbound) => details.from.clone(),
-            Some(Direction::Outbound) => details.to.clone(),
-            None => {
-                let is_ours = |side: &String| known::is_ours(side, self.is_own);
-                match (&details.from, &details.to) {
-                    (Some(from), Some(to)) if is_ours(to) && !is_ours(from) => Some(from.clone()),
-                    (Some(from), Some(to)) if is_ours(from) && !is_ours(to) => Some(to.clone()),
-                    (_, _) => None,
-                }
-            }
-        }
-    }
-}
-
 impl<'f> Customer<'f> {
     pub(super) fn choose(known: &Known<'f>, is_own: &dyn Fn(&str) -> bool) -> Self {
         let sides = Sides::new(known, is_own);
@@ -142,13 +97,17 @@ impl<'f> Customer<'f> {
         let parties = parties(known, &sides);
         let others = far_sides(known, &sides, is_own);
         let chosen = match whole.handle() {
-            Some(handle) => Chosen::from_whole(&handle, &parties),
+            Some(_) => Chosen::from_whole(&whole, &parties),
             None => Chosen::first(&parties, &others, is_own),
         };
         let events: Vec<&Facts> = whole.events.iter().chain(&chosen.events).copied().collect();
         let number = whole.number.clone().or(chosen.number);
         let number = number.or_else(|| known.first(|facts| sides.number(facts)));
         let own = number.as_deref().and_then(Handle::of);
+        let untaken = match &number {
+            Some(_) => Vec::new(),
+            None => sides.untaken(known),
+        };
         let first =
             |value: fn(&Facts) -> Option<String>| events.iter().find_map(|facts| value(facts));
         // Old facts may hold a placeholder.
@@ -163,14 +122,13 @@ impl<'f> Customer<'f> {
                     .first(|facts| facts.details.email.clone())
                     .filter(|_| parties.len() < 2)
             }),
-            contact: first(|facts| facts.details.contact.clone()).or_else(|| {
-                known
-                    .first(|facts| facts.details.contact.clone())
-                    .filter(|_| parties.len() < 2)
-            }),
+            contact: first(|facts| facts.details.contact.clone())
+                .or_else(|| known.first(only_contact).filter(|_| parties.len() < 2)),
             may_create: events
                 .iter()
-                .any(|facts| vouches(facts, own.as_ref(), &sides)),
+                .any(|facts| vouches(facts, own.as_ref(), &sides))
+                && !is_doubtful(&events, own.as_ref(), &parties, &others),
+            untaken,
             third_parties: third_parties(own, &events, outside),
             direction,
             number,
@@ -186,10 +144,14 @@ struct Chosen<'f> {
 }
 
 impl<'f> Chosen<'f> {
-    /// The sessions of a customer who is named by an event that is whole by itself.
-    fn from_whole(handle: &Handle, parties: &[Party<'f>]) -> Self {
+    /// The sessions of a customer who is named by an event that is whole by itself. A session without any number is the
+    /// customer's, if it is the only one.
+    fn from_whole(whole: &Party<'f>, parties: &[Party<'f>]) -> Self {
+        let is_customers = |party: &&Party<'_>| {
+            party.is_same(whole) || party.handle().is_none() && parties.len() == 1
+        };
         Self {
-            events: sessions(parties.iter().filter(|party| party.has(handle))),
+            events: sessions(parties.iter().filter(is_customers)),
             number: None,
         }
     }
@@ -293,6 +255,42 @@ fn vouches(facts: &Facts, own: Option<&Handle>, sides: &Sides<'_>) -> bool {
         && !facts.kind.enriches()
         && facts.at.as_second() >= EARLIEST_SECOND
         && is_shown
+}
+
+/// Whether the customer may be a third party who was called, by the evidence of the session's own event: the conversation
+/// has an external contact who is neither this participant nor any other that is known. An agent's leg whose far side this
+/// is settles it. The event of a supplier who is called into a conference differs in nothing else from that of a customer
+/// who is called.
+fn is_doubtful(
+    events: &[&Facts],
+    own: Option<&Handle>,
+    parties: &[Party<'_>],
+    legs: &[Party<'_>],
+) -> bool {
+    let is_whole = |facts: &&&Facts| facts.kind == Kind::Completed;
+    let is_settled = legs
+        .first()
+        .is_some_and(|leg| own.is_some_and(|own| leg.has(own)));
+    if is_settled || events.iter().any(|facts| is_whole(&facts)) {
+        return false;
+    }
+    let sessions = || parties.iter().flat_map(|party| &party.events);
+    let is_known =
+        |contact: &String| sessions().any(|facts| facts.details.contact.as_ref() == Some(contact));
+    let called = events
+        .iter()
+        .filter(|facts| facts.details.direction == Some(Direction::Outbound));
+    let mut contacts = called.flat_map(|facts| &facts.details.contacts);
+    contacts.any(|contact| !is_known(contact))
+}
+
+/// The contact of a conversation that has no other.
+fn only_contact(facts: &Facts) -> Option<String> {
+    let contact = facts.details.contact.clone();
+    contact.or_else(|| match &*facts.details.contacts {
+        [only] => Some(only.clone()),
+        _ => None,
+    })
 }
 
 fn first_direction(events: &[&Facts]) -> Option<Direction> {

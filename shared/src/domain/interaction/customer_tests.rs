@@ -208,6 +208,91 @@ fn an_update_of_a_whole_event_corrects_it_and_a_second_session_extends_it() {
     assert_eq!(reopened.started.as_second(), BEGIN);
 }
 
+/// The guide's event of one session, between two seconds of the call.
+fn whole(from: i64, to: i64) -> Value {
+    let time = |second| Timestamp::from_second(BEGIN + second).unwrap().to_string();
+    json!({"data": {
+        "id": "call-1", "channelType": "voice", "phoneNumber": CUSTOMER, "duration": to - from,
+        "startTime": time(from), "endTime": time(to),
+    }})
+}
+
+/// Start, duration and sessions, in seconds since the call began.
+fn times(events: &[Value]) -> (i64, u64, Vec<(i64, i64)>) {
+    let interaction = merged(events);
+    let since = |at: Timestamp| at.as_second() - BEGIN;
+    let sessions = interaction.sessions.iter();
+    let sessions = sessions.map(|session| (since(session.started), since(session.ended)));
+    (
+        since(interaction.started),
+        interaction.duration_ms.unwrap() / 1000,
+        sessions.collect(),
+    )
+}
+
+#[test]
+fn sessions_of_every_source_are_listed_from_first_start_to_last_end() {
+    let end = |who: &str, end: i64, seconds: i64| session(who, end, seconds, "INBOUND", CUSTOMER);
+
+    let reopened = times(&[whole(0, 60), end("c2", 700, 100)]);
+    assert_eq!(reopened, (0, 700, vec![(0, 60), (600, 700)]));
+    let before = times(&[end("c", 60, 60), whole(600, 700)]);
+    assert_eq!(before, (0, 700, vec![(0, 60), (600, 700)]));
+    let both = times(&[whole(0, 60), end("c", 60, 60)]);
+    assert_eq!(both, (0, 60, vec![(0, 60)]), "one session by two sources");
+    let later = times(&[whole(0, 60), end("c", 90, 90)]);
+    assert_eq!(later, (0, 90, vec![(0, 90)]), "the last end counts");
+    let around = times(&[whole(0, 700), end("c", 60, 60), end("c2", 700, 100)]);
+    assert_eq!(around, (0, 700, vec![(0, 60), (600, 700)]));
+}
+
+#[test]
+fn where_no_side_is_taken_both_are_known() {
+    let sides = |ani: &str, dnis: &str| {
+        let members = json!({"direction": "UNKNOWN", "ani": ani, "dnis": dnis});
+        merged(&[ended("customer.end", "c", 60, &members)]).untaken
+    };
+
+    assert_eq!(sides(CUSTOMER, SUPPLIER), [CUSTOMER, SUPPLIER]);
+    assert_eq!(sides(COMPANY, COMPANY), [COMPANY]);
+    assert!(sides(CUSTOMER, COMPANY).is_empty());
+}
+
+/// A session of someone who was called, with the external contacts of the conversation.
+fn called(who: &str, number: &str, own: Option<&str>, contacts: &[&str]) -> Value {
+    let mut event = session(who, 310, 100, "OUTBOUND", number);
+    event["eventBody"]["externalContactId"] = json!(own);
+    event["eventBody"]["conversationExternalContactIds"] = json!(contacts);
+    event
+}
+
+#[test]
+fn who_was_called_beside_another_external_contact_creates_no_person_until_a_leg_settles_it() {
+    let doubtful = called("s", SUPPLIER, None, &["contact-of-c"]);
+    assert!(!merged(std::slice::from_ref(&doubtful)).may_create);
+
+    let leg = leg("alex", 310, 100, "OUTBOUND", SUPPLIER, "PEER");
+    assert!(merged(&[doubtful, leg]).may_create, "it was called first");
+    for (own, contacts) in [(Some("contact-of-s"), &["contact-of-s"][..]), (None, &[])] {
+        let called = called("s", SUPPLIER, own, contacts);
+        assert!(merged(&[called]).may_create, "{own:?}");
+    }
+}
+
+#[test]
+fn the_contact_of_the_conversation_makes_no_supplier_the_customer() {
+    let mut customer = session("c", 300, 300, "INBOUND", CUSTOMER);
+    customer["eventBody"]["externalContactId"] = json!("contact-of-c");
+    customer["eventBody"]["conversationExternalContactIds"] = json!(["contact-of-c"]);
+    let supplier = called("s", SUPPLIER, None, &["contact-of-c"]);
+
+    let interaction = merged(&[customer, supplier]);
+
+    assert_eq!(numbers(&interaction.third_parties), [SUPPLIER]);
+    assert_eq!(interaction.sessions.len(), 1);
+    assert!(interaction.may_create);
+}
+
 #[test]
 fn the_same_whole_event_under_an_old_key_began_when_it_came_first() {
     let body = br#"{"data":{"id":"call-1","channelType":"voice","duration":60,"participantName":"Anonymous"}}"#;

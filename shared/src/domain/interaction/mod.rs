@@ -5,6 +5,7 @@ mod handle;
 mod known;
 mod legs;
 mod outcome;
+mod sides;
 mod stage;
 mod timing;
 
@@ -45,6 +46,9 @@ pub struct Interaction {
     /// Other parties outside the company, in the order in which they joined: guests of a conference, targets of a
     /// transfer, advisers. They are never the customer.
     pub third_parties: Vec<ThirdParty>,
+    /// Both sides of the events, as they were given, where neither is taken for the customer's: no direction says which it
+    /// is, and not just one of them is the company's own.
+    pub untaken: Vec<String>,
     /// Whether a person may be created for the customer, if none is found. An agent's leg, notes, or a body that was cut
     /// off may find a person, and create none.
     pub may_create: bool,
@@ -72,6 +76,8 @@ pub struct Interaction {
     pub wrapup_notes: Vec<String>,
     /// Where the recording is.
     pub recording_url: Option<String>,
+    /// Genesys' id of the recording.
+    pub recording: Option<String>,
     /// Summary of the conversation.
     pub summary: Option<String>,
     /// What came of it.
@@ -128,6 +134,7 @@ impl Interaction {
             email: customer.email,
             contact: customer.contact,
             third_parties: customer.third_parties,
+            untaken: customer.untaken,
             may_create: customer.may_create,
             started,
             duration_ms,
@@ -136,6 +143,7 @@ impl Interaction {
             wrapup_codes: known.distinct(|facts| facts.details.wrapup_code.as_deref()),
             wrapup_notes: known.distinct(|facts| facts.details.wrapup_notes.as_deref()),
             recording_url: known.first(|facts| facts.details.recording_url.clone()),
+            recording: known.first(|facts| facts.details.recording.clone()),
             summary: known.first(|facts| facts.details.summary.clone()),
             stage: stage::stage(&known),
             is_internal: known.is_internal(is_own),

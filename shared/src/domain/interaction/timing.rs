@@ -27,25 +27,70 @@ pub(super) struct Span {
     pub sessions: Vec<Session>,
 }
 
+/// So much the times of two sources may differ for one session.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
+
+impl Session {
+    /// How long it lasted, in milliseconds.
+    #[must_use]
+    pub fn lasted_ms(&self) -> u64 {
+        between(self.started, self.ended).unwrap_or(0)
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        let is_within = |inner: &Self, outer: &Self| {
+            outer.started <= inner.started && inner.ended <= outer.ended
+        };
+        self.started < other.ended && other.started < self.ended
+            || is_within(self, other)
+            || is_within(other, self)
+    }
+
+    fn joined(&self, other: &Self) -> Self {
+        Self {
+            started: self.started.min(other.started),
+            ended: self.ended.max(other.ended),
+            direction: self.direction.or(other.direction),
+        }
+    }
+}
+
 impl Span {
-    /// Times that an event says go before those of a receipt, whichever event it is.
+    /// From the first start to the last end, whatever source says them. Times that an event says go before those of a
+    /// receipt, whichever event it is.
     pub(super) fn of(known: &Known<'_>, customer: &Customer<'_>, chief: &Facts) -> Self {
         let is_whole = |facts: &&&Facts| facts.kind == Kind::Completed;
         let whole: Vec<&Facts> = customer.events.iter().filter(is_whole).copied().collect();
         let ends = customer.events.iter().filter(|facts| !is_whole(facts));
         let ends: Vec<&Facts> = ends.copied().collect();
         let said = whole.iter().find_map(|facts| facts.details.duration_ms);
-        let sessions = [whole_sessions(&whole, said), ended_sessions(&ends, said)];
-        let sessions = sessions.into_iter().find(|sessions| !sessions.is_empty());
-        let sessions = sessions.unwrap_or_default();
-        if let [first, .., last] = &*sessions {
-            return Self {
-                started: first.started,
-                duration_ms: between(first.started, last.ended),
+        let stated = whole_sessions(&whole, said);
+        let ended = ended_sessions(&ends, said);
+        let extent = extent(stated.iter().chain(&ended));
+        let is_extended = is_longer(extent.as_ref(), &stated);
+        let sessions = joined(stated, &ended);
+        match extent {
+            Some(extent) if sessions.len() > 1 || is_extended => Self {
+                started: extent.started,
+                duration_ms: between(extent.started, extent.ended),
                 sessions,
-            };
+            },
+            _ => Self::of_one(
+                known,
+                chief,
+                said.or_else(|| duration(known, &ends)),
+                sessions,
+            ),
         }
-        let duration_ms = said.or_else(|| duration(known, &ends));
+    }
+
+    /// The span of one session, or of none.
+    fn of_one(
+        known: &Known<'_>,
+        chief: &Facts,
+        duration_ms: Option<u64>,
+        sessions: Vec<Session>,
+    ) -> Self {
         let only = sessions.first();
         let lasted = only.and_then(|session| between(session.started, session.ended));
         Self {
@@ -57,6 +102,39 @@ impl Span {
             sessions,
         }
     }
+}
+
+/// From the first start to the last end.
+fn extent<'s>(sessions: impl Iterator<Item = &'s Session>) -> Option<Session> {
+    sessions
+        .cloned()
+        .reduce(|all, session| all.joined(&session))
+}
+
+/// Whether all sessions together last longer than those that are stated.
+fn is_longer(all: Option<&Session>, stated: &[Session]) -> bool {
+    let stated = extent(stated.iter());
+    all.zip(stated.as_ref()).is_some_and(|(all, stated)| {
+        let before = stated.started.duration_since(all.started);
+        before + all.ended.duration_since(stated.ended) > TOLERANCE
+    })
+}
+
+/// The sessions of both sources in order. One that both know is one; a stated one that holds several is these.
+fn joined(stated: Vec<Session>, ended: &[Session]) -> Vec<Session> {
+    let mut sessions = ended.to_vec();
+    for whole in stated {
+        let same: Vec<usize> = (0..ended.len())
+            .filter(|index| ended[*index].overlaps(&whole))
+            .collect();
+        match &*same {
+            [] => sessions.push(whole),
+            [only] => sessions[*only] = sessions[*only].joined(&whole),
+            [_, _, ..] => {}
+        }
+    }
+    sessions.sort_by_key(|session| (session.started, session.ended));
+    sessions
 }
 
 /// The sessions that events say which are whole by themselves. Of two that overlap the later event corrects the former.

@@ -39,11 +39,17 @@ pub(super) fn best(
     possible.ok_or_else(|| first.err().unwrap_or(Unread::NoNumber))
 }
 
-/// The number that digits without plus are, taken for an international one.
+/// The number that digits without plus are, taken for an international one: whatever is read with its plus, an old
+/// spelling included.
 pub(super) fn without_plus(text: &str) -> Option<Parsed> {
     let digits = digits_of(text);
-    let is_international = text.starts_with('+') || digits.starts_with('0');
-    (!is_international).then(|| library::parse(&format!("+{digits}"), None).ok())?
+    if text.starts_with('+') || digits.starts_with('0') {
+        return None;
+    }
+    let with_plus = |digits: &str| best(&format!("+{digits}"), None, None).ok();
+    let without_trunk = || with_plus(&digits_of(&text.replacen("(0)", "", 1)));
+    let best = with_plus(&digits).or_else(without_trunk);
+    best.map(|(parsed, _)| parsed)
 }
 
 /// The text as it should have been written, with the reason to read it so.
@@ -62,7 +68,9 @@ fn rewritten(
     if international.starts_with('+') && international.contains("(0)") {
         texts.push((international.replacen("(0)", "", 1), Reason::International));
     }
-    if let Some(number) = old_mexican(&international, region) {
+    // Behind the exit code of the region, too: only the library knows all of those.
+    let dialled = library::with_country_code(&international, region);
+    if let Some(number) = old_mexican(dialled.as_deref().unwrap_or(&international), region) {
         texts.push((number, Reason::OldMexican));
     }
     if let Some((prefix, rest)) =
@@ -70,9 +78,8 @@ fn rewritten(
     {
         let rest = rest.trim_start_matches([' ', '-', '.', ',', 'w']);
         let reason = Reason::OutsideLine(prefix.to_owned());
-        if let Some(rest) = rest.strip_prefix("00") {
-            texts.push((format!("+{rest}"), reason.clone()));
-        }
+        let behind = rewritten(rest, region, None).into_iter();
+        texts.extend(behind.map(|(text, _)| (text, reason.clone())));
         texts.push((rest.to_owned(), reason));
     }
     texts

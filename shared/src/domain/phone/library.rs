@@ -48,6 +48,18 @@ pub(super) fn parse(text: &str, region: Option<Region>) -> Result<Parsed, Unread
     assess(&parsed)
 }
 
+/// The digits of a text that has a country code, with a plus in place of what stands before it; whether or not such a
+/// number is possible.
+pub(super) fn with_country_code(text: &str, region: Option<Region>) -> Option<String> {
+    let region = region.and_then(to_library);
+    let parsed = PHONE_NUMBER_UTIL
+        .parse_and_keep_raw_input(text, region)
+        .ok()?;
+    let is_national = parsed.country_code_source() == CountryCodeSource::FromDefaultCountry;
+    let code = parsed.country_code;
+    (!is_national).then(|| format!("+{code}{}", parsed.get_national_significant_number()))
+}
+
 /// [`parse`] for a text that is a number of the region's own, without country code.
 pub(super) fn parse_national(text: &str, region: LibraryRegion) -> Option<Parsed> {
     let parsed = PHONE_NUMBER_UTIL

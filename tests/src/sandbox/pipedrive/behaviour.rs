@@ -98,6 +98,8 @@ pub struct Behaviour {
     pub refuses_owner: bool,
     /// Whether an activity gets the organization of its primary participant where none was sent.
     pub fills_organization: bool,
+    /// Whether `null` clears deal and organization of an activity, rather than being refused.
+    pub clears_links: bool,
     /// What the sanitiser makes of notes of activities.
     pub note_style: NoteStyle,
     /// `POST` and `PUT` by the API token in a day, 10,000 in the documents of 2019; without limit if `None`.
@@ -132,6 +134,7 @@ impl Default for Behaviour {
             answers_counts: true,
             refuses_owner: false,
             fills_organization: false,
+            clears_links: true,
             note_style: NoteStyle::default(),
             daily_writes: None,
             created_status: 200,

@@ -63,6 +63,11 @@ impl Call {
             .map_err(|error| ApiError::bad_request(error.to_string()))
     }
 
+    /// Whether the body holds `null` under `name`.
+    pub(super) fn clears(&self, name: &str) -> bool {
+        self.body.get(name).is_some_and(Value::is_null)
+    }
+
     /// The whole number that the body holds under `name`, if it has one.
     pub(super) fn field_integer(&self, name: &str) -> Option<i64> {
         self.body.get(name)?.as_i64()

@@ -109,6 +109,11 @@ impl Directory {
         Ok(people.map_or(Lookup::Incomplete, Lookup::Complete))
     }
 
+    /// Whether the search is asked where the directory knows no person.
+    pub fn searches_unknown(&self) -> bool {
+        self.settings.search_unknown
+    }
+
     /// Enters a person who was just created. A crash before it loses nothing: the next poll lists the person.
     ///
     /// # Errors

@@ -199,7 +199,7 @@ pub(super) fn blind_to(state: &DirectoryState, with_deals: bool, now: Timestamp)
     }
     blind.push(
         "people that Pipedrive's list does not show: they are hidden from the user whose token the bridge has. Use the token \
-         of a user who sees all people"
+         of a user who sees all people, or directory.search_unknown: a call of theirs may create another person"
             .to_owned(),
     );
     blind

@@ -33,7 +33,7 @@ pub(crate) use self::purse::Purse;
 #[cfg(test)]
 pub(crate) use self::state::{Deals as DirectoryDeals, Polls};
 pub(crate) use self::state::{DirectoryState, Kind, StoppedPoll, at};
-use super::connection::{Store, info_field};
+use super::connection::{Store, info_field, is_forbidden};
 use super::handle::HandleHasher;
 use crate::process;
 
@@ -309,10 +309,15 @@ impl DirectoryStore {
     ///
     /// When Redis does not answer.
     pub async fn memory(&self) -> Result<Memory, RedisError> {
-        let info: String = redis::cmd("INFO")
+        let info: Result<String, RedisError> = redis::cmd("INFO")
             .arg("memory")
             .query_async(&mut self.store.connection()?)
-            .await?;
+            .await;
+        let info = match info {
+            // Unknown, and counts as unlimited.
+            Err(error) if is_forbidden(&error) => String::new(),
+            answer => answer?,
+        };
         let bytes = |name| info_field(&info, name).and_then(|bytes| bytes.parse().ok());
         Ok(Memory {
             used: bytes("used_memory").unwrap_or(0),

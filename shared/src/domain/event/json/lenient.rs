@@ -5,10 +5,16 @@
 //! from the body.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor, value};
+
+use super::super::texts;
+
+/// Texts of a list that are kept.
+const LIST_MAX: usize = 20;
 
 /// A text, or a number or flag written as one. Blank is absent.
 #[derive(Debug, Default)]
@@ -21,6 +27,10 @@ pub(in crate::domain) struct Number(pub Option<f64>);
 /// The first text of a list, or a lone text.
 #[derive(Debug, Default)]
 pub(in crate::domain) struct First<'a>(pub Option<Cow<'a, str>>);
+
+/// The texts of a list, or a lone text.
+#[derive(Debug, Default)]
+pub(in crate::domain) struct Texts<'a>(pub Vec<Cow<'a, str>>);
 
 /// An object; anything else is absent.
 #[derive(Debug)]
@@ -41,6 +51,18 @@ impl Text<'_> {
     }
 }
 
+impl Texts<'_> {
+    /// The ids among them, each once, in order.
+    pub fn ids(&self) -> Vec<String> {
+        let ids: BTreeSet<String> = self
+            .0
+            .iter()
+            .filter_map(|text| texts::id(Some(text)))
+            .collect();
+        ids.into_iter().collect()
+    }
+}
+
 impl First<'_> {
     pub fn as_deref(&self) -> Option<&str> {
         self.0
@@ -57,7 +79,7 @@ enum Any<'a, N> {
     Number(f64),
     /// A whole number, exactly: an id may have more digits than an `f64`.
     Whole(i128),
-    First(Option<Cow<'a, str>>),
+    List(Vec<Cow<'a, str>>),
     Object(Box<N>),
 }
 
@@ -108,9 +130,11 @@ impl<'de, N: Deserialize<'de>> Visitor<'de> for AnyVisitor<N> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let first = items.next_element::<Text<'de>>()?;
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Any::First(first.and_then(|text| text.0)))
+        let mut texts = Vec::new();
+        while let Some(text) = items.next_element::<Text<'de>>()? {
+            texts.extend(text.0.filter(|_| texts.len() < LIST_MAX));
+        }
+        Ok(Any::List(texts))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Self::Value, A::Error> {
@@ -125,7 +149,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             Any::Text(text) => Some(text),
             Any::Number(number) => Some(Cow::Owned(number.to_string())),
             Any::Whole(number) => Some(Cow::Owned(number.to_string())),
-            Any::Nothing | Any::First(_) | Any::Object(_) => None,
+            Any::Nothing | Any::List(_) | Any::Object(_) => None,
         }))
     }
 }
@@ -140,7 +164,7 @@ impl<'de> Deserialize<'de> for Number {
             Any::Number(number) => Some(number),
             Any::Whole(number) => Some(number as f64),
             Any::Text(text) => text.trim().parse().ok(),
-            Any::Nothing | Any::First(_) | Any::Object(_) => None,
+            Any::Nothing | Any::List(_) | Any::Object(_) => None,
         }))
     }
 }
@@ -149,8 +173,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(match any(deserializer)? {
             Any::Text(text) => Some(text),
-            Any::First(first) => first,
+            Any::List(texts) => texts.into_iter().next(),
             Any::Nothing | Any::Number(_) | Any::Whole(_) | Any::Object(_) => None,
+        }))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(match any(deserializer)? {
+            Any::Text(text) => vec![text],
+            Any::List(texts) => texts,
+            Any::Nothing | Any::Number(_) | Any::Whole(_) | Any::Object(_) => Vec::new(),
         }))
     }
 }
@@ -160,7 +194,7 @@ impl<'de, N: Deserialize<'de>> Deserialize<'de> for Object<N> {
         let read = deserializer.deserialize_any(AnyVisitor::<N>(PhantomData))?;
         Ok(Self(match read {
             Any::Object(node) => Some(node),
-            Any::Nothing | Any::Text(_) | Any::Number(_) | Any::Whole(_) | Any::First(_) => None,
+            Any::Nothing | Any::Text(_) | Any::Number(_) | Any::Whole(_) | Any::List(_) => None,
         }))
     }
 }

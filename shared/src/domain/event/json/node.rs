@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::lenient::{First, Number, Object, Text};
+use super::lenient::{First, Number, Object, Text, Texts};
 use super::nesting;
 
 /// What some editors and systems put before UTF-8. It is no JSON, but does no harm.
@@ -44,7 +44,7 @@ pub(in crate::domain) struct Node<'a> {
     pub user_id: Text<'a>,
     pub queue_id: Text<'a>,
     pub external_contact_id: Text<'a>,
-    pub conversation_external_contact_ids: First<'a>,
+    pub conversation_external_contact_ids: Texts<'a>,
     pub interacting_duration_ms: Number,
     pub held_duration_ms: Number,
     pub alerting_duration_ms: Number,
@@ -61,6 +61,7 @@ pub(in crate::domain) struct Node<'a> {
     pub participant_name: Text<'a>,
     pub duration: Number,
     pub recording_url: Text<'a>,
+    pub recording_id: Text<'a>,
     pub agent_name: Text<'a>,
     pub queue_name: Text<'a>,
     pub start_time: Text<'a>,

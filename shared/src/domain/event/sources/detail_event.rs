@@ -10,13 +10,13 @@ use super::super::kind::Kind;
 use super::super::names::person_name;
 use super::super::recognised::{Event, Ignored, Recognised, Unrecognised};
 use super::super::source::Source;
-use super::super::texts::{excerpt, value};
+use super::super::texts::{excerpt, id, value};
 use super::members;
 use crate::domain::ids::{EventKey, InteractionId};
 use crate::domain::times;
 
-/// What `conversationId` holds in the test body of Genesys' documentation of triggers: its own name.
-const TEST_ID: &str = "conversationId";
+/// What `eventTime` holds in the test body of Genesys' documentation of triggers.
+const TEST_TIME: f64 = 10_000.0;
 
 /// Recognises the event in `body`. `id_member` is the path of its id, for errors.
 pub(super) fn recognise(
@@ -33,10 +33,10 @@ pub(super) fn recognise(
         },
         None => infer_kind(body).ok_or(Unrecognised::Missing("topicName"))?,
     };
-    let interaction = members::interaction_id(&body.conversation_id, id_member)?;
-    if interaction.as_str() == TEST_ID {
+    if is_test(body) {
         return Ok(Recognised::Ignored(Ignored::Test));
     }
+    let interaction = members::interaction_id(&body.conversation_id, id_member)?;
     let media = members::needed(&body.media_type, "eventBody.mediaType")?;
     let channel = Channel::parse(media, body.message_type.as_deref());
     if let Some(ignored) = members::ignored_channel(&channel, filter) {
@@ -53,6 +53,18 @@ pub(super) fn recognise(
         part: None,
         is_inferred: topic.is_none(),
     })))
+}
+
+/// Whether it is the test body of Genesys' documentation of triggers: its ids hold their own names, in 1970. An id alone
+/// that does is a template that was not filled.
+fn is_test(body: &Node<'_>) -> bool {
+    let holds = |text: &Text<'_>, name| text.as_deref() == Some(name);
+    let others = [
+        holds(&body.participant_id, "participantId"),
+        holds(&body.session_id, "sessionId"),
+        body.event_time.0 == Some(TEST_TIME),
+    ];
+    holds(&body.conversation_id, "conversationId") && others.contains(&true)
 }
 
 /// The kind of a body that came without a topic, from the members that only that kind has.
@@ -92,7 +104,6 @@ fn details(body: &Node<'_>, channel: &Channel) -> Details {
         None => None,
     };
     let number = value(body.callback_numbers.as_deref()).or(side);
-    let contact = value(body.external_contact_id.as_deref());
     Details {
         direction,
         email: email(body.any_email()).or_else(|| email(number.as_deref())),
@@ -100,9 +111,10 @@ fn details(body: &Node<'_>, channel: &Channel) -> Details {
         from,
         to,
         customer: person_name(body.callback_user_name.as_deref()),
-        contact: contact.or_else(|| value(body.conversation_external_contact_ids.as_deref())),
-        participant: value(body.participant_id.as_deref()),
-        session: value(body.session_id.as_deref()),
+        contact: id(body.external_contact_id.as_deref()),
+        contacts: body.conversation_external_contact_ids.ids(),
+        participant: id(body.participant_id.as_deref()),
+        session: id(body.session_id.as_deref()),
         disconnect: value(body.disconnect_type.as_deref()).map(|text| Disconnect::parse(&text)),
         duration_ms: members::milliseconds(&body.interacting_duration_ms),
         hold_ms: members::milliseconds(&body.held_duration_ms),

@@ -11,7 +11,7 @@ use super::super::kind::Kind;
 use super::super::names::person_name;
 use super::super::recognised::{Event, Ignored, Recognised, Unrecognised};
 use super::super::source::Source;
-use super::super::texts::{excerpt, value};
+use super::super::texts::{excerpt, id, value};
 use super::members;
 use crate::domain::times::timestamp;
 
@@ -64,13 +64,14 @@ fn details(data: &Node<'_>) -> Details {
 pub(super) fn shared_details(data: &Node<'_>) -> Details {
     Details {
         customer: person_name(data.participant_name.as_deref()),
-        contact: value(data.external_contact_id.as_deref()),
+        contact: id(data.external_contact_id.as_deref()),
         started: timestamp(data.start_time.as_deref()),
         duration_ms: members::seconds(&data.duration),
         agent: value(data.agent_name.as_deref()).or_else(|| value(data.user_id.as_deref())),
         queue: value(data.queue_name.as_deref()).or_else(|| value(data.queue_id.as_deref())),
         recording_url: value(data.recording_url.as_deref())
             .filter(|url| url.starts_with("https://") || url.starts_with("http://")),
+        recording: id(data.recording_id.as_deref()),
         summary: excerpt(data.transcript_summary.as_deref())
             .or_else(|| excerpt(data.summary.as_deref())),
         ..Details::default()

@@ -20,11 +20,15 @@ pub(super) fn needed<'n>(
 ) -> Result<&'n str, Unrecognised> {
     let text = text.as_deref().ok_or(Unrecognised::Missing(member))?;
     if texts::is_unfilled(text) {
-        let text = text.chars().filter(|c| !c.is_control());
-        let text = text.take(SHOWN_MAX_CHARS).collect();
-        return Err(Unrecognised::Unfilled { member, text });
+        return Err(unfilled(text, member));
     }
     Ok(text)
+}
+
+fn unfilled(text: &str, member: &'static str) -> Unrecognised {
+    let text = text.chars().filter(|c| !c.is_control());
+    let text = text.take(SHOWN_MAX_CHARS).collect();
+    Unrecognised::Unfilled { member, text }
 }
 
 /// The interaction's id.
@@ -32,7 +36,11 @@ pub(super) fn interaction_id(
     text: &Text<'_>,
     member: &'static str,
 ) -> Result<InteractionId, Unrecognised> {
-    InteractionId::parse(needed(text, member)?).map_err(|error| Unrecognised::Invalid {
+    let text = needed(text, member)?;
+    if texts::is_unfilled_id(text) {
+        return Err(unfilled(text, member));
+    }
+    InteractionId::parse(text).map_err(|error| Unrecognised::Invalid {
         member,
         reason: error.to_string(),
     })

@@ -133,14 +133,15 @@ macro_rules! person_fields {
     };
 }
 
-/// `person_id` is in the documents, but the live API calls it read-only, and so does the handler.
+/// `person_id` is in the documents, but the live API calls it read-only, and so does the handler. Whether `null` clears
+/// deal and organization stands in no document: the handler decides.
 const ACTIVITY: &[Field] = &[
     field("subject", Kind::Text),
     field("type", Kind::Text),
     field("owner_id", Kind::Integer),
-    field("deal_id", Kind::Integer),
+    field("deal_id", Kind::Integer).nullable(),
     field("lead_id", Kind::Text),
-    field("org_id", Kind::Integer),
+    field("org_id", Kind::Integer).nullable(),
     field("project_id", Kind::Integer),
     field("due_date", Kind::Date),
     field("due_time", Kind::TimeOfDay),

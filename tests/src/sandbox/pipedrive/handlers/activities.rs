@@ -13,6 +13,9 @@ use super::super::reply::{Change, Item, Reply};
 use super::super::world::{Links, World, next_id, now};
 use super::{is_wanted, refuse_filter, sanitiser};
 
+/// What `null` may clear.
+const LINKS: [&str; 2] = ["deal_id", "org_id"];
+
 /// The fields of a body.
 #[derive(Deserialize)]
 struct Fields {
@@ -39,6 +42,11 @@ struct Fields {
 impl Fields {
     fn read(world: &World, call: &Call) -> Result<Self, ApiError> {
         let mut fields: Self = call.fields()?;
+        if !world.behaviour.clears_links
+            && let Some(name) = LINKS.into_iter().find(|name| call.clears(name))
+        {
+            return Err(ApiError::validation(name, "must be an integer"));
+        }
         if let Some(wanted) = &fields.r#type {
             let mut usable = world.activity_types.iter().filter(|known| known.active);
             if !usable.any(|known| known.key == *wanted) {
@@ -202,6 +210,12 @@ pub(in super::super) fn update(world: &mut World, call: &Call) -> Result<Reply, 
     let fields = Fields::read(world, call)?;
     world.check_owner(activity.owner_id, fields.owner_id)?;
     fields.apply(&mut activity, world.behaviour.note_style);
+    if call.clears("deal_id") {
+        activity.deal_id = None;
+    }
+    if call.clears("org_id") {
+        activity.org_id = None;
+    }
     activity.update_time = now();
 
     let id = activity.id;
