@@ -5,6 +5,7 @@
 mod address;
 mod directory;
 mod error;
+mod hours;
 mod ingest;
 mod load;
 mod oauth;
@@ -32,6 +33,7 @@ pub use address::{
 };
 pub use directory::{Directory, DirectoryMode};
 pub use error::ConfigError;
+pub use hours::Hours;
 pub use load::{DEFAULTS, load, load_from};
 pub use oauth::{Credential, OAuth, OAuthApp};
 pub use proxies::Proxies;
@@ -378,6 +380,10 @@ pub struct Alarm {
     pub failed_window: Duration,
     #[serde(deserialize_with = "values::duration")]
     pub queue_max_age: Duration,
+    #[serde(deserialize_with = "values::duration")]
+    pub no_webhook: Duration,
+    #[serde(deserialize_with = "hours::maybe_hours")]
+    pub no_webhook_hours: Option<Hours>,
     #[serde(deserialize_with = "values::duration")]
     pub reminder: Duration,
     #[serde(deserialize_with = "values::duration")]
