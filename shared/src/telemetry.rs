@@ -5,11 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use metrics::Unit;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use rand::Rng;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{Directive, ParseError};
 
+use crate::clock;
 use crate::config::{ConfigError, Log, LogFormat};
 
 /// Upper bounds of the buckets of every histogram in seconds: a confirm takes milliseconds, a retried record hours.
@@ -29,6 +31,9 @@ const SILENCED: &str = "lapin=off";
 /// How often samples are moved into their buckets. Until then every one is kept, and there may be no scrape at all.
 /// Source: metrics-exporter-prometheus, `PrometheusHandle::run_upkeep`.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// When the process started, in both services: how often it changes is how often the service restarts.
+const STARTED: &str = "bridge_start_timestamp_seconds";
 
 /// The process's one recorder, once it is installed.
 static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
@@ -76,6 +81,13 @@ pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Full(FROM_END.to_owned()), &FROM_END_SECONDS)?
         .install_recorder()?;
+    metrics::describe_gauge!(
+        STARTED,
+        Unit::Seconds,
+        "Unix time at which the process started"
+    );
+    #[expect(clippy::cast_precision_loss, reason = "a time in seconds")]
+    metrics::gauge!(STARTED).set(clock::now().as_second() as f64);
     let kept = handle.clone();
     // A thread, not a task: it outlives the runtime of whoever was first.
     thread::Builder::new()

@@ -10,7 +10,7 @@ use shared::{command_line, config, health, lifecycle, telemetry};
 
 use crate::commands::number::Texts;
 use crate::commands::replay::ReplayFilter;
-use crate::commands::{check, directory, number, replay};
+use crate::commands::{alarm, check, directory, number, replay};
 use crate::startup::Application;
 
 /// Consumes interactions from RabbitMQ and records each once in Pipedrive.
@@ -36,6 +36,9 @@ enum Command {
     Check,
     /// Move dead letters back to the work queue, all or by filter.
     Replay(ReplayFilter),
+    /// Send a test message to the receiver of the alarm.
+    #[command(subcommand)]
+    Alarm(alarm::Action),
     /// Fill the directory of Pipedrive's people, show how far it is, or compare it with Pipedrive.
     #[command(subcommand)]
     Directory(directory::Action),
@@ -86,6 +89,10 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
                 "{} dead letters seen, {} {verb} to the work queue",
                 done.seen, done.moved
             );
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Alarm(action) => {
+            alarm::execute(&settings, action).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Directory(action) => {

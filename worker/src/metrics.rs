@@ -17,6 +17,10 @@ pub const PAUSES: &str = "bridge_worker_pauses_total";
 pub const PAUSED: &str = "bridge_worker_paused";
 /// Searches for a record whose creation was not answered, by whether it was found.
 pub const RECONCILIATIONS: &str = "bridge_worker_reconciliations_total";
+/// Memory that Redis uses.
+pub const REDIS_MEMORY_USED: &str = "bridge_redis_memory_used_bytes";
+/// Memory that Redis may use.
+pub const REDIS_MEMORY_LIMIT: &str = "bridge_redis_memory_limit_bytes";
 /// People created.
 pub const PEOPLE_CREATED: &str = "bridge_worker_people_created_total";
 /// From a delivery to its settlement.
@@ -215,6 +219,11 @@ fn describe_gauges() {
         (
             DAILY_PROJECTED,
             "Tokens that will have been spent at the reset, at the pace of the last hour",
+        ),
+        (REDIS_MEMORY_USED, "Memory that Redis uses, in bytes"),
+        (
+            REDIS_MEMORY_LIMIT,
+            "Memory that Redis may use (maxmemory), in bytes; 0 without a limit",
         ),
         (DIRECTORY_PEOPLE, "People in the directory"),
         (

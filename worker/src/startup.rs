@@ -46,8 +46,8 @@ use crate::process;
 use crate::settlement::Settlement;
 use crate::store::first_start::FirstStart;
 use crate::store::{
-    DeliveryAttempts, EncryptedTokens, InteractionStore, NO_INFO, People, RefusedBodies, Store,
-    StoreError, TokenBucket, TokenBucketSettings,
+    DeliveryAttempts, EncryptedTokens, InteractionStore, NO_INFO, People, QueueAges, RefusedBodies,
+    Store, StoreError, TokenBucket, TokenBucketSettings,
 };
 
 /// How often a failed read is repeated, and the first pause before that.
@@ -70,6 +70,10 @@ pub(crate) fn settling(genesys: &config::Genesys) -> String {
         None => format!("{needed} at once (genesys.settle_delay is 0s)"),
     }
 }
+
+/// What is said where incidents are noticed, and none is reported.
+pub(crate) const NO_RECEIVER: &str = "No alarm has a receiver: incidents show in log, readiness and metrics only. Set \
+    alarm.webhook_url (BRIDGE__ALARM__WEBHOOK_URL), or a receiver in Alertmanager, and send a test with `worker alarm test`";
 
 /// The worker, ready to run.
 #[derive(Debug)]
@@ -131,6 +135,9 @@ impl Application {
             tracing::warn!("Notes are written without a link: {NO_LINK}");
         }
         tracing::info!("As configured, {}", settling(&settings.genesys));
+        if settings.alarm.webhook_url.is_none() {
+            tracing::warn!("{NO_RECEIVER}");
+        }
         let client = client(&settings, &store)?;
         let listener = listen(&settings.worker)?;
         let port = listener.local_addr()?.port();
@@ -296,12 +303,14 @@ fn alarm(
         shared.store.clone(),
         settings.alarm.clone(),
         &settings.proxies,
+        settings.pipedrive.time_zone.clone(),
     )?;
     let queue_monitor = QueueMonitor {
         broker: settings.broker.clone(),
         delays: settings.queued_delays(),
         name: format!("{} queues", shared.worker),
         head: head_of_queue,
+        ages: QueueAges::new(shared.store.clone()),
         seen,
     };
     Ok((alarm, queue_monitor, alarm_trouble))

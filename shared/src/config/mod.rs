@@ -7,6 +7,7 @@ mod check;
 mod directory;
 mod environment;
 mod error;
+mod hours;
 mod ingest;
 mod load;
 mod oauth;
@@ -35,6 +36,7 @@ pub use address::{
 };
 pub use directory::{Directory, DirectoryMode};
 pub use error::ConfigError;
+pub use hours::Hours;
 pub use load::{DEFAULTS, load, load_from};
 pub use oauth::{Credential, OAuth, OAuthApp};
 pub use proxies::Proxies;
@@ -189,31 +191,6 @@ pub struct Auth {
     /// Least length of secrets between commas; not a setting. A shorter one may be a piece of one that holds a comma.
     #[serde(skip)]
     pub shortest_in_list: usize,
-}
-
-impl Auth {
-    /// Puts other secrets in the place of those of one key, such as `ingest.auth.tokens`.
-    ///
-    /// # Errors
-    ///
-    /// When it is no key of these, or a comma inside of a secret may have cut the list.
-    pub fn replace(&mut self, key: &str, value: &SecretString) -> Result<(), ConfigError> {
-        let secrets = match key {
-            "ingest.auth.tokens" => &mut self.tokens,
-            "ingest.auth.basic" => &mut self.basic,
-            "ingest.auth.signature_secrets" => &mut self.signature_secrets,
-            _ => return Err(ConfigError::value(key, "is no secret of the webhook")),
-        };
-        safety::check_list(key, value, self.shortest_in_list)?;
-        *secrets = values::split_secrets(value);
-        Ok(())
-    }
-
-    /// Whether no sender could be authenticated.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.tokens.is_empty() && self.basic.is_empty() && self.signature_secrets.is_empty()
-    }
 }
 
 /// `[ingest.eventbridge]`
@@ -381,6 +358,10 @@ pub struct Alarm {
     pub failed_window: Duration,
     #[serde(deserialize_with = "values::duration")]
     pub queue_max_age: Duration,
+    #[serde(deserialize_with = "values::duration")]
+    pub no_webhook: Duration,
+    #[serde(deserialize_with = "hours::maybe_hours")]
+    pub no_webhook_hours: Option<Hours>,
     #[serde(deserialize_with = "values::duration")]
     pub reminder: Duration,
     #[serde(deserialize_with = "values::duration")]

@@ -69,16 +69,22 @@ pub struct ClockTime {
 impl<'de> Deserialize<'de> for ClockTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(D::Error::custom)
+    }
+}
+
+impl ClockTime {
+    /// Reads `HH:MM`.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let parts = text
+            .trim()
             .split_once(':')
             .and_then(|(h, m)| Some((h.parse::<u32>().ok()?, m.parse::<u32>().ok()?)));
         match parts {
             Some((hours @ 0..24, minutes @ 0..60)) => Ok(Self {
                 seconds: hours * 3600 + minutes * 60,
             }),
-            _ => Err(D::Error::custom(format!(
-                "`{text}` is no time of day: write HH:MM"
-            ))),
+            _ => Err(format!("`{text}` is no time of day: write HH:MM")),
         }
     }
 }

@@ -12,6 +12,7 @@ use bridge_tests::bridge::{Builder, PATIENCE, TestApp, call};
 use bridge_tests::sandbox::pipedrive::{Fault, FaultRule};
 use bridge_tests::servers::wait_until;
 use serde_json::Value;
+use worker::commands::alarm::{Action, execute};
 
 /// Stands in for Slack. Dropping it stops it.
 struct Receiver {
@@ -242,4 +243,51 @@ async fn a_work_queue_that_does_not_move_rings() {
     app.pipedrive.clear_faults();
     app.wait_for_activities(15).await;
     receiver.wait_for(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_rings_and_ends_with_the_next_webhook() {
+    let receiver = Receiver::start();
+    let app = alarmed(receiver.port)
+        .set("BRIDGE__ALARM__NO_WEBHOOK", "3s")
+        .set("BRIDGE__ALARM__NO_WEBHOOK_HOURS", "Mon-Sun 00:00-23:59")
+        .spawn()
+        .await;
+
+    let heard = receiver.wait_for(1).await;
+    assert!(heard[0].contains("No webhook comes"), "{heard:?}");
+
+    // The alarm counts as over once it was clear for four seconds: webhooks keep coming meanwhile.
+    let mut n = 0;
+    wait_until("the end of the silence", PATIENCE, async || {
+        n += 1;
+        let id = format!("call-{n}");
+        app.post(call(&id, "Unknown")).await.assert_accepted();
+        let heard = receiver.heard();
+        ensure!(heard.len() >= 2, "{heard:?}");
+        assert!(heard[1].contains("Over after"), "{heard:?}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_of_the_alarm_reaches_its_receiver_or_fails() {
+    let receiver = Receiver::start();
+    let app = alarmed(receiver.port).spawn().await;
+
+    execute(&app.settings, Action::Test).await.unwrap();
+    let heard = receiver.wait_for(1).await;
+    assert!(heard[0].contains("Test of the alarm"), "{heard:?}");
+
+    drop(receiver);
+    let error = execute(&app.settings, Action::Test).await.unwrap_err();
+    assert!(format!("{error:#}").contains("not delivered"), "{error:#}");
+    let nowhere = TestApp::builder().spawn().await;
+    let error = execute(&nowhere.settings, Action::Test).await.unwrap_err();
+    assert!(
+        format!("{error:#}").contains("alarm.webhook_url"),
+        "{error:#}"
+    );
 }

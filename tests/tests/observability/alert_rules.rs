@@ -95,7 +95,7 @@ fn every_alert_has_its_section_in_the_documentation() {
 #[test]
 fn alerts_ring_when_they_should_and_only_then() {
     if has_tools(&[Tool::Promtool]) {
-        for file in ["alerts.yml", "ingest.yml"] {
+        for file in ["alerts.yml", "ingest.yml", "silent.yml", "no-webhook.yml"] {
             let file = root().join("deploy/prometheus/tests").join(file);
             promtool(&["test", "rules"], &file);
         }

@@ -61,16 +61,9 @@ impl Messenger {
         incident: &Incident,
         now: Timestamp,
     ) -> Result<(), DeliveryError> {
-        let text = text(rule, notice, incident, now, &self.installation);
-        let posting = self
-            .http
-            .post(self.url.expose_secret())
-            .json(&json!({ "text": text }));
-        let outcome = match posting.send().await {
-            Ok(answer) if answer.status().is_success() => Ok(()),
-            Ok(answer) => Err(DeliveryError::Refused(answer.status().as_u16())),
-            Err(error) => Err(DeliveryError::Unanswered(error.without_url())),
-        };
+        let outcome = self
+            .send(&text(rule, notice, incident, now, &self.installation))
+            .await;
         let result = if outcome.is_ok() {
             "delivered"
         } else {
@@ -78,6 +71,29 @@ impl Messenger {
         };
         metrics::counter!(names::ALARM_DELIVERIES, "result" => result).increment(1);
         outcome
+    }
+}
+
+impl Messenger {
+    /// Delivers a message that says that it is a test.
+    pub(super) async fn post_test(&self) -> Result<(), DeliveryError> {
+        let text = format!(
+            ":bell: Test of the alarm ({}): incidents of the bridge are reported here.",
+            self.installation
+        );
+        self.send(&text).await
+    }
+
+    async fn send(&self, text: &str) -> Result<(), DeliveryError> {
+        let posting = self
+            .http
+            .post(self.url.expose_secret())
+            .json(&json!({ "text": text }));
+        match posting.send().await {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) => Err(DeliveryError::Refused(answer.status().as_u16())),
+            Err(error) => Err(DeliveryError::Unanswered(error.without_url())),
+        }
     }
 }
 

@@ -6,17 +6,22 @@
 //! cannot be delivered stays due and is tried again; metrics, log and readiness show it.
 
 mod forecast;
+mod growth;
 mod incidents;
 mod memory;
 mod messenger;
 mod outcomes;
 pub(crate) mod queues;
 mod rules;
+mod silence;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+use shared::broker::topology;
 use shared::error::chain;
 use shared::{clock, config};
 use tokio::sync::watch;
@@ -25,12 +30,14 @@ use tokio_util::sync::CancellationToken;
 use crate::metrics as names;
 use crate::pause::reason::PauseReason;
 use crate::pause::state::Pause;
-use crate::store::{Incidents, Store, TokenBucket, Window};
+use crate::store::{self, Incidents, Store, TokenBucket, Window};
 
 pub(crate) use outcomes::OutcomeCounter;
 pub(crate) use rules::Rule;
+pub(crate) use silence::Expectation;
 
 use forecast::{Budget, Forecast};
+use growth::Growth;
 use incidents::{Incident, Notice, NotificationPolicy, Step, Verdict};
 use memory::Memory;
 use messenger::{Delay, Messenger};
@@ -64,12 +71,32 @@ pub struct Alarm {
     settings: config::Alarm,
     policy: NotificationPolicy,
     shared: Incidents,
+    store: Store,
     memory: Memory,
     /// `None` without `alarm.webhook_url`: the rules are evaluated for the metrics only.
     messenger: Option<Messenger>,
     delays: HashMap<Rule, Delay>,
     forecast: Forecast,
+    growth: Growth,
+    expectation: Expectation,
+    /// When this alarm began to watch.
+    since: Timestamp,
     paused_since: Option<Timestamp>,
+}
+
+/// Sends a test message to a receiver, in the name of an installation.
+///
+/// # Errors
+///
+/// When it does not take the message.
+pub(crate) async fn send_test(
+    url: SecretString,
+    installation: String,
+    proxies: &config::Proxies,
+) -> anyhow::Result<()> {
+    let messenger = Messenger::new(url, installation, proxies)?;
+    messenger.post_test().await?;
+    Ok(())
 }
 
 impl Alarm {
@@ -83,11 +110,17 @@ impl Alarm {
         store: Store,
         settings: config::Alarm,
         proxies: &config::Proxies,
+        zone: TimeZone,
     ) -> reqwest::Result<Self> {
+        let expectation = Expectation {
+            allowed: settings.no_webhook,
+            hours: settings.no_webhook_hours.clone(),
+            zone,
+        };
         let installation = store.settings().prefix.clone();
         let url = settings.webhook_url.clone();
         let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
-        let shared = Incidents::new(store, settings.failed_window);
+        let shared = Incidents::new(store.clone(), settings.failed_window);
         Ok(Self {
             sources,
             policy: NotificationPolicy {
@@ -96,12 +129,16 @@ impl Alarm {
             },
             memory: Memory::new(shared.clone()),
             shared,
+            store,
             messenger: url
                 .map(|url| Messenger::new(url, installation, proxies))
                 .transpose()?,
             settings,
             delays: HashMap::new(),
             forecast: Forecast::default(),
+            growth: Growth::default(),
+            expectation,
+            since: clock::now(),
             paused_since: None,
         })
     }
@@ -141,12 +178,46 @@ impl Alarm {
     /// Gathers the input of the rules.
     async fn find(&mut self, now: Timestamp) -> Findings {
         let queues = self.sources.queues.borrow().clone();
+        let paused = self.paused(now);
+        let shared = self.exchange(now).await;
+        let silence = shared
+            .as_ref()
+            .map(|(_, head)| self.expectation.silence(*head, self.since, now));
         Findings {
-            paused: self.paused(now),
-            window: self.exchange(now).await,
+            grown: self.grown(paused.is_some(), queues.as_ref(), now),
+            paused,
+            silence,
+            window: shared.map(|(window, _)| window),
             queues,
             budget: self.budget(now).await,
+            memory: self.memory().await,
         }
+    }
+
+    fn grown(
+        &mut self,
+        is_paused: bool,
+        queues: Option<&QueueSnapshot>,
+        now: Timestamp,
+    ) -> Option<u32> {
+        let Some(queue) = queues.and_then(|snapshot| snapshot.queue(topology::WORK_QUEUE)) else {
+            return None;
+        };
+        if is_paused {
+            self.growth.reset();
+            return None;
+        }
+        self.growth.observe(queue.messages, now)
+    }
+
+    async fn memory(&self) -> Option<store::Memory> {
+        let memory = self.store.memory().await.ok()?;
+        #[expect(clippy::cast_precision_loss, reason = "gauges")]
+        {
+            metrics::gauge!(names::REDIS_MEMORY_USED).set(memory.used as f64);
+            metrics::gauge!(names::REDIS_MEMORY_LIMIT).set(memory.limit as f64);
+        }
+        Some(memory)
     }
 
     fn paused(&mut self, now: Timestamp) -> Option<(PauseReason, SignedDuration)> {
@@ -159,13 +230,13 @@ impl Alarm {
         Some((reason, now.duration_since(since)))
     }
 
-    /// Shares the counts of this worker, and reads those of all.
-    async fn exchange(&mut self, now: Timestamp) -> Option<Window> {
+    /// Shares the counts of this worker, and reads those of all; with the time at which the last message came.
+    async fn exchange(&mut self, now: Timestamp) -> Option<(Window, Option<Timestamp>)> {
         let counted = self.sources.outcomes.take();
         let own_head = self.sources.outcomes.head();
         if let Ok((window, head)) = self.shared.exchange(&counted, own_head, now).await {
             self.sources.head.send_replace(head);
-            return Some(window);
+            return Some((window, head));
         }
         self.sources.outcomes.give_back(counted);
         self.sources.head.send_replace(own_head);

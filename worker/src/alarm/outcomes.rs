@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use shared::clock;
 
 use super::queues::Watermark;
 use crate::store::Window;
@@ -17,7 +18,7 @@ pub struct OutcomeCounter {
 impl OutcomeCounter {
     /// A first attempt begins on a message that was received then.
     pub fn begun(&self, received: Timestamp) {
-        self.head.advance(received);
+        self.head.advance(received, clock::now());
     }
 
     /// A message was recorded, or found to be recorded already.

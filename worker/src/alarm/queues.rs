@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
+use redis::RedisResult;
 use shared::backoff::Backoff;
 use shared::broker::{self, ConnectError, topology};
 use shared::config;
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics as names;
+use crate::store::QueueAges;
 
 /// Between two measurements. A few requests that cost the broker next to nothing.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -35,6 +37,14 @@ pub struct QueueSnapshot {
     pub at: Timestamp,
     /// Every queue of the bridge.
     pub queues: Vec<QueueState>,
+}
+
+impl QueueSnapshot {
+    /// A queue by its name.
+    #[must_use]
+    pub fn queue(&self, name: &str) -> Option<&QueueState> {
+        self.queues.iter().find(|queue| queue.name == name)
+    }
 }
 
 /// Length and age of one queue.
@@ -53,10 +63,10 @@ pub struct QueueState {
 pub struct Watermark(AtomicI64);
 
 impl Watermark {
-    /// Notes a first attempt.
-    pub fn advance(&self, received: Timestamp) {
+    /// Notes a first attempt, which began `now`: a clock that is ahead of ours says nothing of the future.
+    pub fn advance(&self, received: Timestamp, now: Timestamp) {
         self.0
-            .fetch_max(received.as_millisecond(), Ordering::Relaxed);
+            .fetch_max(received.min(now).as_millisecond(), Ordering::Relaxed);
     }
 
     /// Youngest time of receipt that was noted.
@@ -74,6 +84,14 @@ struct Ages {
 }
 
 impl Ages {
+    /// Takes over what was known before this worker began.
+    fn adopt(&mut self, known: BTreeMap<String, Timestamp>) {
+        for (queue, since) in known {
+            let own = self.filled.entry(queue).or_insert(since);
+            *own = since.min(*own);
+        }
+    }
+
     /// Takes in a length, and estimates the age of the oldest message. `left` is when a message was published that is
     /// known to have left the queue.
     fn observe(
@@ -104,6 +122,8 @@ pub struct QueueMonitor {
     pub name: String,
     /// Watermark of the work queue, shared by all workers.
     pub head: watch::Receiver<Option<Timestamp>>,
+    /// Since when queues have not been empty, kept over restarts.
+    pub ages: QueueAges,
     /// Takes each snapshot; `None` while the queues cannot be measured.
     pub seen: watch::Sender<Option<QueueSnapshot>>,
 }
@@ -149,13 +169,41 @@ impl QueueMonitor {
         let connection: Connection = broker::connect(&self.broker, &self.name).await?;
         let channel = connection.create_channel().await?;
         loop {
+            // Redis may have been away when this worker began; what it keeps is older than what is known here, or the same.
+            if let Ok(known) = self.ages.read().await {
+                ages.adopt(known);
+            }
+            let before = ages.filled.clone();
             let measured = tokio::time::timeout(TIMEOUT, self.measure(&channel, ages)).await;
             let snapshot = measured.map_err(|_| MonitorError::TimedOut)??;
             backoff.reset();
+            if let Err(error) = self.keep(&before, &ages.filled).await {
+                tracing::debug!(
+                    error = chain(&error),
+                    "Cannot keep the ages of the queues in Redis: a restart makes them young"
+                );
+            }
             publish(&snapshot);
             self.seen.send_replace(Some(snapshot));
             tokio::time::sleep(INTERVAL).await;
         }
+    }
+
+    /// Keeps what changed.
+    async fn keep(
+        &self,
+        before: &BTreeMap<String, Timestamp>,
+        after: &BTreeMap<String, Timestamp>,
+    ) -> RedisResult<()> {
+        for (queue, at) in after {
+            if !before.contains_key(queue) {
+                self.ages.filled(queue, *at).await?;
+            }
+        }
+        for queue in before.keys().filter(|queue| !after.contains_key(*queue)) {
+            self.ages.emptied(queue).await?;
+        }
+        Ok(())
     }
 
     async fn measure(
@@ -225,6 +273,17 @@ mod tests {
     }
 
     #[test]
+    fn a_restart_does_not_make_messages_young() {
+        let mut ages = Ages::default();
+
+        ages.adopt([("q".to_owned(), at(-3_600))].into());
+
+        assert_eq!(ages.observe("q", 9, None, at(0)).as_secs(), 3_600);
+        assert_eq!(ages.observe("q", 0, None, at(1)).as_secs(), 0);
+        assert_eq!(ages.observe("q", 1, None, at(2)).as_secs(), 0);
+    }
+
+    #[test]
     fn a_queue_that_moves_is_as_old_as_what_was_delivered_last() {
         let mut ages = Ages::default();
         let mut age = |second, left| ages.observe("q", 9, Some(at(left)), at(second)).as_secs();
@@ -240,9 +299,18 @@ mod tests {
     fn the_mark_of_the_head_only_advances() {
         let mark = Watermark::default();
         assert_eq!(mark.get(), None);
-        mark.advance(at(5));
-        mark.advance(at(3));
+        mark.advance(at(5), at(9));
+        mark.advance(at(3), at(9));
 
         assert_eq!(mark.get(), Some(at(5)));
+    }
+
+    #[test]
+    fn a_sender_whose_clock_is_ahead_does_not_move_the_mark_into_the_future() {
+        let mark = Watermark::default();
+
+        mark.advance(at(7_200), at(9));
+
+        assert_eq!(mark.get(), Some(at(9)));
     }
 }

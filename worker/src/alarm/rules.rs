@@ -12,12 +12,15 @@ use super::forecast::Budget;
 use super::incidents::Verdict;
 use super::queues::{QueueSnapshot, QueueState};
 use crate::pause::reason::PauseReason;
-use crate::store::Window;
+use crate::store::{Memory, Window};
 
 /// Part of the day's tokens that must be spent before a forecast fires: a busy hour in the morning is no incident yet.
 const BUDGET_FLOOR: f64 = 0.5;
 /// How long Redis may be away, or Cloudflare block, before the rule fires: a restart is over by then.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_mins(1);
+/// Percent of Redis' memory from which on the rule fires, and from which on it is urgent.
+const MEMORY_WARNING: u64 = 70;
+const MEMORY_CRITICAL: u64 = 90;
 /// Reasons that a message names.
 const REASONS_NAMED: usize = 3;
 
@@ -36,17 +39,26 @@ pub enum Rule {
     DeadLetters,
     /// The day's tokens will not suffice.
     Budget,
+    /// No webhook comes.
+    NoWebhook,
+    /// The work queue only grows.
+    GrowingQueue,
+    /// Redis' memory runs out.
+    RedisMemory,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::FailedShare,
         Self::Unauthorized,
         Self::Paused,
         Self::StuckQueue,
         Self::DeadLetters,
         Self::Budget,
+        Self::NoWebhook,
+        Self::GrowingQueue,
+        Self::RedisMemory,
     ];
 
     /// The label in metrics and the name in Redis.
@@ -59,6 +71,9 @@ impl Rule {
             Self::StuckQueue => "stuck_queue",
             Self::DeadLetters => "dead_letters",
             Self::Budget => "budget",
+            Self::NoWebhook => "no_webhook",
+            Self::GrowingQueue => "growing_queue",
+            Self::RedisMemory => "redis_memory",
         }
     }
 
@@ -72,6 +87,9 @@ impl Rule {
             Self::StuckQueue => "The work queue is stuck",
             Self::DeadLetters => "There are dead letters",
             Self::Budget => "Pipedrive's daily budget will not suffice",
+            Self::NoWebhook => "No webhook comes",
+            Self::GrowingQueue => "The work queue only grows",
+            Self::RedisMemory => "Redis' memory runs out",
         }
     }
 
@@ -100,6 +118,18 @@ impl Rule {
                 "Raise pipedrive.daily_tokens if the plan has more, buy more, or set pipedrive.link_open_deal = false. When \
                  the tokens are spent, work waits for the reset; nothing is lost."
             }
+            Self::NoWebhook => {
+                "Check in Genesys whether the trigger or the EventBridge rule is switched on, whether ingest is reachable from \
+                 outside, and its metrics for requests that are refused or ignored. Expected hours: alarm.no_webhook_hours."
+            }
+            Self::GrowingQueue => {
+                "Interactions come faster than Pipedrive's limit or the workers take them. Check pipedrive.requests_per_2s \
+                 against the plan, and start more workers if they are busy. Nothing is lost, but records are late."
+            }
+            Self::RedisMemory => {
+                "Raise maxmemory. When it is full, Redis refuses writes and consumption pauses; the directory of people stops \
+                 growing at 70 %."
+            }
         }
     }
 }
@@ -115,6 +145,12 @@ pub struct Findings {
     pub queues: Option<QueueSnapshot>,
     /// The day's tokens.
     pub budget: Option<Budget>,
+    /// How long no webhook has come, if that is longer than allowed; the outer `None` where it is not known.
+    pub silence: Option<Option<SignedDuration>>,
+    /// By how many messages the work queue grew, if it only grew.
+    pub grown: Option<u32>,
+    /// Redis' memory.
+    pub memory: Option<Memory>,
 }
 
 impl Findings {
@@ -152,6 +188,9 @@ impl Findings {
             Rule::StuckQueue => self.stuck_queue(settings.queue_max_age),
             Rule::DeadLetters => self.dead_letters(),
             Rule::Budget => self.budget(),
+            Rule::NoWebhook => self.no_webhook(),
+            Rule::GrowingQueue => self.growing_queue(),
+            Rule::RedisMemory => self.redis_memory(),
         }
     }
 
@@ -178,16 +217,8 @@ impl Findings {
     }
 
     fn stuck_queue(&self, max_age: Duration) -> Verdict {
-        // The queue stands still by design then, and another rule fires.
-        if matches!(
-            self.paused,
-            Some((
-                PauseReason::Unauthorized { .. }
-                    | PauseReason::Denied(_)
-                    | PauseReason::BudgetSpent { .. },
-                _
-            ))
-        ) {
+        // The queue stands still by design then, and the pause has a rule of its own.
+        if self.paused.is_some() {
             return Verdict::Unknown;
         }
         let Some(queue) = self.queue(topology::WORK_QUEUE) else {
@@ -247,12 +278,56 @@ impl Findings {
         ))
     }
 
+    /// While messages wait, or none is taken, the last webhook is not known.
+    fn no_webhook(&self) -> Verdict {
+        let waiting = self.queue(topology::WORK_QUEUE).map(|queue| queue.messages);
+        match (self.silence, waiting) {
+            (Some(Some(silence)), Some(0)) if self.paused.is_none() => Verdict::Firing(format!(
+                "No interaction has come for {} min.",
+                silence.as_mins()
+            )),
+            (Some(None), _) => Verdict::Clear,
+            (Some(Some(_)) | None, _) => Verdict::Unknown,
+        }
+    }
+
+    fn growing_queue(&self) -> Verdict {
+        if self.paused.is_some() {
+            return Verdict::Unknown;
+        }
+        let Some(queue) = self.queue(topology::WORK_QUEUE) else {
+            return Verdict::Unknown;
+        };
+        match self.grown {
+            Some(grown) => Verdict::Firing(format!(
+                "{} messages wait in {}, {grown} more than a quarter of an hour ago.",
+                queue.messages, queue.name
+            )),
+            None => Verdict::Clear,
+        }
+    }
+
+    fn redis_memory(&self) -> Verdict {
+        match self.memory {
+            None => Verdict::Unknown,
+            Some(memory) if memory.percent() < MEMORY_WARNING => Verdict::Clear,
+            Some(memory) => {
+                let urgency = if memory.percent() < MEMORY_CRITICAL {
+                    "Soon"
+                } else {
+                    "Very soon"
+                };
+                Verdict::Firing(format!(
+                    "Redis uses {} % of its memory (maxmemory {} MiB). {urgency} it refuses writes.",
+                    memory.percent(),
+                    memory.limit >> 20
+                ))
+            }
+        }
+    }
+
     fn queue(&self, name: &str) -> Option<&QueueState> {
-        self.queues
-            .as_ref()?
-            .queues
-            .iter()
-            .find(|queue| queue.name == name)
+        self.queues.as_ref()?.queue(name)
     }
 }
 

@@ -189,3 +189,74 @@ fn what_is_not_known_is_neither_well_nor_an_incident() {
         assert_eq!(verdict, Verdict::Unknown, "{rule:?}");
     }
 }
+
+fn silent(silence: Option<i64>, waiting: u32) -> Findings {
+    Findings {
+        silence: Some(silence.map(SignedDuration::from_mins)),
+        ..queue(topology::WORK_QUEUE, waiting, 0)
+    }
+}
+
+#[test]
+fn an_hour_without_a_webhook_rings_unless_messages_wait_or_consumption_is_paused() {
+    let verdict = |findings: &Findings| findings.verdict(Rule::NoWebhook, &settings());
+
+    assert_eq!(
+        text(verdict(&silent(Some(75), 0))),
+        "No interaction has come for 75 min."
+    );
+    assert_eq!(verdict(&silent(None, 0)), Verdict::Clear);
+    assert_eq!(verdict(&silent(Some(75), 3)), Verdict::Unknown);
+    let in_a_pause = Findings {
+        paused: Some((PauseReason::Redis, SignedDuration::from_mins(70))),
+        ..silent(Some(75), 0)
+    };
+    assert_eq!(verdict(&in_a_pause), Verdict::Unknown);
+}
+
+#[test]
+fn a_queue_that_only_grows_rings_and_one_that_stands_in_a_pause_does_not() {
+    let growing = Findings {
+        grown: Some(300),
+        ..queue(topology::WORK_QUEUE, 900, 100)
+    };
+    let in_a_pause = Findings {
+        paused: Some((PauseReason::Blocked, SignedDuration::from_mins(20))),
+        ..queue(topology::WORK_QUEUE, 900, 7_200)
+    };
+
+    let what = text(growing.verdict(Rule::GrowingQueue, &settings()));
+    assert!(
+        what.contains("900 messages wait") && what.contains("300 more"),
+        "{what}"
+    );
+    for rule in [Rule::GrowingQueue, Rule::StuckQueue] {
+        assert_eq!(
+            in_a_pause.verdict(rule, &settings()),
+            Verdict::Unknown,
+            "{rule:?}"
+        );
+    }
+}
+
+#[test]
+fn redis_memory_rings_from_seventy_percent_on() {
+    let verdict = |used, limit| {
+        let memory = Some(Memory { used, limit });
+        let findings = Findings {
+            memory,
+            ..Findings::default()
+        };
+        findings.verdict(Rule::RedisMemory, &settings())
+    };
+
+    assert_eq!(verdict(699, 1_000), Verdict::Clear);
+    assert!(text(verdict(700, 1_000)).contains("70 %"));
+    assert!(text(verdict(900, 1_000)).contains("Very soon"));
+    assert_eq!(verdict(900, 0), Verdict::Clear, "no limit is set");
+    assert_eq!(
+        Findings::default().verdict(Rule::RedisMemory, &settings()),
+        Verdict::Unknown,
+        "the user of Redis may not ask"
+    );
+}

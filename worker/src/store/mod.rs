@@ -15,9 +15,11 @@ mod handle_keys;
 mod incidents;
 mod interactions;
 mod lease;
+mod memory;
 mod numbers;
 mod poison;
 mod progress;
+mod queue_ages;
 mod refused;
 mod script;
 mod tokens;
@@ -29,16 +31,17 @@ pub use connection::{Facts as StoreFacts, Store, StoreError};
 #[cfg(test)]
 pub(crate) use directory::{DirectoryDeals, Polls};
 pub(crate) use directory::{
-    DirectoryState, DirectoryStore, Entry, Holder, Kind, Memory, Purse, StoppedPoll, Work,
-    WorkLock, at,
+    DirectoryState, DirectoryStore, Entry, Holder, Kind, Purse, StoppedPoll, Work, WorkLock, at,
 };
 pub use epoch::Epoch;
 pub use handle_keys::HandleKey;
 pub(crate) use incidents::{Incidents, Window};
 pub use interactions::{Claim, ClaimRequest, InteractionStore};
 pub use lease::{Lease, LeaseError};
+pub(crate) use memory::Memory;
 pub use numbers::{People, PersonClaim, PersonLease};
 pub use poison::{AttemptState, DeliveryAttempts};
 pub use progress::{Effect, Progress};
+pub(crate) use queue_ages::QueueAges;
 pub(crate) use refused::RefusedBodies;
 pub(crate) use tokens::EncryptedTokens;

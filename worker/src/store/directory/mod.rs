@@ -33,8 +33,9 @@ pub(crate) use self::purse::Purse;
 #[cfg(test)]
 pub(crate) use self::state::{Deals as DirectoryDeals, Polls};
 pub(crate) use self::state::{DirectoryState, Kind, StoppedPoll, at};
-use super::connection::{Store, info_field, is_forbidden};
+use super::connection::Store;
 use super::handle::HandleHasher;
+use super::memory::Memory;
 use crate::process;
 
 macro_rules! script {
@@ -74,15 +75,6 @@ pub(crate) struct DirectoryStore {
     daily_reset: config::ClockTime,
     /// This process, as others read it.
     owner: String,
-}
-
-/// Memory of Redis, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Memory {
-    /// Bytes in use.
-    pub used: u64,
-    /// The limit; 0 for none.
-    pub limit: u64,
 }
 
 impl DirectoryStore {
@@ -309,20 +301,7 @@ impl DirectoryStore {
     ///
     /// When Redis does not answer.
     pub async fn memory(&self) -> Result<Memory, RedisError> {
-        let info: Result<String, RedisError> = redis::cmd("INFO")
-            .arg("memory")
-            .query_async(&mut self.store.connection()?)
-            .await;
-        let info = match info {
-            // Unknown, and counts as unlimited.
-            Err(error) if is_forbidden(&error) => String::new(),
-            answer => answer?,
-        };
-        let bytes = |name| info_field(&info, name).and_then(|bytes| bytes.parse().ok());
-        Ok(Memory {
-            used: bytes("used_memory").unwrap_or(0),
-            limit: bytes("maxmemory").unwrap_or(0),
-        })
+        self.store.memory().await
     }
 
     /// All keys lie in one slot of a cluster: scripts touch several.
