@@ -15,8 +15,8 @@ type Variables<'a> = &'a [(&'a str, &'a str)];
 const NOT_NEEDED: &str = "rabbitmq";
 
 fn settings(variables: &[(&str, &str)]) -> Settings {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
-    let broker = format!("amqp://guest:guest@{}/%2f", nobody.local_addr().unwrap());
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let broker = format!("amqp://guest:guest@{}/%2f", closed.local_addr().unwrap());
     let defaults = [
         ("INGEST__LISTEN", "127.0.0.1:0"),
         ("INGEST__AUTH__TOKENS", "0123456789abcdef"),
@@ -91,7 +91,7 @@ async fn the_check_fails_where_the_start_does() {
 }
 
 #[tokio::test]
-async fn the_check_tells_each_remedy_once_and_what_is_open() {
+async fn the_check_names_each_remedy_once_and_what_is_open() {
     let (text, _) = found(&settings(&[
         ("INGEST__LISTEN", "0.0.0.0:0"),
         ("INGEST__ADMIN_LISTEN", "0.0.0.0:0"),

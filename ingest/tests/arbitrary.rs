@@ -28,10 +28,10 @@ static PANICS: AtomicUsize = AtomicUsize::new(0);
 fn port() -> u16 {
     static PORT: OnceLock<u16> = OnceLock::new();
     *PORT.get_or_init(|| {
-        let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
-        let broker = format!("amqp://guest:guest@{}/%2f", nobody.local_addr().unwrap());
-        drop(nobody);
-        // Of an earlier run: nobody is left to tidy up after this one.
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+        let broker = format!("amqp://guest:guest@{}/%2f", closed.local_addr().unwrap());
+        drop(closed);
+        // Left by an earlier run: nothing tidies up after this one.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("arbitrary");
         fs::remove_dir_all(&folder).ok();
         let spool = folder.join("spool.sqlite");

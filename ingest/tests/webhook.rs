@@ -8,7 +8,6 @@ mod limits;
 
 use std::fmt::Write;
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
 
 use ingest::webhook::WEBHOOK_PATH;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,18 +16,21 @@ use tokio::net::TcpStream;
 use app::{CALL, PATIENCE, TOKEN, TestApp, read_answer};
 
 #[tokio::test]
-async fn without_a_broker_an_event_is_answered_503_in_time() {
-    let app = TestApp::spawn(&[("BRIDGE__INGEST__RETRY_AFTER", "7s")]).await;
-    let start = Instant::now();
+async fn without_a_broker_an_event_is_answered_503_at_once() {
+    // An answer at all shows that it did not wait for the publish timeout.
+    let app = TestApp::spawn(&[
+        ("BRIDGE__INGEST__RETRY_AFTER", "7s"),
+        ("BRIDGE__INGEST__PUBLISH_TIMEOUT", "1h"),
+    ])
+    .await;
 
     let answer = app.post(TOKEN, CALL).await;
 
     answer.assert_is(503, "unavailable");
     assert!(answer.head.contains("retry-after: 7"), "{}", answer.head);
-    assert!(start.elapsed() < Duration::from_secs(3));
     assert!(
         !answer.body.to_string().contains("127.0.0.1"),
-        "tells the sender where the broker is"
+        "the answer reveals the address of the broker"
     );
 }
 
@@ -63,7 +65,7 @@ async fn liveness_does_not_depend_on_the_broker_and_readiness_does() {
 }
 
 #[tokio::test]
-async fn authentication_comes_before_any_look_into_the_body() {
+async fn authentication_comes_before_the_body_is_parsed() {
     let app = TestApp::spawn(&[]).await;
 
     for body in ["{", "{}", CALL, ""] {
@@ -93,7 +95,7 @@ async fn a_body_over_the_limit_is_refused_when_announced_and_when_it_grows() {
 
     for answer in [announced, growing] {
         answer.assert_is(413, "rejected");
-        answer.assert_tells("1024 bytes");
+        answer.assert_says("1024 bytes");
     }
 }
 
@@ -119,7 +121,7 @@ async fn a_body_in_pieces_is_read_whole() {
 #[tokio::test]
 async fn a_body_that_was_cut_off_is_taken_and_one_typed_wrong_is_refused() {
     let app = TestApp::spawn(&[]).await;
-    let told = r#"{"data":{"id":"d0000000-0000-4000-8000-000000000001","channelType":"voice","duration":4"#;
+    let text = r#"{"data":{"id":"d0000000-0000-4000-8000-000000000001","channelType":"voice","duration":4"#;
     let head = |length: usize| {
         format!(
             "POST {WEBHOOK_PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{TOKEN}Content-Length: {length}\r\n\r\n"
@@ -127,22 +129,22 @@ async fn a_body_that_was_cut_off_is_taken_and_one_typed_wrong_is_refused() {
     };
 
     // Only the broker is missing.
-    for body in [told, &told[..70]] {
+    for body in [text, &text[..70]] {
         app.post(TOKEN, body).await.assert_is(503, "unavailable");
     }
-    for body in [&told[..63], "{\"data\":", "{"] {
+    for body in [&text[..63], "{\"data\":", "{"] {
         let answer = app.post(TOKEN, body).await;
         answer.assert_is(400, "rejected");
-        answer.assert_tells(&format!("line 1 column {}", body.len()));
+        answer.assert_says(&format!("line 1 column {}", body.len()));
     }
     let mut stream = app.connect().await;
-    let request = head(1000) + &told[..63];
+    let request = head(1000) + &text[..63];
     stream.write_all(request.as_bytes()).await.unwrap();
     stream.shutdown().await.unwrap();
     read_answer(&mut stream).await.assert_is(503, "unavailable");
-    let malformed = format!("{told},,");
+    let malformed = format!("{text},,");
     app.post(TOKEN, &malformed).await.assert_is(400, "rejected");
-    app.post("", told).await.assert_is(401, "rejected");
+    app.post("", text).await.assert_is(401, "rejected");
 }
 
 #[tokio::test]
@@ -167,7 +169,7 @@ async fn what_is_not_json_is_400_with_the_place_and_what_is_no_event_422_with_th
 
     let malformed = app.post(TOKEN, "{\"data\":\n{,}}").await;
     malformed.assert_is(400, "rejected");
-    malformed.assert_tells("line 2 column 2");
+    malformed.assert_says("line 2 column 2");
     for (body, lack) in [
         ("{}", "conversationId"),
         ("[]", "no known event"),
@@ -184,7 +186,7 @@ async fn what_is_not_json_is_400_with_the_place_and_what_is_no_event_422_with_th
     ] {
         let answer = app.post(TOKEN, body).await;
         answer.assert_is(422, "rejected");
-        answer.assert_tells(lack);
+        answer.assert_says(lack);
     }
 }
 
@@ -222,7 +224,7 @@ async fn authentic_events_that_are_not_recorded_are_answered_200_with_the_reason
     ] {
         let answer = app.post(TOKEN, body).await;
         answer.assert_is(200, "ignored");
-        answer.assert_tells(reason);
+        answer.assert_says(reason);
     }
 }
 
@@ -243,7 +245,7 @@ async fn a_topic_beside_the_body_comes_in_the_query_or_in_a_header() {
         .await;
 
     in_query.assert_is(200, "ignored");
-    in_query.assert_tells("{id}.acd.start");
+    in_query.assert_says("{id}.acd.start");
     in_header.assert_is(200, "ignored");
     recorded.assert_is(503, "unavailable");
 }
@@ -260,7 +262,7 @@ async fn other_methods_and_paths_are_answered_in_json_too() {
         .assert_is(405, "rejected");
     let path = app.get("/").await;
     path.assert_is(404, "rejected");
-    path.assert_tells(WEBHOOK_PATH);
+    path.assert_says(WEBHOOK_PATH);
 }
 
 #[tokio::test]

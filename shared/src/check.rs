@@ -7,7 +7,7 @@ use std::io::{self, Write};
 pub struct Finding {
     /// What was checked, such as `rabbitmq`.
     pub subject: &'static str,
-    /// The result.
+    /// Outcome of the check.
     pub result: Result<Found, Problem>,
 }
 
@@ -23,7 +23,7 @@ pub enum Found {
 /// The service cannot work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// What is wrong.
+    /// Problem in words.
     pub what: String,
     /// What to do about it; `None` where `what` says so.
     pub remedy: Option<&'static str>,

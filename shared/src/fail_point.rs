@@ -1,10 +1,10 @@
 //! Fail points: places at which a test lets the process die or hang, to prove what a crash there does not do.
 //!
 //! Compiled to nothing without the cargo feature `kill-points`, which only the project's own tests turn on. Armed by
-//! the environment: `BRIDGE_KILL_POINT=<name>=abort`, `<name>=panic` or `<name>=hold:<path>`, and `@<subject>` behind it
-//! to strike over that one only, an interaction or an operation; it strikes once. A held process creates the file, and
-//! continues when the file is deleted. The names of the feature, of the variable and of the points are contracts of the
-//! tests.
+//! the environment: `BRIDGE_KILL_POINT=<name>=abort`, `<name>=panic`, `<name>=hold:<path>` or `<name>=hold-panic:<path>`,
+//! and `@<subject>` behind it to strike over that one only, an interaction or an operation; it strikes once. A held
+//! process creates the file; when the file is deleted, it continues, or panics. The names of the feature, of the variable
+//! and of the points are contracts of the tests.
 
 /// A place between two steps whose order matters. `docs/RELIABILITY.md` lists what each proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +140,8 @@ mod armed {
         Abort,
         Panic,
         Hold(PathBuf),
+        /// Held like [`Self::Hold`], then a panic.
+        HoldThenPanic(PathBuf),
     }
 
     static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
@@ -166,6 +168,10 @@ mod armed {
             Action::Abort => std::process::abort(),
             Action::Panic => panic!("fail point {}", armed.name),
             Action::Hold(path) => hold(path).await,
+            Action::HoldThenPanic(path) => {
+                hold(path).await;
+                panic!("fail point {}", armed.name);
+            }
         }
     }
 
@@ -186,11 +192,14 @@ mod armed {
         let (action, subject) = rest
             .split_once('@')
             .map_or((rest, None), |(action, subject)| (action, Some(subject)));
-        let action = match (action, action.strip_prefix("hold:")) {
-            ("abort", _) => Action::Abort,
-            ("panic", _) => Action::Panic,
-            (_, Some(path)) => Action::Hold(path.into()),
-            _ => panic!("BRIDGE_KILL_POINT: {action} is none of abort, panic and hold:<path>"),
+        let action = match action.split_once(':') {
+            None if action == "abort" => Action::Abort,
+            None if action == "panic" => Action::Panic,
+            Some(("hold", path)) => Action::Hold(path.into()),
+            Some(("hold-panic", path)) => Action::HoldThenPanic(path.into()),
+            _ => panic!(
+                "BRIDGE_KILL_POINT: {action} is none of abort, panic, hold:<path> and hold-panic:<path>"
+            ),
         };
         Some(Armed {
             name: name.to_owned(),

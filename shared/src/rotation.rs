@@ -9,7 +9,7 @@ use crate::error::chain;
 /// When a service uses a changed secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adopted {
-    /// From now on.
+    /// Used from now on, without a restart.
     Now,
     /// From its next start on.
     AfterRestart,

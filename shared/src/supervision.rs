@@ -26,7 +26,7 @@ pub enum TaskError {
         /// The error with its causes.
         reason: String,
     },
-    /// It panicked.
+    /// The task panicked.
     #[error("task `{task}` panicked: {reason}")]
     Panicked {
         /// Name of the task.

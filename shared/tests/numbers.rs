@@ -104,13 +104,13 @@ fn what_stands_in_place_of_a_number_has_one_class_and_a_reason() {
         };
         let reading = reader.read(Some(&unescape(text)));
         let read = reading.party.number().map_or("-", E164::as_str);
-        let told = reading.reason.to_string();
+        let words = reading.reason.to_string();
         if (reading.party.class(), read) != (class, number)
-            || !told.contains(reason)
-            || told.is_empty()
+            || !words.contains(reason)
+            || words.is_empty()
         {
             wrong.push(format!(
-                "{name} {settings} {text}: {} {read}, {told}",
+                "{name} {settings} {text}: {} {read}, {words}",
                 reading.party.class()
             ));
         }

@@ -256,7 +256,7 @@ proptest! {
     }
 
     #[test]
-    fn words_around_a_number_make_it_nobody_elses_and_no_other_number(
+    fn words_around_a_number_do_not_make_it_another_number(
         number in written(),
         other in written(),
         (before, behind) in (words(), words()),

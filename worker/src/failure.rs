@@ -36,7 +36,7 @@ pub enum Failure {
     NewerSchema {
         /// `message` or `record in Redis`.
         what: &'static str,
-        /// Its schema.
+        /// Schema version that was found.
         schema: i64,
     },
     /// Another delivery works on the same interaction, or on the same number.
@@ -74,7 +74,7 @@ pub enum Failure {
     /// The worker died each time it processed this message.
     #[error("the worker died {crashes} times while it processed this message alone")]
     Poison {
-        /// Number of deaths.
+        /// Number of worker processes that died over the message.
         crashes: u32,
     },
     /// A defect of the worker.

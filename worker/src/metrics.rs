@@ -5,7 +5,7 @@ use shared::metrics::{Kind, describe};
 
 /// Messages processed, by outcome.
 pub const MESSAGES: &str = "bridge_worker_messages_total";
-/// Messages sent to a retry queue, by rung and reason.
+/// Messages sent to a retry queue, by delay and reason.
 pub const RETRIES: &str = "bridge_worker_retries_total";
 /// Dead letters, by class and reason.
 pub const DEAD_LETTERS: &str = "bridge_worker_dead_letters_total";
@@ -149,7 +149,7 @@ fn describe_counters() {
         (MESSAGES, "Messages processed, by outcome"),
         (
             RETRIES,
-            "Messages sent to a retry queue, by delay (the rung) and reason",
+            "Messages sent to a retry queue, by delay and reason",
         ),
         (DEAD_LETTERS, "Messages dead-lettered, by class and reason"),
         (

@@ -225,7 +225,7 @@ impl Pipeline {
             event: &event.key,
             facts: &event.facts,
             epoch: &epoch,
-            is_surely_new: is_surely_new(message, &epoch),
+            known_unrecorded: is_known_unrecorded(message, &epoch),
             owner: &owner,
         };
         fail_point::reach_with(FailPoint::ClaimWeighed, event.interaction.as_str()).await;
@@ -287,7 +287,7 @@ fn is_due(due: Due) -> Result<bool, Failure> {
 }
 
 /// Whether the message itself proves that the interaction cannot be recorded without this Redis knowing.
-fn is_surely_new(message: &Delivery<Decoded>, epoch: &Epoch) -> bool {
+fn is_known_unrecorded(message: &Delivery<Decoded>, epoch: &Epoch) -> bool {
     !message.may_be_recorded() && surely_before(message.event().facts.earliest()) >= epoch.since
 }
 

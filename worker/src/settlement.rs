@@ -54,9 +54,9 @@ pub(crate) enum Outcome {
 /// A failure and the step in which it happened.
 #[derive(Debug)]
 pub(crate) struct StepFailure {
-    /// The step.
+    /// Step at which processing failed.
     pub at: PipelineStep,
-    /// Its failure.
+    /// Failure of that step.
     pub failure: Failure,
 }
 

@@ -28,7 +28,7 @@ pub struct Operation {
 /// HTTP methods in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// Reads.
+    /// Reads; may be repeated.
     Get,
     /// Sends a query too large for an address. Changes nothing, except that a job is started.
     Post,
@@ -37,16 +37,16 @@ pub enum Verb {
 /// Permissions that an operation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permissions {
-    /// None.
+    /// Needs no permission.
     None,
-    /// One of these.
+    /// Needs one of these permissions.
     AnyOf(&'static [&'static str]),
-    /// All of these.
+    /// Needs all of these permissions.
     AllOf(&'static [&'static str]),
 }
 
 impl Permissions {
-    /// Their names.
+    /// Names of the permissions, such as `analytics:conversationDetail:view`.
     #[must_use]
     pub fn names(self) -> &'static [&'static str] {
         match self {

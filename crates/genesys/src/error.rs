@@ -11,25 +11,25 @@ pub enum GenesysError {
     /// Nothing was sent: no address, no connection, no TLS.
     #[error("Genesys cannot be reached to {operation}")]
     Unreachable {
-        /// What was tried.
+        /// Operation that failed, named for the error's text.
         operation: &'static str,
-        /// Why.
+        /// Cause of the failure.
         #[source]
         source: reqwest::Error,
     },
     /// The request was sent, and no complete answer came in time.
     #[error("no complete answer from Genesys to {operation}")]
     NoAnswer {
-        /// What was tried.
+        /// Operation that failed, named for the error's text.
         operation: &'static str,
-        /// Why.
+        /// Cause of the failure.
         #[source]
         source: reqwest::Error,
     },
     /// Genesys reports success, and the answer cannot be used.
     #[error("Genesys' answer {status} to {operation} cannot be read: {reason}")]
     Unreadable {
-        /// What was tried.
+        /// Operation that failed, named for the error's text.
         operation: &'static str,
         /// HTTP status.
         status: u16,
@@ -39,7 +39,7 @@ pub enum GenesysError {
     /// Genesys answered with another record than the one asked for.
     #[error("Genesys answered with another record to {operation}")]
     Mismatched {
-        /// What was tried.
+        /// Operation that failed, named for the error's text.
         operation: &'static str,
     },
     /// The token endpoint refuses the client id or secret. An operator has to correct them.
@@ -57,7 +57,7 @@ pub enum GenesysError {
         "Genesys refuses a new access token to {operation}: check the OAuth client and its region"
     )]
     Unauthorized {
-        /// What was tried.
+        /// Operation that failed, named for the error's text.
         operation: &'static str,
     },
     /// The role of the OAuth client lacks a permission, or the organisation lacks the feature.
@@ -66,7 +66,7 @@ pub enum GenesysError {
         needs(permissions)
     )]
     Forbidden {
-        /// What was tried.
+        /// Operation that failed, named for the error's text.
         operation: &'static str,
         /// Genesys' code, such as `missing.any.permissions`, or `forbidden` where it gave none.
         code: String,
@@ -78,13 +78,13 @@ pub enum GenesysError {
     /// Genesys has no such record, or not yet: analytics lags by minutes.
     #[error("Genesys does not have what is needed to {operation}")]
     NotFound {
-        /// What was tried.
+        /// Operation that failed, named for the error's text.
         operation: &'static str,
     },
     /// The rate limit is reached; the request was not carried out.
     #[error("Genesys' rate limit leaves no room to {operation} for {}s", wait.as_secs())]
     RateLimited {
-        /// What was tried.
+        /// Operation that failed, named for the error's text.
         operation: &'static str,
         /// How long to wait.
         wait: Duration,
@@ -92,7 +92,7 @@ pub enum GenesysError {
     /// Genesys failed, or a gateway before it did.
     #[error("Genesys failed to {operation} with {status}")]
     Server {
-        /// What was tried.
+        /// Operation that failed, named for the error's text.
         operation: &'static str,
         /// HTTP status: 408, 425 or 5xx.
         status: u16,
@@ -100,7 +100,7 @@ pub enum GenesysError {
     /// Genesys refuses the request as it is.
     #[error("Genesys refuses to {operation} with {status}: {message}")]
     Rejected {
-        /// What was tried.
+        /// Operation that failed, named for the error's text.
         operation: &'static str,
         /// HTTP status.
         status: u16,
@@ -110,15 +110,15 @@ pub enum GenesysError {
     /// What was to be asked for cannot be an id of Genesys. Nothing was sent.
     #[error("what was given to {operation} is not an id of Genesys")]
     NotAnId {
-        /// What was tried.
+        /// Operation that failed, named for the error's text.
         operation: &'static str,
     },
     /// The caller's budget of requests failed. Nothing was sent.
     #[error("the budget of requests is not available to {operation}")]
     Budget {
-        /// What was tried.
+        /// Operation that failed, named for the error's text.
         operation: &'static str,
-        /// Why.
+        /// Cause of the failure.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },

@@ -14,7 +14,7 @@ use crate::error::GenesysError;
 use crate::http::{Failure, read_body, transport};
 use crate::ports::NoRoom;
 
-/// A success.
+/// Body and headers of a 2xx answer.
 pub(crate) struct Success {
     pub status: u16,
     pub body: Vec<u8>,

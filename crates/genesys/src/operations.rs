@@ -171,7 +171,7 @@ pub static TRANSCRIPT_URL: Operation = operation(
     TRANSCRIPT,
 );
 
-/// All of them.
+/// Every operation that the client knows.
 pub static OPERATIONS: [&Operation; 17] = [
     &CONVERSATION,
     &CONVERSATION_DETAILS,

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_is_told_from_a_spent_day() {
+    fn a_burst_is_distinguished_from_a_spent_day() {
         let burst = too_many("x", &headers(&[("x-ratelimit-reset", "1")]), "", false);
         assert!(
             matches!(burst, PipedriveError::RateLimited { wait, .. } if wait == WINDOW),

@@ -45,7 +45,7 @@ pub enum SpendError {
     /// Not within the time for which a message may be held.
     #[error("the rate limit leaves no room for {}s", .0.as_secs())]
     Busy(Duration),
-    /// Not today.
+    /// The daily tokens are spent; until the reset.
     #[error("the day's tokens are spent for {}s", .0.as_secs())]
     Spent(Duration),
     /// The budget's store did not answer.

@@ -223,7 +223,7 @@ fn the_scheme_is_read_whatever_its_case() {
 }
 
 #[test]
-fn without_credentials_it_refuses_to_start_except_when_told_so_on_loopback() {
+fn without_credentials_it_refuses_to_start_except_when_warning_so_on_loopback() {
     let problem = |variables: &[(&str, &str)]| match Authenticator::new(&settings(variables)) {
         Ok(_) => String::new(),
         Err(error) => error.to_string(),
@@ -309,13 +309,16 @@ fn a_comma_at_the_end_of_a_variable_is_no_secret() {
 }
 
 #[test]
-fn short_secrets_are_taken_and_told() {
+fn short_secrets_are_taken_and_warning() {
     let weakness = |tokens: &str| {
         let variables = [("AUTH__TOKENS", tokens), ("AUTH__BASIC", "user:short")];
         secrets::weakness(&settings(&variables).auth)
     };
 
-    let told = weakness("short,0123456789abcdef").unwrap();
-    assert!(told.contains("1 of ingest.auth.tokens, 0 of"), "{told}");
+    let warning = weakness("short,0123456789abcdef").unwrap();
+    assert!(
+        warning.contains("1 of ingest.auth.tokens, 0 of"),
+        "{warning}"
+    );
     assert_eq!(weakness("0123456789abcdef"), None);
 }

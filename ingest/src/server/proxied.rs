@@ -19,7 +19,7 @@ const FORWARDING: [&str; 9] = [
 ];
 
 /// Whether a request shows that a proxy forwarded it: by a header; by a host that is not this machine, which the proxy
-/// passed on; or by HTTP/1.0 with a host, which nginx speaks unless told otherwise, and clients do not.
+/// passed on; or by HTTP/1.0 with a host, which nginx speaks unless configured otherwise, and clients do not.
 pub(super) fn is_forwarded(head: &RequestHead) -> bool {
     let headers = head.headers();
     let has_host = headers.contains_key(HOST);

@@ -39,7 +39,7 @@ pub fn configure(app: &mut web::ServiceConfig, audience: Audience) {
     configure_pages(app, audience);
 }
 
-/// Adds the pages.
+/// Registers health and metrics pages.
 pub fn configure_pages(app: &mut web::ServiceConfig, audience: Audience) {
     let ready = match audience {
         Audience::Operators => page("/health/ready", health::ready),

@@ -22,7 +22,7 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
 /// The task that publishes the messages of the spool.
 #[derive(Debug)]
 pub struct Drain {
-    /// The spool.
+    /// Spool that is drained.
     pub spool: Spool,
     /// A publisher whose connection no webhook uses.
     pub publisher: Publisher,

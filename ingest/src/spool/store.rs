@@ -58,9 +58,9 @@ pub enum OpenError {
         path.display(), path.display()
     )]
     Damaged {
-        /// The file.
+        /// Path of the spool's file.
         path: PathBuf,
-        /// What SQLite found.
+        /// Problem in SQLite's words.
         problem: String,
     },
     /// A newer version wrote it.
@@ -70,9 +70,9 @@ pub enum OpenError {
         path.display()
     )]
     Newer {
-        /// The file.
+        /// Path of the spool's file.
         path: PathBuf,
-        /// Its schema.
+        /// Schema version of the file.
         schema: i32,
     },
     /// It cannot be opened, read or written.
@@ -82,9 +82,9 @@ pub enum OpenError {
         path.display()
     )]
     Unusable {
-        /// The file.
+        /// Path of the spool's file.
         path: PathBuf,
-        /// Why.
+        /// Cause, in words.
         problem: String,
     },
 }
@@ -100,7 +100,7 @@ pub struct Depth {
     pub oldest: Option<Timestamp>,
 }
 
-/// The open file.
+/// Open spool file.
 pub struct Store {
     connection: Connection,
     depth: Depth,

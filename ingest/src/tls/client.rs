@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_that_speaks_http_is_told_from_one_that_hangs_up() {
+    fn a_port_that_speaks_http_is_distinguished_from_one_that_hangs_up() {
         let failure = |answer: &'static [u8]| {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let address = listener.local_addr().unwrap();

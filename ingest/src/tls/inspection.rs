@@ -27,7 +27,7 @@ pub enum Objection {
     /// It is valid for other hosts only.
     #[error("the certificate is not for {wanted}, but for {found}")]
     Name {
-        /// The public name.
+        /// Host name that senders use.
         wanted: String,
         /// The names in the certificate.
         found: String,
@@ -51,7 +51,7 @@ pub enum Objection {
     /// The chain ends with an unknown authority.
     #[error("the chain leads to {0}, which is no authority that this machine trusts")]
     Private(String),
-    /// Another reason.
+    /// Any other reason, in words.
     #[error("a client rejects the chain: {0}")]
     Other(String),
 }

@@ -29,9 +29,9 @@ pub enum PairError {
     /// One of the two cannot be read.
     #[error("cannot read {}", path.display())]
     Unreadable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The cause.
+        /// Cause of the failure.
         #[source]
         source: io::Error,
     },
@@ -41,9 +41,9 @@ pub enum PairError {
     /// The first holds a malformed certificate.
     #[error("certificate {} in {} cannot be read", .position + 1, path.display())]
     Malformed {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Counted from 0.
+        /// Position in the file, from 0.
         position: usize,
     },
     /// The second holds no key.
@@ -52,15 +52,15 @@ pub enum PairError {
     /// The second is not the key of the first.
     #[error("the key in {} is not that of the certificate in {}", files.key.display(), files.certificate.display())]
     Mismatch {
-        /// The two.
+        /// Files of certificate and key.
         files: CertificateFiles,
     },
     /// The two cannot be used together.
     #[error("the pair {} and {} cannot be used", files.certificate.display(), files.key.display())]
     Unusable {
-        /// The two.
+        /// Files of certificate and key.
         files: CertificateFiles,
-        /// The cause.
+        /// Cause of the failure.
         #[source]
         source: rustls::Error,
     },
@@ -204,7 +204,7 @@ impl CertificateText<'_> {
 /// A chain and its key, which belong together.
 #[derive(Clone, Debug)]
 pub struct CertifiedKeyPair {
-    /// For handshakes.
+    /// Chain and key as rustls presents them in handshakes.
     pub certified: Arc<CertifiedKey>,
     /// The decoded certificates, leaf first. Never empty.
     pub chain: Vec<Certificate>,
@@ -220,7 +220,7 @@ pub enum ValidityError {
     /// Before the start of its validity.
     #[error("it is not valid before {0}")]
     NotYet(Timestamp),
-    /// After its end.
+    /// Expired at this time.
     #[error("it expired at {0}")]
     Expired(Timestamp),
 }

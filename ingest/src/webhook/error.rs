@@ -25,7 +25,7 @@ pub enum WebhookError {
     /// The body is larger than `ingest.body_limit_bytes`.
     #[error("the body is larger than {limit_bytes} bytes")]
     TooLarge {
-        /// The limit.
+        /// Largest accepted size in bytes.
         limit_bytes: usize,
     },
     /// The sender did not send the whole body.

@@ -1,4 +1,4 @@
-//! The service for one test, with nobody where its broker should be, and HTTP as it goes over the wire.
+//! The service for one test, without a broker, and HTTP as it goes over the wire.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -31,11 +31,11 @@ pub struct Answer {
 }
 
 impl TestApp {
-    /// Starts the service with a broker address on which nobody listens.
+    /// Starts the service with a broker address that refuses connections.
     pub async fn spawn(variables: &[(&str, &str)]) -> Self {
-        let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
-        let broker = format!("amqp://guest:guest@{}/%2f", nobody.local_addr().unwrap());
-        drop(nobody);
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+        let broker = format!("amqp://guest:guest@{}/%2f", closed.local_addr().unwrap());
+        drop(closed);
         Self::spawn_with_broker(&broker, variables).await
     }
 
@@ -119,11 +119,11 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn assert_tells(&self, text: &str) {
-        let told = self.body["error"]
+    pub fn assert_says(&self, text: &str) {
+        let said = self.body["error"]
             .as_str()
             .or(self.body["reason"].as_str())
             .unwrap_or_default();
-        assert!(told.contains(text), "{told}");
+        assert!(said.contains(text), "{said}");
     }
 }

@@ -2,16 +2,15 @@
 
 mod unproven;
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use ingest::webhook::WEBHOOK_PATH;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::app::{CALL, PATIENCE, TOKEN, TestApp, read_answer};
-
-/// Far below the server's own limits of time.
-const SOON: Duration = Duration::from_secs(2);
 
 fn head(headers: &str) -> String {
     format!("POST {WEBHOOK_PATH} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")
@@ -92,9 +91,14 @@ async fn only_a_sender_who_was_let_in_keeps_the_connection() {
             .write_all((request + "GET / ").as_bytes())
             .await
             .unwrap();
-        let answer = tokio::time::timeout(SOON, read_answer(&mut stream));
-        let answer = answer.await.expect("waits for another request");
-        assert!(answer.head.contains("connection: close"), "{}", answer.head);
+        let mut said = String::new();
+        tokio::time::timeout(PATIENCE, stream.read_to_string(&mut said))
+            .await
+            .expect("the connection stays open")
+            .unwrap();
+        // Had it waited for the next head, it would have answered 408 as well.
+        assert_eq!(said.matches("HTTP/1.1 ").count(), 1, "{said}");
+        assert!(said.to_lowercase().contains("connection: close"), "{said}");
     }
 
     let mut stream = app.connect().await;
@@ -111,8 +115,8 @@ async fn only_a_sender_who_was_let_in_keeps_the_connection() {
 #[tokio::test]
 async fn a_body_that_comes_byte_by_byte_is_given_up() {
     let app = TestApp::spawn(&[("BRIDGE__INGEST__BODY_TIMEOUT", "500ms")]).await;
-    let told = r#"{"data":{"id":"call-1","channelType":"voice","summary":""#;
-    let chunk = format!("{:x}\r\n{told}\r\n", told.len());
+    let text = r#"{"data":{"id":"call-1","channelType":"voice","summary":""#;
+    let chunk = format!("{:x}\r\n{text}\r\n", text.len());
     let slow = Duration::from_millis(50);
     let whole = |credential: &str, first: &str| {
         head(&format!("{credential}Content-Length: 1000\r\n")) + first
@@ -122,13 +126,13 @@ async fn a_body_that_comes_byte_by_byte_is_given_up() {
     };
 
     for (request, piece, status) in [
-        (whole("", told), "x", 408),
+        (whole("", text), "x", 408),
         (whole("", ""), "", 408),
         (whole(TOKEN, ""), "", 408),
         (whole(TOKEN, "["), "1,", 408),
         (chunked("", &chunk), "1\r\nx\r\n", 408),
-        // What a sender told who may post is taken; only the broker is missing.
-        (whole(TOKEN, told), "x", 503),
+        // A part from an authenticated sender is accepted; only the broker is missing.
+        (whole(TOKEN, text), "x", 503),
         (chunked(TOKEN, &chunk), "1\r\nx\r\n", 503),
     ] {
         let mut stream = app.connect().await;
@@ -186,7 +190,7 @@ async fn large_and_many_headers_are_refused() {
     }
     let answer = app.post(&long(17_000), CALL).await;
     answer.assert_is(431, "rejected");
-    answer.assert_tells("16384 bytes");
+    answer.assert_says("16384 bytes");
     let line = format!("{WEBHOOK_PATH}?topic={}", "x".repeat(17_000));
     app.post_to(&line, TOKEN, CALL)
         .await
@@ -227,7 +231,7 @@ async fn deep_json_is_refused_wherever_it_is_deep() {
         ] {
             let answer = app.post(TOKEN, &body).await;
             answer.assert_is(400, "rejected");
-            answer.assert_tells("deeper than 64 levels");
+            answer.assert_says("deeper than 64 levels");
         }
     }
     for member in ["unknown", "summary", "data"] {
@@ -247,7 +251,7 @@ async fn a_compressed_body_is_refused_and_never_unpacked() {
         let header = format!("{TOKEN}Content-Encoding: {coding}\r\n");
         let answer = app.post(&header, CALL).await;
         answer.assert_is(415, "rejected");
-        answer.assert_tells("must not be compressed");
+        answer.assert_says("must not be compressed");
         assert!(
             answer.head.contains("accept-encoding: identity"),
             "{}",
@@ -267,29 +271,27 @@ async fn failures_of_one_source_are_slowed_and_nothing_else_is() {
     let from = |address: &str| format!("X-Forwarded-For: 198.51.100.1, {address}\r\n");
     let offender = from("203.0.113.9");
     for _ in 0..10 {
-        let start = Instant::now();
         app.post(&offender, CALL).await.assert_is(401, "rejected");
-        assert!(start.elapsed() < Duration::from_millis(500));
     }
 
-    let start = Instant::now();
-    let slowed = async {
-        app.post(&offender, CALL).await.assert_is(401, "rejected");
-        start.elapsed()
-    };
+    // One more is granted each second: a busy machine may answer some of these at once, but not all of them.
+    let mut slowed = pin!(join_all((0..40).map(|_| app.post(&offender, CALL))));
     let others = async {
         let let_in = format!("{offender}{TOKEN}");
         app.post(&let_in, CALL).await.assert_is(503, "unavailable");
         app.post(&from("203.0.113.10"), CALL)
             .await
             .assert_is(401, "rejected");
-        start.elapsed()
     };
-    let (slowed, others) = tokio::join!(slowed, others);
+    tokio::select! {
+        biased;
+        _ = &mut slowed => panic!("the failures were answered before the others"),
+        () = others => {}
+    }
 
-    assert!(slowed > Duration::from_millis(500), "{slowed:?}");
-    assert!(slowed < Duration::from_secs(6), "{slowed:?}");
-    assert!(others < slowed, "{others:?} {slowed:?}");
+    for answer in slowed.await {
+        answer.assert_is(401, "rejected");
+    }
 }
 
 #[tokio::test]
@@ -301,7 +303,7 @@ async fn a_flood_of_failures_is_refused_at_once_with_the_time_to_come_back() {
 
     let refused = answers.iter().filter(|answer| answer.status == 429);
     for answer in refused.clone() {
-        answer.assert_tells("too many failed authentications");
+        answer.assert_says("too many failed authentications");
         assert!(answer.head.contains("retry-after: 5"), "{}", answer.head);
         assert!(answer.head.contains("connection: close"), "{}", answer.head);
     }

@@ -19,7 +19,7 @@ pub enum ConnectError {
     /// The address cannot be used.
     #[error(transparent)]
     Address(#[from] ConfigError),
-    /// Nobody answered in time.
+    /// The broker did not answer in time.
     #[error("RabbitMQ did not answer within {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
     /// The broker refused, or cannot be reached.

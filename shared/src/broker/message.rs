@@ -331,7 +331,7 @@ pub struct Retry<'a> {
 pub struct DeadLetter<'a> {
     /// `permanent`, `exhausted` or `poison`.
     pub class: &'static str,
-    /// A stable code.
+    /// Stable code, such as `pipedrive_forbidden`.
     pub reason: &'a str,
     /// For a person; without personal data and secrets.
     pub detail: String,
@@ -341,9 +341,9 @@ pub struct DeadLetter<'a> {
     pub http_status: Option<u16>,
     /// Attempts, this one included.
     pub attempts: u32,
-    /// When.
+    /// Time of the dead-lettering.
     pub at: Timestamp,
-    /// Which worker.
+    /// Worker that dead-lettered the message, for its log.
     pub worker: &'a str,
 }
 

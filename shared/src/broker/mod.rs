@@ -3,12 +3,13 @@
 //! No other module spells the name of an exchange, a queue, a routing key or a header.
 
 mod connection;
-mod existing;
+mod declaration;
 pub mod message;
 pub mod properties_json;
 mod publisher;
 pub mod topology;
 
 pub use connection::{ConnectError, connect};
+pub use declaration::declare;
 pub use publisher::{Outgoing, PublishError, Publisher, PublisherState};
-pub use topology::{TopologyError, declare, is_marked, mark};
+pub use topology::{TopologyError, is_marked, mark};

@@ -296,7 +296,7 @@ fn answer(reply: oneshot::Sender<Outcome>, outcome: Outcome) {
 /// One connection with one channel, and what is published on it.
 struct Session {
     channel: Arc<Channel>,
-    /// Closed when dropped.
+    /// Kept because dropping it closes the connection.
     _connection: Connection,
     events: BoxStream<'static, Event>,
     in_flight: FuturesUnordered<InFlight>,

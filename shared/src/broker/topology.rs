@@ -12,7 +12,6 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{Channel, Connection, ExchangeKind, Queue};
 
-use super::existing;
 use crate::config::RetryDelay;
 
 /// Takes new interactions, and those whose delay is over.
@@ -22,7 +21,7 @@ pub const RETRY_EXCHANGE: &str = "interactions.retry";
 /// Takes dead letters, from the worker and from the broker.
 pub const DEAD_LETTER_EXCHANGE: &str = "interactions.dlx";
 
-/// What workers consume.
+/// Queue that workers consume.
 pub const WORK_QUEUE: &str = "interactions.work";
 /// Has no consumer: dead letters wait for an operator.
 pub const DEAD_LETTER_QUEUE: &str = "interactions.dead";
@@ -45,11 +44,6 @@ const PRECONDITION_FAILED: u16 = 406;
 pub(super) const NOT_FOUND: u16 = 404;
 /// AMQP's reply code where the user has not the right.
 const ACCESS_REFUSED: u16 = 403;
-
-/// How long a new quorum queue is left alone. RabbitMQ writes down that it is a member of the queue only after 500 ms of
-/// rest; killed before, it comes back as a new member of an empty queue, and confirmed messages are gone (seen with
-/// 3.10.8 and 4.0.5).
-const NEW_QUEUE_PAUSE: Duration = Duration::from_secs(1);
 
 /// The topology could not be declared.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +74,7 @@ pub enum TopologyError {
     Failed {
         /// The exchange or queue.
         object: String,
-        /// Why.
+        /// Broker's refusal.
         #[source]
         source: lapin::Error,
     },
@@ -105,35 +99,11 @@ pub fn retry_queue(delay: &RetryDelay) -> String {
     format!("{RETRY_EXCHANGE}.{}", delay.name())
 }
 
-/// Declares everything; what exists already is verified to be the same, or to be there where the user may not declare. Queues that may be new are left alone
-/// before the caller relies on them, all of them together: for a second, unless `new_queue_pause` says otherwise.
-///
-/// # Errors
-///
-/// When an existing object differs, or the broker fails.
-pub async fn declare(
-    connection: &Connection,
-    delays: &[RetryDelay],
-    new_queue_pause: Option<Duration>,
-) -> Result<(), TopologyError> {
-    let channel = connection.create_channel().await;
-    let channel = channel.map_err(|source| failure("a channel".to_owned(), source))?;
-    let work = match declare_all(&channel, delays).await {
-        Ok(work) => work,
-        Err(error) => match error.refusal() {
-            Some(refused) => return existing::verify(connection, delays, refused).await,
-            None => return Err(error),
-        },
-    };
-    // The broker does not say whether it made a queue. One with messages or consumers was there before.
-    if work.message_count() == 0 && work.consumer_count() == 0 {
-        tokio::time::sleep(new_queue_pause.unwrap_or(NEW_QUEUE_PAUSE)).await;
-    }
-    Ok(())
-}
-
 /// Declares everything, and returns how the work queue was found.
-async fn declare_all(channel: &Channel, delays: &[RetryDelay]) -> Result<Queue, TopologyError> {
+pub(super) async fn declare_all(
+    channel: &Channel,
+    delays: &[RetryDelay],
+) -> Result<Queue, TopologyError> {
     for exchange in [EXCHANGE, RETRY_EXCHANGE, DEAD_LETTER_EXCHANGE] {
         let options = ExchangeDeclareOptions {
             durable: true,

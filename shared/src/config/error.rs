@@ -18,7 +18,7 @@ pub enum ConfigError {
         key: String,
         /// The environment variable that sets it.
         variable: String,
-        /// What is wrong.
+        /// Problem in words.
         problem: String,
     },
     /// A secret's file cannot be read.
@@ -26,9 +26,9 @@ pub enum ConfigError {
     SecretFile {
         /// The key, dotted.
         key: String,
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Cause of the failure.
         #[source]
         source: std::io::Error,
     },

@@ -3,7 +3,9 @@
 //! Everything is read and checked at start; an error names the key. This is the only reader of the environment.
 
 mod address;
+mod check;
 mod directory;
+mod environment;
 mod error;
 mod hours;
 mod ingest;
@@ -12,6 +14,7 @@ mod oauth;
 mod proxies;
 mod safety;
 mod secret;
+mod secret_keys;
 mod values;
 
 use std::net::SocketAddr;
@@ -72,7 +75,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Every delay that has a retry queue: those of the retry ladder, and the settle delay if it is none of them.
+    /// Every delay that has a retry queue: those of `retry.delays`, and the settle delay if it is none of them.
     #[must_use]
     pub fn queued_delays(&self) -> Vec<RetryDelay> {
         let mut delays = self.retry.delays.clone();
@@ -108,7 +111,7 @@ pub struct Log {
 pub enum LogFormat {
     /// Text on a terminal, else JSON.
     Auto,
-    /// For people.
+    /// Text for people.
     Text,
     /// For machines: one object a line.
     Json,
@@ -188,31 +191,6 @@ pub struct Auth {
     /// Least length of secrets between commas; not a setting. A shorter one may be a piece of one that holds a comma.
     #[serde(skip)]
     pub shortest_in_list: usize,
-}
-
-impl Auth {
-    /// Puts other secrets in the place of those of one key, such as `ingest.auth.tokens`.
-    ///
-    /// # Errors
-    ///
-    /// When it is no key of these, or a comma inside of a secret may have cut the list.
-    pub fn replace(&mut self, key: &str, value: &SecretString) -> Result<(), ConfigError> {
-        let secrets = match key {
-            "ingest.auth.tokens" => &mut self.tokens,
-            "ingest.auth.basic" => &mut self.basic,
-            "ingest.auth.signature_secrets" => &mut self.signature_secrets,
-            _ => return Err(ConfigError::value(key, "is no secret of the webhook")),
-        };
-        safety::check_list(key, value, self.shortest_in_list)?;
-        *secrets = values::split_secrets(value);
-        Ok(())
-    }
-
-    /// Whether no sender could be authenticated.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.tokens.is_empty() && self.basic.is_empty() && self.signature_secrets.is_empty()
-    }
 }
 
 /// `[ingest.eventbridge]`

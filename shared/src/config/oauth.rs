@@ -41,13 +41,13 @@ pub enum Credential {
 /// An app of Pipedrive's, and its installation.
 #[derive(Debug)]
 pub struct OAuthApp {
-    /// Names the app.
+    /// Client id, which names the app.
     pub client_id: String,
-    /// Its password.
+    /// Client secret, the app's password.
     pub client_secret: Secret,
     /// What the installation gave; later ones are in Redis.
     pub refresh_token: Secret,
-    /// Encrypts those.
+    /// Key that encrypts the tokens in Redis.
     pub encryption_key: SecretBox<[u8; KEY_BYTES]>,
     /// Where tokens are refreshed.
     pub token_url: Url,
@@ -106,13 +106,13 @@ fn check_lease(lease: Duration, request_timeout: Duration) -> Result<(), ConfigE
 }
 
 fn app(settings: &Pipedrive) -> Result<OAuthApp, ConfigError> {
-    fn required<T: Clone>(name: &str, value: Option<&T>, whence: &str) -> Result<T, ConfigError> {
+    fn required<T: Clone>(name: &str, value: Option<&T>, remedy: &str) -> Result<T, ConfigError> {
         value.cloned().ok_or_else(|| {
             let key = format!("pipedrive.oauth.{name}");
             ConfigError::value(
                 &key,
                 format!(
-                    "is missing, and an app needs it: {whence}; or set pipedrive.api_token alone"
+                    "is missing, and an app needs it: {remedy}; or set pipedrive.api_token alone"
                 ),
             )
         })

@@ -7,7 +7,7 @@ use url::{Host, Url};
 
 use super::error::ConfigError;
 use super::oauth::ANY_COMPANY;
-use super::{Ingest, Pipedrive, Settings, values};
+use super::{Auth, Ingest, Pipedrive, Settings, values};
 
 /// Shortest length, in characters, of a secret that cannot be guessed.
 pub const SOUND_SECRET_CHARS: usize = 16;
@@ -112,12 +112,33 @@ pub(super) fn lists(config: &Config) -> Vec<(&'static str, SecretString)> {
     LISTS.into_iter().filter_map(text).collect()
 }
 
+impl Auth {
+    /// Puts other secrets in the place of those of one key, such as `ingest.auth.tokens`.
+    ///
+    /// # Errors
+    ///
+    /// When it is no key of these, or a comma inside of a secret may have cut the list.
+    pub fn replace(&mut self, key: &str, value: &SecretString) -> Result<(), ConfigError> {
+        let secrets = match key {
+            "ingest.auth.tokens" => &mut self.tokens,
+            "ingest.auth.basic" => &mut self.basic,
+            "ingest.auth.signature_secrets" => &mut self.signature_secrets,
+            _ => return Err(ConfigError::value(key, "is no secret of the webhook")),
+        };
+        check_list(key, value, self.shortest_in_list)?;
+        *secrets = values::split_secrets(value);
+        Ok(())
+    }
+
+    /// Whether no sender could be authenticated.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty() && self.basic.is_empty() && self.signature_secrets.is_empty()
+    }
+}
+
 /// Refuses a text of several secrets between commas if one of them has less than `shortest` characters.
-pub(super) fn check_list(
-    key: &str,
-    text: &SecretString,
-    shortest: usize,
-) -> Result<(), ConfigError> {
+fn check_list(key: &str, text: &SecretString, shortest: usize) -> Result<(), ConfigError> {
     if is_cut(text, shortest) {
         return Err(ConfigError::value(key, cut_problem()));
     }

@@ -13,7 +13,7 @@ use url::{Host, Url};
 
 use crate::domain::phone::{OutsideLine, OwnNumbers, Region};
 
-/// One rung of the retry ladder. Its written form, such as `30s`, is part of its queue's name.
+/// One of the retry delays. Its written form, such as `30s`, is part of its queue's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryDelay {
     /// How long a message waits.

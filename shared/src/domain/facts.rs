@@ -24,7 +24,7 @@ pub struct Facts {
     pub at_receipt: bool,
     /// How customer and company spoke.
     pub channel: Channel,
-    /// What it says.
+    /// Details that the event states.
     #[serde(flatten)]
     pub details: Details,
     /// Set when the event was cut off.

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::event::TEXT_MAX_CHARS;
 use crate::domain::event::{Filter, Recognised, recognise};
 
-fn told(members: &serde_json::Value) -> Facts {
+fn facts_of(members: &serde_json::Value) -> Facts {
     let mut data = serde_json::json!({"id": "call-1", "channelType": "voice"});
     for (name, value) in members.as_object().unwrap() {
         data[name] = value.clone();
@@ -20,7 +20,7 @@ fn told(members: &serde_json::Value) -> Facts {
 fn of_a_transcript_of_megabytes_an_excerpt_is_remembered() {
     let transcript = "Agent: où en êtes-vous? ".repeat(50_000);
 
-    let summary = told(&serde_json::json!({ "summary": transcript }))
+    let summary = facts_of(&serde_json::json!({ "summary": transcript }))
         .details
         .summary
         .unwrap();
@@ -34,18 +34,18 @@ fn encoded_media_are_left_out_of_texts_and_are_no_name_or_address() {
     let media = "UklGRiQAAABXQVZF/+9k".repeat(1000);
     let summary = format!("Heard: data:audio/wav;base64,{media}== and hung up.");
 
-    let told = told(&serde_json::json!({
+    let facts = facts_of(&serde_json::json!({
         "summary": summary,
         "participantName": media,
         "recordingUrl": format!("https://recordings.example.invalid/{media}"),
     }));
 
     assert_eq!(
-        told.details.summary.as_deref(),
+        facts.details.summary.as_deref(),
         Some("Heard: data:audio/wav;base64,[media left out] and hung up.")
     );
     assert_eq!(
-        (told.details.customer, told.details.recording_url),
+        (facts.details.customer, facts.details.recording_url),
         (None, None)
     );
 }
@@ -58,13 +58,13 @@ fn words_and_texts_of_other_scripts_are_kept_whole() {
         "。長い文".repeat(90)
     );
 
-    let told = told(&serde_json::json!({ "summary": summary }));
+    let facts = facts_of(&serde_json::json!({ "summary": summary }));
 
-    assert_eq!(told.details.summary.as_deref(), Some(summary.as_str()));
+    assert_eq!(facts.details.summary.as_deref(), Some(summary.as_str()));
 }
 
 #[test]
-fn only_a_told_beginning_is_evidence_of_one() {
+fn only_a_stated_begin_is_evidence_of_one() {
     let received = Timestamp::from_second(1_800_000_000).unwrap();
     let earliest = |event_time: Option<i64>| {
         let topic = "v2.detail.events.conversation.call-1.customer.end";
@@ -94,12 +94,12 @@ fn only_a_told_beginning_is_evidence_of_one() {
     assert_eq!(
         earliest(Some(ahead)),
         received - LOOK_BACK,
-        "nothing ends after it was told"
+        "nothing ends after it was reported"
     );
 }
 
 #[test]
-fn a_clock_that_is_ahead_tells_no_times() {
+fn a_clock_that_is_ahead_gives_no_times() {
     let received: Timestamp = "2026-03-10T14:00:00Z".parse().unwrap();
     let of = |start: &str, end: &str| {
         let data = serde_json::json!({

@@ -79,7 +79,7 @@ impl From<InteractionId> for String {
 pub struct EventKey(String);
 
 impl EventKey {
-    /// Joins the parts that tell one event from another. The digest of a part stands for one that is no id of Genesys', but
+    /// Joins the parts that distinguish one event from another. The digest of a part stands for one that is no id of Genesys', but
     /// a text of any length: the key travels as a header, and headers that do not fit into one frame cost the connection.
     #[must_use]
     pub fn from_parts(parts: &[&str]) -> Self {

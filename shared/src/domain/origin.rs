@@ -11,7 +11,7 @@ use super::times::{from_epoch_ms, milliseconds, timestamp};
 /// What a body says of its origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// When the event happened; nothing when no member tells it.
+    /// When the event happened; none if no member states it.
     pub at: Option<Timestamp>,
     /// Set when the body is an EventBridge envelope.
     pub envelope: Option<Envelope>,
@@ -124,7 +124,7 @@ mod tests {
             1_773_151_967_318,
             "not the envelope's"
         );
-        for (members, told) in [
+        for (members, stated) in [
             (
                 r#""endTime":"2026-03-10T14:12:47Z""#,
                 Some("2026-03-10T14:12:47Z"),
@@ -141,7 +141,7 @@ mod tests {
             (r#""duration":60"#, None),
         ] {
             let body = format!(r#"{{"data":{{"id":"call-1",{members}}}}}"#);
-            assert_eq!(at(&body).as_deref(), told, "{body}");
+            assert_eq!(at(&body).as_deref(), stated, "{body}");
         }
         let by_envelope = r#"{"time":"2026-03-10T14:12:48Z","detail":{"eventBody":{}}}"#;
         assert_eq!(at(by_envelope).as_deref(), Some("2026-03-10T14:12:48Z"));

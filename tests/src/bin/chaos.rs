@@ -68,7 +68,7 @@ struct Arguments {
     report: Option<PathBuf>,
 }
 
-/// How `make` is told of this build.
+/// Argument of `make` that selects this build.
 const PROFILE: &str = if cfg!(debug_assertions) {
     ""
 } else {

@@ -33,7 +33,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Shows everything, and stays up where somebody looks on; whether all came as it should.
+/// Shows every scene, and keeps running in a terminal. Returns whether every result was the expected one.
 async fn run() -> Result<bool> {
     let mut interrupts = Interrupts::listen()?;
     let (stage, is_right) = tokio::select! {
@@ -55,7 +55,7 @@ async fn run() -> Result<bool> {
     Ok(is_right)
 }
 
-/// Starts the bridge, plays all scenes and tells what came of them.
+/// Starts the bridge, plays all scenes and reports their results.
 async fn show() -> Result<(Stage, bool)> {
     let mut stage = Stage::set_up().await?;
     eprintln!("Posting sample events, and waiting for what lands.");

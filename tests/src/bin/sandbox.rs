@@ -41,7 +41,7 @@ struct Options {
     #[arg(long, value_name = "MS", default_value_t = 0)]
     search_lag: u64,
 
-    /// How long an access token of the OAuth app lives, such as `5s`; whole seconds, as Pipedrive tells them.
+    /// How long an access token of the OAuth app lives, such as `5s`; whole seconds, as Pipedrive states them.
     #[arg(long, value_name = "DURATION", default_value = "3599s", value_parser = humantime::parse_duration)]
     access_token_life: Duration,
 

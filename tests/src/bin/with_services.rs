@@ -24,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(45);
 
 /// Runs a command with a RabbitMQ and a Redis beside it.
 ///
-/// Servers that the environment names are used, after a look whether they answer. Those it does not name are
+/// Servers that the environment names are used, after a check that they answer. Those it does not name are
 /// started for the time of the command, on free loopback ports and temporary data: from installed programs,
 /// else from packages that apt-get installs when run by root, else in Docker. They end with the command,
 /// whatever ends it.

@@ -17,7 +17,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// A sender's pause: what is accepted is to be recorded within the test's patience, by workers built for debugging.
 const PACE: Duration = Duration::from_millis(50);
 
-/// Sends webhooks to whichever instance is ready, until told to stop.
+/// Sends webhooks to whichever instance is ready, until stopped.
 #[derive(Debug)]
 pub struct Traffic {
     shared: Arc<Shared>,
@@ -96,7 +96,7 @@ impl Traffic {
         self.shared.report().accepted.len()
     }
 
-    /// Ends it, and tells what became of the requests.
+    /// Stops sending, and returns the answers.
     ///
     /// # Errors
     ///

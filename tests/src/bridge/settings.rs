@@ -1,4 +1,4 @@
-//! The settings of a bridge under test: what it shares with no other, and times that suit somebody who waits.
+//! The settings of a bridge under test: what no other bridge shares, and times short enough for a test.
 
 use uuid::Uuid;
 

@@ -16,7 +16,7 @@ impl Answer {
     ///
     /// # Panics
     ///
-    /// Panics if not.
+    /// Asserts 200 `accepted`.
     pub fn assert_accepted(&self) {
         assert_eq!(
             (self.status, &self.body["status"]),
@@ -29,7 +29,7 @@ impl Answer {
     ///
     /// # Panics
     ///
-    /// Panics if not.
+    /// Asserts 200 `ignored`.
     pub fn assert_ignored(&self) {
         assert_eq!(
             (self.status, &self.body["status"]),

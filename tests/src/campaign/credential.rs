@@ -40,7 +40,7 @@ impl Credential {
         }
     }
 
-    /// What a worker is told that reaches the sandbox by `base_url`.
+    /// Settings of a worker that reaches the sandbox by `base_url`.
     pub(super) fn variables(self, pipedrive: &Control, base_url: &Url) -> Vec<(String, String)> {
         let app = pipedrive.app();
         match self {
@@ -63,7 +63,7 @@ impl Credential {
 }
 
 /// The app that may be installed. Each refresh brings another refresh token; the old one stays good, for where it does
-/// not, a crash at the wrong moment needs a new installation (O1), which nobody is there to make.
+/// not, a crash at the wrong moment needs a new installation (O1), which a campaign cannot make.
 pub(super) fn app() -> OAuthConfig {
     OAuthConfig {
         life: TOKEN_LIFE,

@@ -57,16 +57,16 @@ impl Form {
     }
 }
 
-/// One event.
+/// Event that senders post.
 #[derive(Clone, Debug)]
 pub struct Event {
     /// Counts the interactions of the campaign.
     pub interaction: usize,
-    /// Counts its events.
+    /// Position among the events of its interaction, from 0.
     pub index: usize,
     /// What it looks like.
     pub form: Form,
-    /// Who calls; nobody knows where the number is withheld. Of a third party, who that is.
+    /// Caller, unless the number is withheld; of a third party, that party.
     pub caller: Option<Number>,
     /// Their number, in some form.
     pub number: Option<String>,
@@ -81,7 +81,7 @@ impl Event {
         format!("c0000000-0000-4000-8000-{:012}", self.interaction)
     }
 
-    /// What the record must hold in the end that no other event tells.
+    /// What the record must hold in the end that no other event states.
     fn facts(&self) -> Vec<String> {
         match self.form {
             Form::Guide | Form::GuideChat => vec![self.customer(), self.recording()],
@@ -99,15 +99,15 @@ impl Event {
 
     /// What a record shows that this event leads.
     fn head(&self, start: Timestamp) -> Option<Head> {
-        let whom = self.caller.map(Number::international);
-        let whom = whom.unwrap_or_else(|| "a withheld number".to_owned());
-        let (call, name) = (format!("Inbound call from {whom}"), self.customer());
+        let caller = self.caller.map(Number::international);
+        let caller = caller.unwrap_or_else(|| "a withheld number".to_owned());
+        let (call, name) = (format!("Inbound call from {caller}"), self.customer());
         let lasted = self.seconds();
-        let told = format!("({} min {} s)", lasted / 60, lasted % 60);
+        let length = format!("({} min {} s)", lasted / 60, lasted % 60);
         let (subject, seconds) = match self.form {
-            Form::Guide => (format!("Call with {name} {told}"), lasted),
-            Form::GuideChat => (format!("Chat with {name} {told}"), lasted),
-            Form::CustomerEnd => (format!("{call} {told}"), lasted),
+            Form::Guide => (format!("Call with {name} {length}"), lasted),
+            Form::GuideChat => (format!("Chat with {name} {length}"), lasted),
+            Form::CustomerEnd => (format!("{call} {length}"), lasted),
             Form::UserEnd => (format!("{call} ({TALK} s)"), TALK),
             Form::Acw => (call, AFTER_CALL),
             Form::ThirdParty | Form::UnrecordedChannel | Form::NotFinal | Form::OtherTopic => {
@@ -134,7 +134,7 @@ impl Event {
         })
     }
 
-    /// As the check of the history wants to know it, before anybody answered. `start` is when the campaign began.
+    /// As the check of the history reads it, before any answer. `start` is when the campaign began.
     ///
     /// # Panics
     ///
@@ -260,7 +260,7 @@ impl Event {
         Timestamp::from_millisecond(ms).unwrap_or(start)
     }
 
-    /// Whether it tells when it happened. Half of the guide's payloads do not.
+    /// Whether it states its time. Half of the guide's payloads do not.
     fn tells_time(&self) -> bool {
         !matches!(self.form, Form::Guide | Form::GuideChat) || self.index.is_multiple_of(2)
     }

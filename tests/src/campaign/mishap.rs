@@ -31,13 +31,13 @@ const FEW: Limits = Limits {
 /// A mishap and its time.
 #[derive(Clone, Copy, Debug)]
 pub struct Planned {
-    /// From the start.
+    /// Time since the start of the campaign.
     pub at: Duration,
-    /// What.
+    /// Kind of the mishap.
     pub mishap: Mishap,
 }
 
-/// One mishap.
+/// Misbehaviour of Pipedrive, or a change to people in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mishap {
     /// The token is refused for some time.
@@ -54,9 +54,9 @@ pub enum Mishap {
     TokensEnded,
     /// They do, and others are not to be had for some time.
     NoRefresh(Duration),
-    /// Somebody merges a person into another; the number decides whom.
+    /// A person is merged into another one; the number selects them.
     Merge(usize),
-    /// Somebody deletes a person.
+    /// A person is deleted.
     Delete(usize),
 }
 
@@ -252,7 +252,7 @@ fn latest(pipedrive: &Control) -> Vec<Person> {
     people
 }
 
-/// Everybody whose numbers nobody else has. Where two have one, it would not be theirs alone before and after; and a
+/// People whose numbers no other person has. A number of two would not be theirs alone before and after; and a
 /// double that the bridge made must stay to be found.
 fn sole_holders(pipedrive: &Control) -> Vec<Person> {
     let mut people = pipedrive.persons();

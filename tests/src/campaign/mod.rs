@@ -50,9 +50,9 @@ const SETTLE_POLL: Duration = Duration::from_secs(2);
 /// What a campaign is asked for.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Decides every choice.
+    /// Seed of every random choice.
     pub seed: u64,
-    /// How much happens.
+    /// Numbers of interactions and faults.
     pub size: Size,
     /// How long after the storm everything must be settled.
     pub patience: Duration,
@@ -156,7 +156,7 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
     let (stormed, history, verdict, missing) = tokio::select! {
         done = work => done?,
         () = pulse.watch(&pipedrive) => unreachable!("it watches for ever"),
-        () = progress.tell() => unreachable!("it tells for ever"),
+        () = progress.report() => unreachable!("progress never ends by itself"),
     };
     eprintln!();
     let strikes = storm.strikes();
@@ -233,7 +233,7 @@ async fn settle(
         let busy = (queued > 0 || unsettled > 0 || spooled != Some(0)).then(|| {
             format!(
                 "{queued} messages queued, {} in the spool, {unsettled} requests in progress",
-                spooled.map_or_else(|| "nobody knows how many".to_owned(), |n| n.to_string())
+                spooled.map_or_else(|| "an unknown number of".to_owned(), |n| n.to_string())
             )
         });
         if busy.is_some() {

@@ -17,7 +17,7 @@ const STRANGERS: Range<u16> = 950..1000;
 /// Who has a number in the CRM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holders {
-    /// One person.
+    /// One person has the number.
     One,
     /// Two people of one organisation.
     Colleagues,
@@ -59,12 +59,12 @@ impl Number {
         }
     }
 
-    /// The form in which somebody typed it into the CRM.
+    /// The form in which it was typed into the CRM.
     #[must_use]
     pub fn typed(self) -> String {
         match self {
             Self::American(n) => format!("(202) 555-01{n:02}"),
-            // Without its country code it would fit other countries as well, and nobody be attached.
+            // Without its country code it would fit other countries as well, and the call would not be attached.
             Self::British(n) => format!("+44 (0)7700 900{n:03}"),
         }
     }

@@ -13,7 +13,7 @@ use super::storm::Struck;
 use crate::history::{Activity, History, Verdict};
 use crate::sandbox::pipedrive::{Answer, Control};
 
-/// Tokens of a create; of the look at a known person, and at deals; of a search; of creating a person.
+/// Tokens of a create; of reading a known person, and the deals; of a search; of creating a person.
 const ACTIVITY: u64 = 5;
 const LOOK: u64 = 1 + 10;
 const SEARCH: u64 = 20;
@@ -77,7 +77,7 @@ impl Outcome {
             .collect()
     }
 
-    /// What senders were told that they never should be.
+    /// Answers that senders never should receive.
     fn at_the_door(&self) -> impl Iterator<Item = String> {
         let counts = &self.verdict.counts;
         let (_, sent_away) = self.unavailable;
@@ -163,8 +163,8 @@ pub(super) fn misfortunes(pipedrive: &Control) -> BTreeMap<String, usize> {
     misfortunes
 }
 
-/// What the same records cost at least when nothing goes wrong: a create each; for a caller with a number, the look at
-/// the person and at deals; for each number a search at first, two and a create where nobody had it.
+/// What the same records cost at least when nothing goes wrong: a create each; for a caller with a number, the read of
+/// the person and at deals; for each number a search at first, two and a create where no person had it.
 pub(super) fn least_tokens(history: &History, verdict: &Verdict) -> u64 {
     let with_person = history.activities.iter().filter(|it| it.person.is_some());
     let attached: std::collections::BTreeSet<_> =
@@ -255,12 +255,12 @@ mod tests {
                 letters.insert("exhausted".to_owned(), 1);
             }),
         ];
-        for (told, change) in changes {
+        for (text, change) in changes {
             let mut outcome = right();
             change(&mut outcome);
             let problems = outcome.problems();
             assert_eq!(problems.len(), 1, "{problems:?}");
-            assert!(problems[0].contains(told), "{told}: {problems:?}");
+            assert!(problems[0].contains(text), "{text}: {problems:?}");
         }
     }
 

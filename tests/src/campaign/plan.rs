@@ -112,7 +112,7 @@ pub fn draw(seed: u64, size: Size) -> Plan {
     }
     if size.strikes > 0 {
         for mishap in Mishap::draw(&mut rng, size.strikes / 2, plan.credential) {
-            // Not before there is anybody to merge.
+            // Not before there is a person to merge.
             let at = size.duration.mul_f64(rng.random_range(0.1..1.0));
             plan.mishaps.push(Planned { at, mishap });
         }
@@ -181,7 +181,7 @@ impl Traffic {
     }
 
     /// A third party takes part. The event of a supplier may come first: the record moves from them to the caller. That of
-    /// a stranger comes last, since one who is the only known party is a customer, for whom a person is created.
+    /// a stranger comes last, since one who is the only known party is a customer, who gets a person.
     fn third_party(&mut self, at: Duration, n: usize, spread: Duration) {
         let is_known = self.rng.random_bool(0.5);
         let number = numbers::third_party(&mut self.rng, is_known);
@@ -258,7 +258,7 @@ mod tests {
         blind_search: false,
     };
 
-    /// Of strikes.
+    /// Number of kinds of strikes.
     const SORTS: usize = 32;
 
     #[test]

@@ -32,7 +32,7 @@ impl Program {
         self.0.set(name, value);
     }
 
-    /// Starts it again.
+    /// Starts the process again.
     pub(super) fn run(&mut self) -> Result<()> {
         self.0.start()
     }

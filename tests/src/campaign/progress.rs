@@ -1,4 +1,4 @@
-//! Tells how a campaign goes while it runs.
+//! Reports the progress of a running campaign.
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -32,8 +32,8 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Tells it until it is dropped.
-    pub(super) async fn tell(&self) {
+    /// Reports until it is dropped.
+    pub(super) async fn report(&self) {
         let on_terminal = std::io::stderr().is_terminal();
         let mut depths = None;
         loop {

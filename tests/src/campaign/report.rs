@@ -35,7 +35,7 @@ fn write_all(
         text,
         "{}\n",
         if problems.is_empty() {
-            "The promise was kept: nothing lost, nothing twice, nobody twice.".to_owned()
+            "The promise was kept: no interaction lost, no activity and no person twice.".to_owned()
         } else {
             format!("**The promise was broken {} times.**", problems.len())
         }
@@ -161,9 +161,9 @@ fn results(plan: &Plan, outcome: &Outcome) -> Vec<(&'static str, String)> {
         ("**doubled persons**", sort("doubled person")),
         ("silently dropped", sort("silently dropped")),
         ("incomplete", sort("incomplete record")),
-        ("told twice", sort("told twice")),
+        ("stated twice", sort("stated twice")),
         ("with a wrong field", sort("wrong field")),
-        ("with what another tells", sort("foreign fact")),
+        ("with a fact of another", sort("foreign fact")),
         ("on the wrong person", sort("wrong person")),
         ("other violations", others(verdict).to_string()),
         ("tokens an interaction", each(outcome.tokens)),
@@ -180,7 +180,7 @@ fn others(verdict: &Verdict) -> usize {
                 | Violation::DoubledPerson { .. }
                 | Violation::SilentlyDropped { .. }
                 | Violation::Incomplete { .. }
-                | Violation::ToldTwice { .. }
+                | Violation::StatedTwice { .. }
                 | Violation::WrongField { .. }
                 | Violation::ForeignFact { .. }
                 | Violation::WrongPerson { .. }
@@ -206,7 +206,7 @@ fn recovery(outcome: &Outcome) -> Vec<(&'static str, String)> {
             outages.max().map(seconds).unwrap_or_default(),
         ),
         ("longest time without a record", seconds(gap)),
-        ("recorded a second, all told", format!("{rate:.1}")),
+        ("recorded a second, overall", format!("{rate:.1}")),
         (
             "services that ended by themselves",
             outcome.revived.to_string(),

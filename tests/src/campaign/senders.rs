@@ -90,7 +90,7 @@ impl Answers {
         self.with(|inner| inner.accepted)
     }
 
-    /// The moments at which a sender was told `accepted`.
+    /// The moments at which a sender was answered `accepted`.
     pub(super) fn moments(&self) -> Vec<Instant> {
         self.with(|inner| inner.moments.clone())
     }
@@ -100,7 +100,7 @@ impl Answers {
         self.with(|inner| inner.first.clone())
     }
 
-    /// Answers 503. There is a spool: no sender may be told to come back, unless it is full.
+    /// Answers 503. There is a spool: no sender may be asked to send again, unless it is full.
     pub(super) fn unavailable(&self) -> Vec<Unavailable> {
         self.with(|inner| inner.unavailable.clone())
     }
@@ -217,11 +217,11 @@ async fn send(
         answers.with(|inner| inner.unavailable.push(Unavailable { sent, answered }));
         return None;
     }
-    let told: Value = serde_json::from_str(&text).unwrap_or_default();
-    match (status, told["status"].as_str()) {
+    let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+    match (status, answer["status"].as_str()) {
         (200, Some("accepted")) => Some(Answer::Accepted),
         (200, Some("ignored")) => {
-            let reason = told["reason"].as_str().unwrap_or_default();
+            let reason = answer["reason"].as_str().unwrap_or_default();
             Some(Answer::Ignored(reason.to_owned()))
         }
         _ => {

@@ -20,9 +20,9 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// A strike that was carried out.
 #[derive(Clone, Debug)]
 pub struct Struck {
-    /// The sort.
+    /// Name of the fault's kind.
     pub name: String,
-    /// When it began.
+    /// Begin of the fault.
     pub at: Instant,
     /// When what was struck was there again.
     pub healed: Instant,
@@ -245,8 +245,8 @@ async fn strike_server(servers: &mut Servers, links: &Links, strike: Strike) -> 
     Ok(())
 }
 
-/// Puts an older copy of Redis back as `docs/OPERATIONS.md` says: no worker reaches it meanwhile, and it is told that it
-/// is one, which nobody can see.
+/// Puts an older copy of Redis back as `docs/OPERATIONS.md` says: no worker reaches it meanwhile, and it is declared
+/// to be one, which its files do not show.
 async fn restore_redis(redis: &mut Redis, links: &Links, age: Duration) -> Result<()> {
     // From now on the files are the copy.
     redis.stop_saving().await?;
@@ -262,7 +262,7 @@ async fn restore_redis(redis: &mut Redis, links: &Links, age: Duration) -> Resul
         .arg(format!("{REDIS_PREFIX}:epoch"))
         .exec_async(&mut connection)
         .await
-        .context("tell Redis that it is an older copy")?;
+        .context("declare the older copy of Redis")?;
     for link in links.to_redis() {
         link.refuse(false);
     }

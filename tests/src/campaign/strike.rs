@@ -11,11 +11,11 @@ use rand::seq::SliceRandom as _;
 pub struct Scheduled {
     /// From the start. A strike whose predecessor takes longer comes after it.
     pub at: Duration,
-    /// What.
+    /// Kind of the strike.
     pub strike: Strike,
 }
 
-/// One strike.
+/// Fault of a process, a server or the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strike {
     /// SIGKILL, and a new start after some time.
@@ -75,7 +75,7 @@ pub enum Link {
     WorkerPipedrive(usize),
 }
 
-/// `ingest` has to start before it can send anybody away.
+/// `ingest` has to start before it can refuse a sender.
 const CRAMPED: Duration = Duration::from_secs(2);
 /// As many as there are sorts of connections.
 const LINKS: usize = 5;

@@ -22,7 +22,7 @@ use crate::servers::{
     CutProxy, Management, RabbitMq, RabbitMqOptions, Redis, RedisOptions, free_ports, wait_until,
 };
 
-/// The retry queues: short, so that a campaign of minutes sees every rung many times.
+/// The retry queues: short, so that a campaign of minutes sees every delay many times.
 pub(super) const RETRY_DELAYS: [&str; 4] = ["500ms", "1s", "2s", "5s"];
 /// What the bridge's keys in Redis begin with.
 pub(super) const REDIS_PREFIX: &str = "chaos";
@@ -64,7 +64,7 @@ pub(super) struct Servers {
     pub(super) redis: Redis,
 }
 
-/// The bridge.
+/// Processes of the bridge.
 pub(super) struct Services {
     pub(super) ingest: Program,
     pub(super) workers: Vec<Program>,
@@ -187,7 +187,7 @@ impl System {
         self.sandbox.control()
     }
 
-    /// How many events wait in the spool of `ingest`; nothing while it does not tell.
+    /// Number of events in the spool of `ingest`, if it answers.
     pub(super) async fn spooled(&self) -> Option<u64> {
         let answer = reqwest::get(format!("http://{}/metrics", self.ingest)).await;
         let text = answer.ok()?.text().await.ok()?;
@@ -227,7 +227,7 @@ fn copy_binaries(folder: &Path) -> Result<Binaries> {
     })
 }
 
-/// What both services are told.
+/// Settings of both services.
 fn settings() -> Vec<(String, String)> {
     let seconds = |duration: Duration| format!("{}s", duration.as_secs());
     vec![

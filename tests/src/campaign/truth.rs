@@ -21,7 +21,7 @@ const DEAD_LETTERS_MAX: u32 = 1_000_000;
 
 /// What only the campaign knows.
 pub(super) struct Sources<'c> {
-    /// What senders were told.
+    /// Answers to the senders.
     pub(super) answers: &'c Answers,
     /// The persons that were there before.
     pub(super) known: &'c BTreeSet<i64>,
@@ -140,12 +140,12 @@ impl Times {
         times
     }
 
-    fn created(&self, item: Item, id: i64, told: Timestamp) -> Timestamp {
+    fn created(&self, item: Item, id: i64, stated: Timestamp) -> Timestamp {
         let first = match item {
             Item::Person => &self.persons,
             _ => &self.activities,
         };
-        first.get(&id).copied().unwrap_or(told)
+        first.get(&id).copied().unwrap_or(stated)
     }
 }
 

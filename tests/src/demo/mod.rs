@@ -1,6 +1,6 @@
 //! The demonstration: the bridge as its users run it, real sample events, and what becomes of each.
 //!
-//! [`scene`] tells what is posted and what should come of it, [`stage`] runs it, [`outcome`] compares the two, and
+//! [`scene`] lists what is posted and the expected results, [`stage`] runs it, [`outcome`] compares the two, and
 //! [`report`] shows it to a person. The binary `demo` puts them together.
 
 mod child;

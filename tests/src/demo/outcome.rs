@@ -5,10 +5,10 @@ use crate::bridge::Answer;
 /// What should come of a scene.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expected {
-    /// One activity, however often it was told.
+    /// One activity, however often the event was posted.
     Once {
-        /// Attached to whom.
-        whom: Whom,
+        /// The expected attachment.
+        to: AttachedTo,
         /// Linked to which deal, by title.
         deal: Option<&'static str>,
         /// A part of its note.
@@ -22,21 +22,21 @@ pub enum Expected {
     Dead(&'static str),
 }
 
-/// To whom an activity is attached.
+/// What an activity is attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whom {
+pub enum AttachedTo {
     /// A person who was there before, by name.
     Known(&'static str),
-    /// A person whom the bridge created, by name.
+    /// A person created by the bridge, by name.
     New(&'static str),
-    /// No one.
-    Nobody,
+    /// No person.
+    Nothing,
 }
 
 impl Expected {
-    pub(super) fn once(whom: Whom) -> Self {
+    pub(super) fn once(to: AttachedTo) -> Self {
         Self::Once {
-            whom,
+            to,
             deal: None,
             note: "",
         }
@@ -49,7 +49,7 @@ impl Expected {
         self
     }
 
-    pub(super) fn telling(mut self, part: &'static str) -> Self {
+    pub(super) fn with_note(mut self, part: &'static str) -> Self {
         if let Self::Once { note, .. } = &mut self {
             *note = part;
         }
@@ -64,16 +64,16 @@ pub struct Seen {
     pub answers: Vec<Answer>,
     /// The activities that bear the interaction's id.
     pub activities: Vec<Landed>,
-    /// Its dead letters.
+    /// Dead letters of the interaction.
     pub letters: Vec<Letter>,
 }
 
 /// An activity that landed.
 #[derive(Clone, Debug)]
 pub struct Landed {
-    /// Its id.
+    /// Id of the activity.
     pub id: i64,
-    /// Its note.
+    /// Note of the activity.
     pub note: String,
     /// The person it is attached to.
     pub person: Option<Attached>,
@@ -81,10 +81,10 @@ pub struct Landed {
     pub deal: Option<String>,
 }
 
-/// A person to whom an activity is attached.
+/// The person that an activity is attached to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attached {
-    /// Their name.
+    /// Name of the person.
     pub name: String,
     /// Their number, as it is stored.
     pub phone: String,
@@ -92,7 +92,7 @@ pub struct Attached {
     pub is_new: bool,
 }
 
-/// A dead letter, as its headers tell it.
+/// A dead letter, as its headers describe it.
 #[derive(Clone, Debug)]
 pub struct Letter {
     /// `x-failure-class`
@@ -141,9 +141,7 @@ pub fn check(expected: &Expected, seen: &Seen) -> Result<(), String> {
         ));
     }
     match expected {
-        Expected::Once { whom, deal, note } => {
-            check_activity(&seen.activities[0], *whom, *deal, note)
-        }
+        Expected::Once { to, deal, note } => check_activity(&seen.activities[0], *to, *deal, note),
         Expected::Dead(reason) if seen.letters[0].reason != *reason => Err(format!(
             "died of {} rather than {reason}",
             seen.letters[0].reason
@@ -154,14 +152,14 @@ pub fn check(expected: &Expected, seen: &Seen) -> Result<(), String> {
 
 fn check_activity(
     activity: &Landed,
-    whom: Whom,
+    to: AttachedTo,
     deal: Option<&str>,
     note: &str,
 ) -> Result<(), String> {
-    let wanted = match whom {
-        Whom::Known(name) => Some((name, false)),
-        Whom::New(name) => Some((name, true)),
-        Whom::Nobody => None,
+    let wanted = match to {
+        AttachedTo::Known(name) => Some((name, false)),
+        AttachedTo::New(name) => Some((name, true)),
+        AttachedTo::Nothing => None,
     };
     let person = activity
         .person
@@ -180,14 +178,14 @@ fn check_activity(
         ));
     }
     if !activity.note.contains(note) {
-        return Err(format!("activity {} does not tell `{note}`", activity.id));
+        return Err(format!("activity {} lacks `{note}`", activity.id));
     }
     Ok(())
 }
 
-/// What came of it, in the words of whoever looks on.
+/// Describes the result in one line.
 #[must_use]
-pub fn tell(seen: &Seen) -> String {
+pub fn describe(seen: &Seen) -> String {
     if let Some(letter) = seen.letters.first() {
         return format!(
             "dead letter, {}, {}: {}",
@@ -204,29 +202,29 @@ pub fn tell(seen: &Seen) -> String {
                     .get("reason")
                     .unwrap_or_else(|| &answer.body["error"])
             });
-        return format!("nothing: {}", why.as_str().unwrap_or("no reason told"));
+        return format!("nothing: {}", why.as_str().unwrap_or("no reason given"));
     }
-    let told: Vec<String> = seen.activities.iter().map(tell_activity).collect();
+    let texts: Vec<String> = seen.activities.iter().map(describe_activity).collect();
     let times = match seen.answers.len() {
         1 => String::new(),
         posted => format!(", one for all {posted}"),
     };
-    told.join("; ") + &times
+    texts.join("; ") + &times
 }
 
-fn tell_activity(activity: &Landed) -> String {
-    let whom = match &activity.person {
+fn describe_activity(activity: &Landed) -> String {
+    let person = match &activity.person {
         Some(person) => {
             let created = if person.is_new { ", created" } else { "" };
             format!("of {}, {}{created}", person.name, person.phone)
         }
-        None => "attached to nobody".to_owned(),
+        None => "attached to no person".to_owned(),
     };
     let deal = activity.deal.as_ref();
     let deal = deal
         .map(|title| format!(", deal “{title}”"))
         .unwrap_or_default();
-    format!("activity {} {whom}{deal}", activity.id)
+    format!("activity {} {person}{deal}", activity.id)
 }
 
 #[cfg(test)]
@@ -258,20 +256,20 @@ mod tests {
 
     #[test]
     fn one_activity_on_the_right_person_is_as_it_should_be() {
-        let expected = Expected::once(Whom::Known("Casey Customer")).telling("note");
+        let expected = Expected::once(AttachedTo::Known("Casey Customer")).with_note("note");
         assert_eq!(check(&expected, &seen(1)), Ok(()));
     }
 
     #[test]
-    fn what_is_lost_doubled_or_on_somebody_else_is_found_out() {
-        let right = Expected::once(Whom::Known("Casey Customer"));
+    fn what_is_lost_doubled_or_on_another_person_is_found() {
+        let right = Expected::once(AttachedTo::Known("Casey Customer"));
         let cases = [
             (right.clone(), seen(0)),
             (right.clone(), seen(2)),
             (right.clone().with_deal("a deal"), seen(1)),
-            (right.telling("a summary"), seen(1)),
-            (Expected::once(Whom::New("Casey Customer")), seen(1)),
-            (Expected::once(Whom::Nobody), seen(1)),
+            (right.with_note("a summary"), seen(1)),
+            (Expected::once(AttachedTo::New("Casey Customer")), seen(1)),
+            (Expected::once(AttachedTo::Nothing), seen(1)),
             (Expected::Dead("pipedrive_forbidden"), seen(0)),
             (Expected::Ignored, seen(0)),
             (Expected::Refused(400), seen(0)),

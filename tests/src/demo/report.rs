@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 use shared::broker::topology::{DEAD_LETTER_QUEUE, WORK_QUEUE};
 
-use super::outcome::{Seen, tell};
+use super::outcome::{Seen, describe};
 use super::scene::Scene;
 use super::stage::{Stage, TOKEN};
 
@@ -84,8 +84,11 @@ pub fn table(rows: &[Row], colours: Colours) -> String {
     } in rows
     {
         let (mark, landed) = match verdict {
-            Ok(()) => (colours.green("✓"), tell(seen)),
-            Err(wrong) => (colours.red("✗"), format!("{}; WRONG: {wrong}", tell(seen))),
+            Ok(()) => (colours.green("✓"), describe(seen)),
+            Err(wrong) => (
+                colours.red("✗"),
+                format!("{}; WRONG: {wrong}", describe(seen)),
+            ),
         };
         let mut lines = wrapped(&landed, LANDED).into_iter();
         let first = lines.next().unwrap_or_default();

@@ -5,7 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::outcome::{Expected, Whom};
+use super::outcome::{AttachedTo, Expected};
 use crate::bridge::sample;
 use crate::sandbox::pipedrive::{Fault, FaultRule};
 
@@ -14,7 +14,7 @@ use crate::sandbox::pipedrive::{Fault, FaultRule};
 pub struct Scene {
     /// What is posted.
     pub title: &'static str,
-    /// The interaction's id; none where the body tells none.
+    /// The interaction's id; none where the body has none.
     pub interaction: &'static str,
     /// The bodies, in the order in which they are posted.
     pub bodies: Vec<Vec<u8>>,
@@ -71,7 +71,7 @@ fn calls(now: Timestamp) -> Vec<Scene> {
             "Guide: a call from +15550123456",
             guide,
             guide_call(guide, "+15550123456", "Guide Example", 441),
-            Expected::once(Whom::Known("Guide Example"))
+            Expected::once(AttachedTo::Known("Guide Example"))
                 .with_deal("Guide Example: yearly contract"),
         ),
         Scene {
@@ -80,7 +80,7 @@ fn calls(now: Timestamp) -> Vec<Scene> {
                 "Guide: one call, sent three times",
                 repeated,
                 Vec::new(),
-                Expected::once(Whom::Known("Plain Digits")),
+                Expected::once(AttachedTo::Known("Plain Digits")),
             )
         },
         Scene {
@@ -89,14 +89,14 @@ fn calls(now: Timestamp) -> Vec<Scene> {
                 "EventBridge: three events of one call",
                 told_in_parts,
                 Vec::new(),
-                Expected::once(Whom::Known("National Format")).telling("Asked for a quote"),
+                Expected::once(AttachedTo::Known("National Format")).with_note("Asked for a quote"),
             )
         },
         scene(
             "Guide: a call from an unknown number",
             unknown,
             guide_call(unknown, "+447700900456", "Casey Customer", 38),
-            Expected::once(Whom::New("Casey Customer")),
+            Expected::once(AttachedTo::New("Casey Customer")),
         ),
     ]
 }
@@ -115,7 +115,7 @@ fn without_a_person(now: Timestamp) -> Vec<Scene> {
                 None,
                 ago(now, 9),
             ),
-            Expected::once(Whom::Nobody),
+            Expected::once(AttachedTo::Nothing),
         ),
         scene(
             "EventBridge: an anonymous call",
@@ -126,13 +126,13 @@ fn without_a_person(now: Timestamp) -> Vec<Scene> {
                 None,
                 ago(now, 7),
             ),
-            Expected::once(Whom::Nobody),
+            Expected::once(AttachedTo::Nothing),
         ),
         scene(
             "Guide: a number that two people share",
             shared,
             guide_call(shared, "+12025550142", "Unknown", 121),
-            Expected::once(Whom::Nobody).telling("several people share this number"),
+            Expected::once(AttachedTo::Nothing).with_note("several people share this number"),
         ),
     ]
 }
@@ -183,7 +183,7 @@ pub fn troubled() -> Vec<Scene> {
                 "A create whose answer is lost; retried",
                 cut,
                 guide_call(cut, "+447700900123", "International Format", 305),
-                Expected::once(Whom::Known("International Format")),
+                Expected::once(AttachedTo::Known("International Format")),
             )
         },
         Scene {
@@ -219,7 +219,7 @@ fn event(name: &str, interaction: &str, from: Option<&str>, at: Timestamp) -> Ve
     let parse = |text: &str| -> Value { serde_json::from_str(text).expect("samples are JSON") };
     let original = parse(&text);
     let id = original["detail"]["eventBody"]["conversationId"].as_str();
-    let mut event = parse(&text.replace(id.expect("samples tell a conversation"), interaction));
+    let mut event = parse(&text.replace(id.expect("samples name a conversation"), interaction));
     let body = &mut event["detail"]["eventBody"];
     body["eventTime"] = json!(at.as_millisecond());
     if let Some(number) = from {

@@ -270,7 +270,7 @@ impl Stage {
     }
 }
 
-/// What both services are told. The retry delays are short, so that nobody has to wait for what they show.
+/// Settings of both services. The retry delays are short, so that the demo need not wait for them.
 fn settings(
     environment: &Environment,
     vhost: &Vhost,

@@ -8,7 +8,7 @@ use self::content::{Owners, text};
 use super::verdict::{Counts, Verdict, Violation};
 use super::{Activity, Answer, DeadLetter, Gone, History, Person, Posted, comparable};
 
-/// Judges a run.
+/// Checks the history of a run against the promise.
 #[must_use]
 pub fn check(history: &History) -> Verdict {
     let mut check = Check::new(history);
@@ -40,7 +40,7 @@ struct Check<'h> {
     /// Numbers for which there are more persons than there should be: what is attached to one of those is no further
     /// fault.
     doubled: BTreeSet<String>,
-    /// Which interaction alone tells what.
+    /// The one interaction that states a word.
     owners: Owners<'h>,
     counts: Counts,
     violations: Vec<Violation>,
@@ -150,7 +150,7 @@ impl<'h> Check<'h> {
         })
     }
 
-    /// Nothing that nobody asked for.
+    /// Finds records that belong to no event.
     fn strays(&mut self) {
         for activity in &self.history.activities {
             let interaction = activity.interaction();
@@ -264,22 +264,22 @@ impl<'h> Check<'h> {
         }
     }
 
-    /// An accepted event is told by the activity, or is a dead letter.
+    /// An accepted event is in the activity, or is a dead letter.
     fn accepted(&mut self, event: &'h Posted, activity: Option<&Activity>) {
         let letters = self.letters(event).cloned();
         let (interaction, key) = (event.interaction.clone(), event.event.clone());
-        let told =
+        let occurrences =
             |fact: &&String, activity: &Activity| text(&activity.note).matches(&**fact).count();
         let missing = activity.map(|activity| {
-            let is_missing = |fact: &&String| told(fact, activity) == 0;
+            let is_missing = |fact: &&String| occurrences(fact, activity) == 0;
             event.facts.iter().find(is_missing).cloned()
         });
         let repeated = activity.and_then(|activity| {
-            let is_repeated = |fact: &&String| told(fact, activity) > 1;
+            let is_repeated = |fact: &&String| occurrences(fact, activity) > 1;
             event.facts.iter().find(is_repeated)
         });
         if let Some(repeated) = repeated {
-            self.violations.push(Violation::ToldTwice {
+            self.violations.push(Violation::StatedTwice {
                 interaction: interaction.clone(),
                 event: key.clone(),
                 repeated: repeated.clone(),
@@ -325,8 +325,8 @@ impl<'h> Check<'h> {
         merged.map_or(id, |survivor| self.survivor(survivor))
     }
 
-    /// The activity is on the one person who has the number; where several share it, or nobody told it, on nobody. One
-    /// who had it and was deleted keeps what was attached before.
+    /// The activity is on the one person who has the number; where several share it, or no event states one, on none.
+    /// One who had it and was deleted keeps what was attached before.
     fn attachment(&mut self, interaction: &str, events: &[&Posted], activity: &Activity) {
         let number = events.iter().find_map(|event| event.number.as_deref());
         let number = number.map(comparable).unwrap_or_default();

@@ -26,13 +26,13 @@ pub struct History {
     pub activities: Vec<Activity>,
     /// Every person that Pipedrive ever held.
     pub persons: Vec<Person>,
-    /// The open deals that were there before the bridge. Nobody closes them.
+    /// The open deals that were there before the bridge. They are never closed.
     pub deals: Vec<Deal>,
     /// Every message in the dead letter queue at the end.
     pub dead_letters: Vec<DeadLetter>,
 }
 
-/// One event of an interaction, and what its sender was told.
+/// One event of an interaction, and the answer to its sender.
 #[derive(Clone, Debug)]
 pub struct Posted {
     /// The id of its interaction.
@@ -45,20 +45,20 @@ pub struct Posted {
     pub number: Option<String>,
     /// The number of a party who took part and is not the customer, where the event is of that party's side.
     pub third_party: Option<String>,
-    /// Texts that only this event tells, and that the record must hold in the end.
+    /// Texts that only this event states, and that the record must hold in the end.
     pub facts: Vec<String>,
     /// What the record looks like that this event leads; `None` where it is not to be recorded.
     pub head: Option<Head>,
     /// When it was sent first, if it was.
     pub sent: Option<Timestamp>,
-    /// What its sender was told.
+    /// Answer to its sender.
     pub answer: Answer,
 }
 
 /// What a list of activities shows of an interaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Whether the customer's own side tells it: before such a head one that an agent's side tells gives way.
+    /// Whether it is of the customer's own side, which outranks a head of an agent's side.
     pub is_customers: bool,
     /// The subject.
     pub subject: String,
@@ -70,10 +70,10 @@ pub struct Head {
     pub duration: String,
 }
 
-/// When an interaction began, as an event tells it.
+/// When an interaction began, as an event states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Began {
-    /// At this time.
+    /// Began at this time.
     At(Timestamp),
     /// So long before the event was received.
     BeforeReceipt(SignedDuration),
@@ -93,9 +93,9 @@ pub enum Answer {
 /// An activity in Pipedrive.
 #[derive(Clone, Debug)]
 pub struct Activity {
-    /// Its id.
+    /// Id in Pipedrive.
     pub id: i64,
-    /// Its subject.
+    /// Subject of the activity.
     pub subject: String,
     /// The key of its type.
     pub kind: String,
@@ -131,11 +131,11 @@ impl Activity {
 /// A person in Pipedrive.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// Its id.
+    /// Id in Pipedrive.
     pub id: i64,
-    /// Its name.
+    /// Name of the person.
     pub name: String,
-    /// Its organisation.
+    /// Organisation of the person.
     pub organization: Option<i64>,
     /// Its numbers in any form.
     pub phones: Vec<String>,
@@ -143,7 +143,7 @@ pub struct Person {
     pub was_there_before: bool,
     /// When it was created.
     pub created: Timestamp,
-    /// Whether somebody did away with it. Nobody deletes a person into whom others were merged.
+    /// Whether it was deleted or merged. A person into which others were merged is never deleted.
     pub gone: Option<Gone>,
 }
 
@@ -159,7 +159,7 @@ pub enum Gone {
 /// An open deal of a person.
 #[derive(Clone, Copy, Debug)]
 pub struct Deal {
-    /// Its id.
+    /// Id in Pipedrive.
     pub id: i64,
     /// Whose it was at first: where people are merged it goes along.
     pub person: i64,
@@ -172,7 +172,7 @@ pub struct DeadLetter {
     pub interaction: String,
     /// The key of its event.
     pub event: String,
-    /// Why it died.
+    /// Reason of the dead letter.
     pub reason: Option<String>,
     /// When it died, where it says so.
     pub died: Option<Timestamp>,

@@ -6,7 +6,7 @@ use std::fmt;
 /// The figures of a run, and everything that is wrong with it.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
-    /// The figures.
+    /// Counts for the report.
     pub counts: Counts,
     /// Empty where the promise was kept.
     pub violations: Vec<Violation>,
@@ -36,7 +36,7 @@ pub struct Counts {
     pub repeated_dead_letters: usize,
     /// Dead letters by reason.
     pub dead_letters: BTreeMap<String, usize>,
-    /// Events with a dead letter that died before its interaction was written with all that the event tells: the worker
+    /// Events with a dead letter that died before its interaction was written with all that the event states: the worker
     /// was cut off between dead letter and acknowledgement (C11), or another event of the interaction carried it along.
     /// Replaying such a letter changes nothing.
     pub dead_then_recorded: usize,
@@ -60,121 +60,121 @@ pub struct Counts {
 pub enum Violation {
     /// Accepted, and nowhere: neither activity nor dead letter.
     Lost {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
     },
     /// To be recorded, but dropped at the door, or dropped without a word on why.
     SilentlyDropped {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
-        /// What its sender was told.
+        /// Answer to its sender.
         reason: String,
     },
     /// Accepted, though it is not to be recorded.
     WronglyAccepted {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
     },
     /// Two activities or more.
     DoubledActivity {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The activities.
+        /// Ids of the activities.
         activities: Vec<i64>,
     },
     /// More persons for one number than one, the last of them ours.
     DoubledPerson {
         /// The number's comparable digits.
         number: String,
-        /// The persons.
+        /// Ids of the persons.
         persons: Vec<i64>,
     },
     /// Recorded first, and then dead-lettered all the same.
     DeadThoughRecorded {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
-        /// Why it died.
+        /// Reason of the dead letter.
         reason: String,
     },
     /// A dead letter that does not say why.
     UnexplainedDeadLetter {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
     },
-    /// There is an activity, but it lacks what an accepted event tells.
+    /// There is an activity, but it lacks what an accepted event states.
     Incomplete {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
         /// The first text that is missing.
         missing: String,
     },
-    /// The activity says twice what an accepted event tells once.
-    ToldTwice {
-        /// The interaction.
+    /// The activity states twice what an accepted event states once.
+    StatedTwice {
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
         /// The first text that is there twice.
         repeated: String,
     },
     /// The activity's subject, type, time, duration, deal or mark that it is done is not what its events make of it.
     WrongField {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// Which.
+        /// Name of the field.
         field: &'static str,
-        /// What it holds.
+        /// Value that the activity holds.
         found: String,
-        /// What it should.
+        /// Value that follows from the events.
         expected: String,
     },
-    /// The activity tells what only another interaction tells.
+    /// The activity states what only another interaction states.
     ForeignFact {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// What it tells.
+        /// Fact that does not belong to it.
         foreign: String,
-        /// Whose that is.
+        /// Interaction that states this fact.
         owner: String,
     },
-    /// The activity is attached to somebody else, or to nobody though it should be.
+    /// The activity is attached to another person than it should be, or to none.
     WrongPerson {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// To whom it is attached.
+        /// Person it is attached to.
         attached: Option<i64>,
-        /// To whom it should be.
+        /// Person it should be attached to.
         expected: Option<i64>,
     },
     /// An activity that is of no interaction that was to be recorded.
     StrayActivity {
-        /// The activity.
+        /// Id of the activity.
         activity: i64,
         /// The id in its marker, if it has one.
         interaction: Option<String>,
     },
-    /// A person whom nobody called for.
+    /// A created person that belongs to no event.
     StrayPerson {
-        /// The person.
+        /// Id of the person.
         person: i64,
     },
-    /// A dead letter of an event that nobody sent.
+    /// A dead letter of an event that was never sent.
     StrayDeadLetter {
-        /// The interaction.
+        /// Id of the interaction.
         interaction: String,
-        /// The event.
+        /// Name of the event.
         event: String,
     },
 }
@@ -192,7 +192,7 @@ impl Violation {
             Self::DeadThoughRecorded { .. } => "dead though recorded",
             Self::UnexplainedDeadLetter { .. } => "unexplained dead letter",
             Self::Incomplete { .. } => "incomplete record",
-            Self::ToldTwice { .. } => "told twice",
+            Self::StatedTwice { .. } => "stated twice",
             Self::WrongField { .. } => "wrong field",
             Self::ForeignFact { .. } => "foreign fact",
             Self::WrongPerson { .. } => "wrong person",
@@ -242,15 +242,15 @@ impl fmt::Display for Violation {
                 missing,
             } => write!(
                 f,
-                "{interaction} lacks `{missing}`, which event {event} tells"
+                "{interaction} lacks `{missing}`, which event {event} states"
             ),
-            Self::ToldTwice {
+            Self::StatedTwice {
                 interaction,
                 event,
                 repeated,
             } => write!(
                 f,
-                "{interaction} says `{repeated}` twice, which event {event} tells once"
+                "{interaction} says `{repeated}` twice, which event {event} states once"
             ),
             Self::WrongField {
                 interaction,
@@ -262,7 +262,7 @@ impl fmt::Display for Violation {
                 interaction,
                 foreign,
                 owner,
-            } => write!(f, "{interaction} says `{foreign}`, which {owner} tells"),
+            } => write!(f, "{interaction} says `{foreign}`, which {owner} states"),
             Self::WrongPerson {
                 interaction,
                 attached,
@@ -287,5 +287,5 @@ impl fmt::Display for Violation {
 }
 
 fn person(id: Option<i64>) -> String {
-    id.map_or_else(|| "nobody".to_owned(), |id| format!("person {id}"))
+    id.map_or_else(|| "no person".to_owned(), |id| format!("person {id}"))
 }

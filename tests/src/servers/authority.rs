@@ -1,4 +1,4 @@
-//! A certificate authority for tests: what it signs is as a public one would, and nobody else trusts it.
+//! A certificate authority for tests: it signs as a public one would, and only tests trust it.
 
 use std::ops::Range;
 use std::path::Path;
@@ -24,12 +24,12 @@ pub struct Authority {
 pub struct Identity {
     /// The chain, leaf first.
     pub certificate: String,
-    /// The key.
+    /// Private key, PEM.
     pub key: String,
 }
 
 impl Authority {
-    /// One that nobody stands above.
+    /// Creates a root authority.
     ///
     /// # Panics
     ///
@@ -43,7 +43,7 @@ impl Authority {
         }
     }
 
-    /// One below this.
+    /// Creates an authority below this one.
     ///
     /// # Panics
     ///
@@ -91,7 +91,7 @@ impl Authority {
 }
 
 impl Identity {
-    /// One that nobody vouches for.
+    /// Creates a self-signed certificate.
     ///
     /// # Panics
     ///

@@ -82,7 +82,7 @@ impl BrokerAddress {
         Management::new(&self.management)
     }
 
-    /// Creates a virtual host that nobody else uses.
+    /// Creates a virtual host that no other test uses.
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ pub struct Vhost {
 }
 
 impl Vhost {
-    /// Its name.
+    /// Name of the virtual host.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

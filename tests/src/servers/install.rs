@@ -222,7 +222,7 @@ fn has_docker() -> bool {
 }
 
 fn install(packages: &[&str]) -> Result<()> {
-    // Lists that are there may do; where they are old or missing, a second try with new ones tells.
+    // Lists that are there may do; where they are old or missing, a second try with new ones decides.
     if apt_get(&["install"], packages).is_err() {
         apt_get(&["update"], &[])?;
         apt_get(&["install"], packages)?;

@@ -332,7 +332,7 @@ impl Management {
         .await
     }
 
-    /// Closes all connections to a virtual host that the API knows of, and tells how many those were.
+    /// Closes all connections to a virtual host that the API knows of, and returns their number.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Ports for servers that are told where to listen, and that may be ended and started again there.
+//! Ports for servers that listen where they are configured to, and may be ended and started again there.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;

@@ -33,7 +33,7 @@ pub struct CutProxy {
 /// The state of the broken network, shared with every connection.
 #[derive(Debug)]
 struct Network {
-    /// Bound, and never listening: nobody else gets the port while connections are refused.
+    /// Bound, and never listening: no other process gets the port while connections are refused.
     port: TcpSocket,
     /// Nothing while connections are refused.
     listener: Mutex<Option<TcpListener>>,
@@ -97,7 +97,7 @@ impl CutProxy {
         std::mem::replace(&mut *connected, next).cancel();
     }
 
-    /// Refuses new connections from now on, as a port does on which nobody listens, or lets them through again. Open ones
+    /// Refuses new connections from now on, as a closed port does, or lets them through again. Open ones
     /// are not touched.
     ///
     /// # Panics
@@ -182,7 +182,7 @@ async fn accept(target: String, network: Arc<Network>) {
                 accepted = poll_fn(|context| network.poll_accept(context)) => accepted,
                 () = network.relistening.notified() => continue,
             };
-            // Only this process running out of file descriptors fails here, and its test will tell.
+            // Only this process running out of file descriptors fails here, and fails its test, too.
             let Ok(client) = accepted else {
                 tokio::task::yield_now().await;
                 continue;

@@ -103,7 +103,7 @@ impl RabbitMq {
         write(&configuration, &lines(&settings))?;
         let plugins = folder.join("enabled_plugins");
         write(&plugins, PLUGINS)?;
-        // The command line authenticates with it; Erlang insists that nobody else can read it.
+        // The command line authenticates with it; Erlang insists that no other user can read it.
         let cookie = folder.join(".erlang.cookie");
         if !cookie.exists() {
             write(&cookie, &Uuid::new_v4().simple().to_string())?;

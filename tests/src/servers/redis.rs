@@ -13,6 +13,7 @@ use super::{
     install::{Origin, Server, ensure_installed},
     ports::free_ports,
     process::Process,
+    scratch::Scratch,
     wait::wait_until,
 };
 
@@ -44,13 +45,30 @@ impl RedisOptions {
     }
 }
 
-/// A Redis of our own on a free loopback port, which keeps every write it acknowledged, unless told otherwise. Dropping it ends it.
+/// A Redis of our own on a free loopback port, which keeps every write it acknowledged, unless set otherwise. Dropping it
+/// ends it.
 pub struct Redis {
     url: Url,
     host: Box<dyn Host>,
+    /// A folder that goes with it.
+    _scratch: Option<Scratch>,
 }
 
 impl Redis {
+    /// Starts a server in a folder that is deleted with it; see [`Self::start`].
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it is not ready in time.
+    pub async fn temporary(options: &RedisOptions) -> Result<Self> {
+        let scratch = Scratch::create()?;
+        let redis = Self::start(&scratch.path().join("redis"), options).await?;
+        Ok(Self {
+            _scratch: Some(scratch),
+            ..redis
+        })
+    }
+
     /// Starts a server with its data and log in a folder, and waits until it is ready.
     ///
     /// # Errors
@@ -95,13 +113,17 @@ impl Redis {
             }
         };
         let url = Url::parse(&format!("redis://127.0.0.1:{port}/"))?;
-        let mut redis = Self { url, host };
+        let mut redis = Self {
+            url,
+            host,
+            _scratch: None,
+        };
         redis.host.start()?;
         redis.wait_ready().await?;
         Ok(redis)
     }
 
-    /// Its address.
+    /// Address of the server.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url
@@ -171,7 +193,8 @@ impl Redis {
     ///
     /// Returns an error if the server does not answer.
     pub async fn stop_saving(&self) -> Result<()> {
-        self.tell(&["CONFIG", "SET", "appendonly", "no"]).await
+        self.run_command(&["CONFIG", "SET", "appendonly", "no"])
+            .await
     }
 
     /// Has each write on disk before it is answered, from now on.
@@ -180,7 +203,8 @@ impl Redis {
     ///
     /// Returns an error if the server does not answer.
     pub async fn write_through(&self) -> Result<()> {
-        self.tell(&["CONFIG", "SET", "appendfsync", "always"]).await
+        self.run_command(&["CONFIG", "SET", "appendfsync", "always"])
+            .await
     }
 
     /// Makes it look as a replica does that took over from a server that is gone: it keeps its data, and says that it
@@ -190,9 +214,9 @@ impl Redis {
     ///
     /// Returns an error if the server does not answer.
     pub async fn take_over(&self) -> Result<()> {
-        // Nobody listens at the port: it follows until it is promoted, and gets nothing.
-        self.tell(&["REPLICAOF", "127.0.0.1", "1"]).await?;
-        self.tell(&["REPLICAOF", "NO", "ONE"]).await
+        // Nothing listens at the port: it follows until it is promoted, and gets nothing.
+        self.run_command(&["REPLICAOF", "127.0.0.1", "1"]).await?;
+        self.run_command(&["REPLICAOF", "NO", "ONE"]).await
     }
 
     /// Freezes it: connections stay open and nothing answers.
@@ -219,15 +243,15 @@ impl Redis {
     ///
     /// Returns an error if the server does not answer.
     pub async fn flush(&self) -> Result<()> {
-        self.tell(&["FLUSHALL"]).await
+        self.run_command(&["FLUSHALL"]).await
     }
 
-    async fn tell(&self, command: &[&str]) -> Result<()> {
+    async fn run_command(&self, command: &[&str]) -> Result<()> {
         let mut connection = self.connect().await?;
-        let mut telling = redis::Cmd::new();
-        telling.arg(command);
-        let told = telling.exec_async(&mut connection).await;
-        told.with_context(|| format!("tell Redis: {}", command.join(" ")))
+        let mut request = redis::Cmd::new();
+        request.arg(command);
+        let answer = request.exec_async(&mut connection).await;
+        answer.with_context(|| format!("send to Redis: {}", command.join(" ")))
     }
 }
 

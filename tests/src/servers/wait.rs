@@ -1,4 +1,4 @@
-//! Waiting for a condition: bounded, and telling what was missing when the time is over.
+//! Waiting for a condition: bounded, and naming what was missing when the time is over.
 
 use std::time::{Duration, Instant};
 

@@ -59,12 +59,12 @@ impl Browser {
                 .next_line()
                 .await
                 .unwrap()
-                .expect("chromedriver tells its port");
+                .expect("chromedriver prints its port");
             if let Some((_, port)) = line.split_once("started successfully on port ") {
                 break port.trim_end_matches('.').parse().unwrap();
             }
         };
-        // Nobody reads on, and a full pipe would stop it.
+        // Nothing reads on, and a full pipe would stop it.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let options = json!({"args": [
             "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",

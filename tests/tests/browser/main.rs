@@ -86,7 +86,7 @@ async fn read_its_reason(browser: &Browser) {
     let shown = Locator::XPath("//div[@id='msg-wrapper']//td[contains(., 'pipedrive_forbidden')]");
     let message = browser.wait_for(shown).await;
     let text = browser.text("#msg-wrapper").await;
-    for told in [
+    for shown in [
         "x-failure-class",
         "permanent",
         "x-failure-reason",
@@ -97,7 +97,7 @@ async fn read_its_reason(browser: &Browser) {
         "record",
         "call-4711",
     ] {
-        assert!(text.contains(told), "{told} is not in {text}");
+        assert!(text.contains(shown), "{shown} is not in {text}");
     }
     browser.scroll_to(&message).await;
     browser.screenshot("rabbitmq-dead-letter").await;

@@ -47,7 +47,7 @@ fn every_fail_point_is_armed_by_a_test_and_listed_in_the_table() {
         assert!(is_armed, "no test arms {name}");
         assert!(
             table.contains(&format!("`{name}`")),
-            "the table does not tell of {name}"
+            "the table lacks {name}"
         );
     }
 }

@@ -6,22 +6,22 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 use bridge_tests::bridge::{PATIENCE, TestApp, call, sample};
 use bridge_tests::sandbox::pipedrive::{Activity, Fault, FaultRule};
-use bridge_tests::servers::{Redis, RedisOptions, Scratch, wait_until};
+use bridge_tests::servers::{Redis, RedisOptions, wait_until};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::clock;
 
-use crate::failing_redis::{app_with_redis, app_with_redis_as};
+use crate::failing_redis::app_with_redis;
 use crate::hold::Hold;
 use crate::invariants::{assert_recorded_once, assert_settled};
 use crate::process::Worker;
 
 const UNKNOWN_CALLER: &str = "+15550123456";
 
-async fn app() -> (TestApp, Redis, Scratch) {
-    let (mut app, redis, scratch) = app_with_redis().await;
+async fn app() -> (TestApp, Redis) {
+    let (mut app, redis) = app_with_redis().await;
     app.start_worker().await;
-    (app, redis, scratch)
+    (app, redis)
 }
 
 /// A sample of an event that happens now.
@@ -36,15 +36,15 @@ fn at(name: &str, time: Timestamp) -> String {
     event.to_string()
 }
 
-/// Posts an event and waits until the one activity tells what it does.
-async fn record(app: &TestApp, body: String, told: &str) -> Activity {
+/// Posts an event and waits until the one activity states it.
+async fn record(app: &TestApp, body: String, text: &str) -> Activity {
     app.post(body).await.assert_accepted();
-    let recorded = wait_until(told, PATIENCE, async || {
+    let recorded = wait_until(text, PATIENCE, async || {
         let [activity] = &app.pipedrive.activities()[..] else {
             bail!("not one activity")
         };
         let note = activity.note.as_deref().unwrap_or_default();
-        ensure!(note.contains(told), "{note}");
+        ensure!(note.contains(text), "{note}");
         Ok(activity.clone())
     });
     let activity = recorded.await.expect("it is recorded");
@@ -59,8 +59,8 @@ async fn assert_both_recorded_once(app: &TestApp) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_forgotten_events_told_stays_in_the_one_activity() {
-    let (app, redis, _scratch) = app().await;
+async fn what_forgotten_events_stated_stays_in_the_one_activity() {
+    let (app, redis) = app().await;
     let friday = "call back on Friday";
     record(&app, now("eventbridge-acw-voice-inbound"), friday).await;
     redis.flush().await.unwrap();
@@ -89,7 +89,7 @@ async fn what_forgotten_events_told_stays_in_the_one_activity() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_sent_again_after_redis_forgot_it_is_recorded_once() {
-    let (app, redis, _scratch) = app().await;
+    let (app, redis) = app().await;
     record(
         &app,
         call("call-1", UNKNOWN_CALLER),
@@ -111,7 +111,7 @@ async fn a_webhook_sent_again_after_redis_forgot_it_is_recorded_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_ahead_makes_nothing_new_that_redis_forgot() {
-    let (app, redis, _scratch) = app().await;
+    let (app, redis) = app().await;
     let in_two_hours = clock::now() + SignedDuration::from_hours(2);
     let end = at("eventbridge-customer-end-voice-inbound", in_two_hours);
     record(&app, end.clone(), "<b>Duration:</b> 7 min 22 s").await;
@@ -129,8 +129,8 @@ async fn a_clock_that_is_ahead_makes_nothing_new_that_redis_forgot() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_whom_redis_forgot_before_the_search_knew_them_is_not_created_again() {
-    let (app, redis, _scratch) = app().await;
+async fn a_person_forgotten_by_redis_before_the_search_knew_them_is_not_created_again() {
+    let (app, redis) = app().await;
     app.pipedrive.set_search_lag(Duration::from_secs(600));
     record(
         &app,
@@ -150,14 +150,14 @@ async fn a_person_whom_redis_forgot_before_the_search_knew_them_is_not_created_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn evidence_for_an_epoch_that_is_over_by_the_time_of_the_claim_counts_for_nothing() {
-    let (app, redis, _scratch) = app_with_redis().await;
+    let (app, redis) = app_with_redis().await;
     let hold = Hold::new();
     let slow = Worker::start(&app, &hold.at_over("claim-weighed", "call-1"));
     app.post(call("call-1", UNKNOWN_CALLER))
         .await
         .assert_accepted();
     hold.reached().await;
-    // The sender repeats itself, and somebody else records it. Then Redis forgets.
+    // The sender repeats itself, and another worker records it. Then Redis forgets.
     let fast = Worker::start(&app, "");
     app.post(call("call-1", UNKNOWN_CALLER))
         .await
@@ -184,11 +184,14 @@ async fn evidence_for_an_epoch_that_is_over_by_the_time_of_the_claim_counts_for_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_create_that_waits_for_room_is_not_sent_once_redis_forgot_it() {
     // What is in flight when Redis forgets is waited for, two seconds here: less than the wait for room.
-    let settings = [
-        ("BRIDGE__PIPEDRIVE__REQUEST_TIMEOUT", "1s"),
-        ("BRIDGE__PIPEDRIVE__SETTLE_TIME", "1s"),
-    ];
-    let (app, redis, _scratch) = app_with_redis_as(&RedisOptions::default(), &settings).await;
+    let redis = Redis::temporary(&RedisOptions::default()).await.unwrap();
+    let app = TestApp::builder()
+        .without_worker()
+        .redis(&redis)
+        .set("BRIDGE__PIPEDRIVE__REQUEST_TIMEOUT", "1s")
+        .set("BRIDGE__PIPEDRIVE__SETTLE_TIME", "1s")
+        .spawn()
+        .await;
     // One waits; the other one gets the webhook that is sent again.
     let _workers = [Worker::start(&app, ""), Worker::start(&app, "")];
     let turned_away = Fault::burst_limit().with_header("retry-after", "5");
@@ -212,8 +215,8 @@ async fn a_create_that_waits_for_room_is_not_sent_once_redis_forgot_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_somebody_moved_before_redis_forgot_it_is_not_moved_back() {
-    let (app, redis, _scratch) = app().await;
+async fn a_record_that_a_person_moved_before_redis_forgot_it_is_not_moved_back() {
+    let (app, redis) = app().await;
     let end = now("eventbridge-customer-end-voice-inbound");
     let recorded = record(&app, end, "<b>Duration:</b> 7 min 22 s").await;
     let colleague = app.pipedrive.add_person("Casey's colleague", &[]);
@@ -223,14 +226,14 @@ async fn a_record_that_somebody_moved_before_redis_forgot_it_is_not_moved_back()
     redis.flush().await.unwrap();
 
     let wrapup = now("eventbridge-acw-voice-inbound");
-    let told = record(&app, wrapup, "call back on Friday").await;
+    let updated = record(&app, wrapup, "call back on Friday").await;
 
-    assert_eq!(told.person_id, Some(colleague));
+    assert_eq!(updated.person_id, Some(colleague));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_copy_that_somebody_made_before_redis_forgot_the_record_is_not_taken_for_it() {
-    let (app, redis, _scratch) = app().await;
+async fn a_copy_that_a_person_made_before_redis_forgot_the_record_is_not_taken_for_it() {
+    let (app, redis) = app().await;
     let end = now("eventbridge-customer-end-voice-inbound");
     let recorded = record(&app, end, "<b>Duration:</b> 7 min 22 s").await;
     let copy = json!({"subject": "Follow up", "type": "call", "note": recorded.note,

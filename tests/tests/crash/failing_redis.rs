@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bridge_tests::bridge::{TestApp, call};
 use bridge_tests::sandbox::pipedrive::{Limits, SandboxConfig};
-use bridge_tests::servers::{Redis, RedisOptions, Scratch};
+use bridge_tests::servers::{Redis, RedisOptions};
 use futures_util::future::join_all;
 
 use crate::hold::Hold;
@@ -14,26 +14,11 @@ use crate::process::Worker;
 const UNKNOWN_CALLER: &str = "+15550123456";
 
 /// A bridge without a worker, with a Redis of its own, and that Redis.
-pub async fn app_with_redis() -> (TestApp, Redis, Scratch) {
-    app_with_redis_as(&RedisOptions::default(), &[]).await
-}
-
-/// [`app_with_redis`] whose Redis, or settings, differ from the usual.
-pub async fn app_with_redis_as(
-    options: &RedisOptions,
-    settings: &[(&str, &str)],
-) -> (TestApp, Redis, Scratch) {
-    let scratch = Scratch::create().expect("a folder");
-    let redis = Redis::start(&scratch.path().join("redis"), options)
-        .await
-        .expect("a private Redis starts");
-    let mut app = TestApp::builder()
-        .without_worker()
-        .set("BRIDGE__REDIS__URL", redis.url().to_string());
-    for (name, value) in settings {
-        app = app.set(name, *value);
-    }
-    (app.spawn().await, redis, scratch)
+pub async fn app_with_redis() -> (TestApp, Redis) {
+    let redis = Redis::temporary(&RedisOptions::default()).await;
+    let redis = redis.expect("a private Redis starts");
+    let app = TestApp::builder().without_worker().redis(&redis);
+    (app.spawn().await, redis)
 }
 
 /// One call, held at a point; the bridge, its Redis and the worker.
@@ -42,12 +27,11 @@ struct Held {
     redis: Redis,
     worker: Worker,
     hold: Hold,
-    _scratch: Scratch,
 }
 
 impl Held {
     async fn at(point: &str) -> Self {
-        let (app, redis, scratch) = app_with_redis().await;
+        let (app, redis) = app_with_redis().await;
         // What was created is not to be found by the search.
         app.pipedrive.set_search_lag(Duration::from_secs(600));
         let hold = Hold::new();
@@ -61,7 +45,6 @@ impl Held {
             redis,
             worker,
             hold,
-            _scratch: scratch,
         }
     }
 
@@ -142,7 +125,7 @@ async fn c14_redis_does_not_answer_the_claim_an_intent_or_the_mark() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_be_recorded_is_looked_for_when_redis_was_emptied() {
-    let (mut app, redis, _scratch) = app_with_redis().await;
+    let (mut app, redis) = app_with_redis().await;
     app.start_worker().await;
     app.post(call("call-1", UNKNOWN_CALLER))
         .await
@@ -163,7 +146,7 @@ async fn what_may_be_recorded_is_looked_for_when_redis_was_emptied() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_redis_away_nothing_is_posted_everything_is_kept_and_work_resumes_by_itself() {
-    let (app, mut redis, _scratch) = app_with_redis().await;
+    let (app, mut redis) = app_with_redis().await;
     let worker = Worker::start(&app, "");
     app.post(call("call-0", UNKNOWN_CALLER))
         .await
@@ -217,12 +200,12 @@ async fn a_create_after_which_the_token_bucket_cannot_be_corrected_is_not_repeat
         .assert_accepted();
     hold.reached().await;
 
-    let [told] = &app.redis_keys("{tokens}:told").await[..] else {
+    let [reported] = &app.redis_keys("{tokens}:told").await[..] else {
         panic!("no answer corrected the bucket")
     };
     let spoiled: redis::RedisResult<()> = redis::pipe()
-        .del(told)
-        .lpush(told, "no number")
+        .del(reported)
+        .lpush(reported, "no number")
         .query_async(&mut app.redis().await)
         .await;
     spoiled.unwrap();
@@ -237,7 +220,7 @@ async fn a_create_after_which_the_token_bucket_cannot_be_corrected_is_not_repeat
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_evicts_keys_is_refused_at_start() {
-    let (app, redis, _scratch) = app_with_redis().await;
+    let (app, redis) = app_with_redis().await;
     let mut connection = redis.connect().await.unwrap();
     let mut evict = redis::cmd("CONFIG");
     let () = evict

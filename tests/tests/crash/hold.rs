@@ -29,6 +29,11 @@ impl Hold {
         format!("{point}=hold:{}", self.file.display())
     }
 
+    /// What arms a process to be held over one subject, with a panic once it is released.
+    pub fn then_panic(&self, point: &str, subject: &str) -> String {
+        format!("{point}=hold-panic:{}@{subject}", self.file.display())
+    }
+
     /// The same over one subject only.
     pub fn at_over(&self, point: &str, subject: &str) -> String {
         format!("{}@{subject}", self.at(point))
@@ -37,7 +42,7 @@ impl Hold {
     /// Waits until the worker is held.
     pub async fn reached(&self) {
         let held = wait_until("a worker at its fail point", PATIENCE, async || {
-            anyhow::ensure!(self.file.exists(), "nobody is there");
+            anyhow::ensure!(self.file.exists(), "no process is held there");
             Ok(())
         });
         held.await.unwrap_or_else(|error| panic!("{error:#}"));
@@ -45,14 +50,14 @@ impl Hold {
 
     /// Lets it go on.
     pub fn release(&self) {
-        std::fs::remove_file(&self.file).expect("somebody is held");
+        std::fs::remove_file(&self.file).expect("a process is held");
     }
 }
 
 /// Ends all leases of a sort, `lease` or `person-lock`, as their time would.
 pub async fn end_leases(app: &TestApp, sort: &str) {
     let leases = app.redis_keys(&format!("{sort}:")).await;
-    assert!(!leases.is_empty(), "nobody holds a {sort}");
+    assert!(!leases.is_empty(), "no lease of a {sort} is held");
     let ended: redis::RedisResult<()> = redis::cmd("DEL")
         .arg(leases)
         .query_async(&mut app.redis().await)

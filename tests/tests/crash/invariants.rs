@@ -25,7 +25,7 @@ pub async fn assert_settled_beside(app: &TestApp, dead_letters: usize) {
     app.wait_for_dead_letters(dead_letters).await;
     for sort in ["lease:", "person-lock:"] {
         let left = app.redis_keys(sort).await;
-        assert!(left.is_empty(), "nobody gave back {left:?}");
+        assert!(left.is_empty(), "not released: {left:?}");
     }
 }
 

@@ -50,7 +50,7 @@ async fn an_update_that_comes_late_does_not_undo_a_later_one() {
     assert_eq!(app.pipedrive.activities().len(), 1);
 }
 
-/// What the agent's side of the call tells, of another agent than the sample's.
+/// What the agent's side of the call states, of another agent than the sample's.
 fn second_leg() -> String {
     let leg = sample("eventbridge-user-end-voice-inbound");
     let mut leg: Value = serde_json::from_slice(&leg).expect("samples are JSON");

@@ -65,7 +65,7 @@ async fn c19_a_worker_wakes_after_another_one_finished_its_interaction() {
     wait_until_marked(&app).await;
     hold.release();
 
-    // What it is told is that it lost; then its own message is a duplicate.
+    // It learns that it lost the lease; then its own message is a duplicate.
     sleeper.wait_for_metric(LEASE_LOSSES, "", 1).await;
     assert_recorded_once(&app).await;
     assert_eq!(created(&app, "/api/v2/activities"), 1);
@@ -75,7 +75,7 @@ async fn c19_a_worker_wakes_after_another_one_finished_its_interaction() {
 async fn wait_until_marked(app: &TestApp) {
     let marked = wait_until("a recorded interaction", PATIENCE, async || {
         let keys = app.redis_keys("interaction:").await;
-        let key = keys.first().context("nobody claimed it")?;
+        let key = keys.first().context("no lease was claimed")?;
         let activity: Option<String> = redis::cmd("HGET")
             .arg(key)
             .arg("activity")

@@ -3,21 +3,23 @@
 use std::time::Duration;
 
 use bridge_tests::bridge::{TestApp, call};
-use bridge_tests::servers::{Redis, RedisOptions, Scratch};
+use bridge_tests::servers::{Redis, RedisOptions};
 use futures_util::future::join_all;
 
-use crate::failing_redis::app_with_redis_as;
 use crate::hold::{Hold, end_leases};
 use crate::invariants::{assert_recorded_once, assert_settled, created};
 use crate::process::Worker;
 
 const UNKNOWN_CALLER: &str = "+15550123456";
 
-/// A bridge whose Redis is about to lose what it is told, and whose Pipedrive is slow to find what was created.
-async fn app(options: &RedisOptions) -> (TestApp, Redis, Scratch) {
-    let (app, redis, scratch) = app_with_redis_as(options, &[]).await;
+/// A bridge whose Redis is about to lose its last writes, and whose Pipedrive is slow to find what was created.
+async fn app(options: &RedisOptions) -> (TestApp, Redis) {
+    let redis = Redis::temporary(options).await;
+    let redis = redis.expect("a private Redis starts");
+    let app = TestApp::builder().without_worker().redis(&redis);
+    let app = app.spawn().await;
     app.pipedrive.set_search_lag(Duration::from_secs(600));
-    (app, redis, scratch)
+    (app, redis)
 }
 
 async fn post(app: &TestApp, id: &str) {
@@ -34,7 +36,7 @@ async fn epoch(app: &TestApp) -> String {
     id.expect("an epoch is on record")
 }
 
-/// How often somebody looked for activities.
+/// Number of searches for activities.
 fn looks(app: &TestApp) -> usize {
     let requests = app.pipedrive.requests();
     let lists = requests
@@ -62,12 +64,12 @@ async fn assert_looked_for(app: &TestApp, lost: &str) {
     assert_eq!(created(app, "/api/v2/activities"), 1);
 }
 
-/// With the claim goes all that Redis knew of the call; without it, a record that tells of no attempt comes back.
+/// With the claim goes all that Redis knew of the call; without it, an entry without an attempt comes back.
 #[tokio::test(flavor = "multi_thread")]
 async fn c12_redis_restarts_without_its_last_writes_and_the_webhook_is_sent_again() {
     let last_kept = ["delivered", "claimed"];
     join_all(last_kept.map(async |point| {
-        let (app, mut redis, _scratch) = app(&RedisOptions::synced_each_second()).await;
+        let (app, mut redis) = app(&RedisOptions::synced_each_second()).await;
         let (_worker, hold) = hold_over_a_call(&app, point).await;
         let lost = epoch(&app).await;
 
@@ -93,7 +95,7 @@ async fn c12_redis_restarts_without_its_last_writes_and_the_message_is_delivered
 }
 
 async fn deliver_again_after_a_restart(writes_through_then: bool) {
-    let (mut app, mut redis, _scratch) = app(&RedisOptions::synced_each_second()).await;
+    let (mut app, mut redis) = app(&RedisOptions::synced_each_second()).await;
     app.start_worker().await;
     app.stop_worker().await;
     let lost = epoch(&app).await;
@@ -114,7 +116,7 @@ async fn deliver_again_after_a_restart(writes_through_then: bool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn c12_a_replica_that_lagged_takes_over() {
     // Each of the two servers writes through; what one of them never got it cannot have.
-    let (app, mut redis, _scratch) = app(&RedisOptions::default()).await;
+    let (app, mut redis) = app(&RedisOptions::default()).await;
     let (worker, hold) = hold_over_a_call(&app, "delivered").await;
     let lost = epoch(&app).await;
 
@@ -133,7 +135,7 @@ async fn c12_a_replica_that_lagged_takes_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_writes_through_keeps_its_epoch_in_a_restart_and_nothing_is_looked_for() {
-    let (app, mut redis, _scratch) = app(&RedisOptions::default()).await;
+    let (app, mut redis) = app(&RedisOptions::default()).await;
     let worker = Worker::start(&app, "");
     post(&app, "call-1").await;
     app.wait_for_activities(1).await;

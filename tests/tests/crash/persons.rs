@@ -34,7 +34,7 @@ fn searches(app: &TestApp) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c16_the_search_does_not_know_the_person_whom_a_worker_created_before_it_died() {
+async fn c16_the_search_does_not_know_the_person_that_a_worker_created_before_it_died() {
     let app = TestApp::builder().without_worker().spawn().await;
     app.pipedrive.set_search_lag(Duration::from_secs(600));
     let doomed = Worker::start(&app, "person-remembered=abort");
@@ -88,7 +88,7 @@ enum Hand {
 }
 
 impl Hand {
-    /// Takes the number from `loser`; where somebody has it then, that is `other`.
+    /// Takes the number from `loser`; if a person has it then, that is `other`.
     fn act(self, app: &TestApp, loser: i64, other: i64) {
         assert!(match self {
             Self::Merges => app.pipedrive.merge_persons(loser, other),
@@ -133,7 +133,7 @@ async fn lose_at(point: &str, hand: Hand) {
     }
 }
 
-/// The first call of a caller whom nobody knew; who they became is remembered.
+/// The first call of an unknown caller; the person created is remembered.
 async fn first_call(app: &TestApp) -> i64 {
     let worker = Worker::start(app, "");
     app.post(call("call-1", CALLER)).await.assert_accepted();
@@ -144,7 +144,7 @@ async fn first_call(app: &TestApp) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c20_a_person_is_merged_or_deleted_before_or_after_the_look_at_them() {
+async fn c20_a_person_is_merged_or_deleted_before_or_after_they_are_read() {
     let cases = ["person-recalled", "matched"]
         .into_iter()
         .flat_map(|point| [(point, Hand::Merges), (point, Hand::Deletes)]);
@@ -152,7 +152,7 @@ async fn c20_a_person_is_merged_or_deleted_before_or_after_the_look_at_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_workers_that_forget_a_merged_person_the_later_one_keeps_whom_the_other_found() {
+async fn of_two_workers_that_forget_a_merged_person_the_later_one_keeps_what_the_other_found() {
     let app = TestApp::builder().without_worker().spawn().await;
     app.pipedrive.set_search_lag(Duration::from_secs(600));
     let loser = first_call(&app).await;
@@ -174,11 +174,15 @@ async fn of_two_workers_that_forget_a_merged_person_the_later_one_keeps_whom_the
     let lists = later
         .iter()
         .filter(|request| request.method == "GET" && request.path == "/api/v2/persons");
-    assert_eq!(lists.count(), 0, "nobody had to be found again: {later:#?}");
+    assert_eq!(
+        lists.count(),
+        0,
+        "no person had to be found again: {later:#?}"
+    );
 }
 
-/// The search knows a person, and goes on to after they lost the number. Nobody is remembered for it, or they are.
-async fn lose_whom_the_search_knows(hand: Hand, is_remembered: bool) {
+/// The search knows a person, and goes on to after they lost the number. The number remembers no person, or that one.
+async fn lose_the_person_that_the_search_knows(hand: Hand, is_remembered: bool) {
     let app = TestApp::builder().without_worker().spawn().await;
     let loser = app.pipedrive.add_person("Casey Customer", &[CALLER]);
     let other = app.pipedrive.add_person("Casey C.", &[OTHER]);
@@ -211,5 +215,5 @@ async fn whom_the_search_still_knows_by_a_number_that_they_lost_does_not_get_its
     let cases = hands
         .into_iter()
         .flat_map(|hand| [(hand, false), (hand, true)]);
-    join_all(cases.map(|(hand, known)| lose_whom_the_search_knows(hand, known))).await;
+    join_all(cases.map(|(hand, known)| lose_the_person_that_the_search_knows(hand, known))).await;
 }

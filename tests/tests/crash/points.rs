@@ -85,7 +85,7 @@ async fn die_creating(path: &str, latency: Fault) {
     assert_eq!(created(&app, path), 1);
 }
 
-/// The effect is there at once and the answer never comes; or the effect comes when nobody waits for it any more.
+/// The effect is there at once and the answer never comes; or the effect comes after the worker stopped waiting.
 fn slow_creates() -> [Fault; 2] {
     [
         Fault::latency_after(Duration::from_secs(20)),

@@ -190,10 +190,10 @@ async fn a_message_of_which_other_workers_hold_copies_waits_and_is_not_taken_for
     app.wait_for_dead_letters(0).await;
 }
 
-/// What Redis is asked while it stalls it does afterwards: the note is made, though nobody waits for the answer any more.
+/// What Redis is asked while it stalls it does afterwards: the note is made, although the worker no longer waits for the answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_over_which_one_worker_died_and_redis_stalled_is_recorded() {
-    let (app, mut redis, _scratch) = app_with_redis().await;
+    let (app, mut redis) = app_with_redis().await;
     let suspect = call("call-1", "+15550123456");
     let died = suspects(&app, Duration::ZERO).await;
     died.begin(&sha256_hex(&suspect)).await.unwrap();

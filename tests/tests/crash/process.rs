@@ -30,7 +30,7 @@ impl Worker {
         }
     }
 
-    /// Waits until it is not ready, and tells `why`.
+    /// Waits until it is not ready, and names `why`.
     pub async fn wait_until_not_ready(&self, why: &str) {
         wait_until("a worker that is not ready", PATIENCE, async || {
             let (status, text) = self.client.read("/health/ready").await?;
@@ -134,7 +134,7 @@ impl Ingest {
         self.port
     }
 
-    /// Somebody who sends to it.
+    /// Client that sends to it.
     pub fn client(&self) -> Client {
         self.client.clone()
     }
@@ -182,7 +182,7 @@ impl Ingest {
     }
 }
 
-/// Somebody who sends webhooks, and reads what a service tells of itself.
+/// Client that sends webhooks, and reads the pages of a service.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,

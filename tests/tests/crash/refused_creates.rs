@@ -34,7 +34,7 @@ async fn fill_the_budget(app: &TestApp) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_create_that_comes_late_is_found_though_a_newer_attempt_had_no_room() {
-    // Without a look at deals, the create is what meets the full budget.
+    // Without a request for deals, the create meets the full budget.
     let app = TestApp::builder()
         .set("BRIDGE__PIPEDRIVE__LINK_OPEN_DEAL", "false")
         .without_worker()

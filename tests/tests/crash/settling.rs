@@ -2,9 +2,8 @@
 
 use anyhow::ensure;
 use bridge_tests::bridge::{PATIENCE, TestApp, sample};
-use bridge_tests::servers::{RedisOptions, wait_until};
+use bridge_tests::servers::{Redis, RedisOptions, wait_until};
 
-use crate::failing_redis::app_with_redis_as;
 use crate::invariants::assert_recorded_once;
 use crate::process::Worker;
 
@@ -46,7 +45,7 @@ async fn assert_one_write(app: &TestApp) {
         .map(|request| request.method.clone())
         .collect();
     assert_eq!(writes, ["POST"]);
-    let note = app.pipedrive.activities()[0].note.clone().unwrap();
+    let note = app.pipedrive.activities()[0].note.clone().expect("a note");
     for part in ["<b>Hold:</b> 30 s", "call back on Friday"] {
         assert!(note.contains(part), "{note}");
     }
@@ -92,8 +91,13 @@ async fn w3_a_worker_dies_right_after_the_write_or_the_mark() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w4_redis_is_emptied_while_all_wait() {
-    let settings = [(SETTLE_DELAY, DELAY)];
-    let (app, redis, _scratch) = app_with_redis_as(&RedisOptions::default(), &settings).await;
+    let redis = Redis::temporary(&RedisOptions::default()).await.unwrap();
+    let app = TestApp::builder()
+        .without_worker()
+        .redis(&redis)
+        .set(SETTLE_DELAY, DELAY)
+        .spawn()
+        .await;
     let _worker = Worker::start(&app, "");
     post(&app).await;
     wait_until_all_wait(&app).await;

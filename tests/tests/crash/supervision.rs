@@ -1,12 +1,21 @@
-//! A background task that panics ends the process at once, with its name in the log and a failing exit code.
+//! A background task that panics ends the process at once, with its name in the log and a failing exit code. Requests in
+//! flight are answered before.
 
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use bridge_tests::bridge::ENCRYPTION_KEY;
-use bridge_tests::servers::Scratch;
+use bridge_tests::bridge::{ENCRYPTION_KEY, call};
 use bridge_tests::servers::authority::Authority;
+use bridge_tests::servers::{Scratch, free_ports};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader,
+};
+use tokio::net::TcpStream;
 use tokio::process::Command;
+
+use crate::hold::Hold;
+
+const TOKEN: &str = "0123456789abcdef";
 
 /// Far above what a start and the grace for requests in flight take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,7 +30,7 @@ async fn run(scratch: &Scratch, panicking: &str) -> Output {
     let child = Command::new(env!("CARGO_BIN_EXE_ingest-with-kill-points"))
         .env("BRIDGE__INGEST__LISTEN", "127.0.0.1:0")
         .env("BRIDGE__INGEST__ADMIN_LISTEN", "127.0.0.1:0")
-        .env("BRIDGE__INGEST__AUTH__TOKENS", "0123456789abcdef")
+        .env("BRIDGE__INGEST__AUTH__TOKENS", TOKEN)
         .env("BRIDGE__INGEST__SPOOL__PATH", path("spool.sqlite"))
         .env("BRIDGE__INGEST__TLS__CERTIFICATE", path("tls.crt"))
         .env("BRIDGE__INGEST__TLS__KEY", path("tls.key"))
@@ -63,6 +72,70 @@ async fn a_task_of_ingest_that_panics_ends_the_process_and_is_named() {
         let line = line.unwrap_or_else(|| panic!("{panicking}: {said}"));
         assert!(line.contains(&format!("`{named}`")), "{panicking}: {line}");
     }
+}
+
+/// Reads lines until one contains `text`.
+async fn read_until(lines: &mut (impl AsyncRead + Unpin), text: &str) {
+    let mut lines = BufReader::new(lines).lines();
+    let found = async {
+        while let Some(line) = lines.next_line().await.expect("lines are read") {
+            if line.contains(text) {
+                return;
+            }
+        }
+        panic!("it ended before `{text}`");
+    };
+    let found = tokio::time::timeout(PATIENCE, found).await;
+    found.unwrap_or_else(|_| panic!("no `{text}` came"));
+}
+
+#[tokio::test]
+async fn a_request_in_flight_is_answered_when_a_task_of_ingest_panics() {
+    let (scratch, hold) = (Scratch::create().expect("a folder"), Hold::new());
+    let [port] = free_ports().expect("a free port");
+    let mut ingest = Command::new(env!("CARGO_BIN_EXE_ingest-with-kill-points"))
+        .env("BRIDGE__INGEST__LISTEN", format!("127.0.0.1:{port}"))
+        .env("BRIDGE__INGEST__AUTH__TOKENS", TOKEN)
+        .env(
+            "BRIDGE__INGEST__SPOOL__PATH",
+            scratch.path().join("spool.sqlite"),
+        )
+        .env("BRIDGE__BROKER__URL", "amqp://127.0.0.1:1")
+        .env(
+            "BRIDGE_KILL_POINT",
+            hold.then_panic("task-started", "secret rotation"),
+        )
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("ingest starts");
+    let mut log = ingest.stderr.take().expect("its log");
+    hold.reached().await;
+
+    // The interim answer shows that the request has begun.
+    let body = call("call-1", "+12025550143");
+    let address = ("127.0.0.1", port);
+    let mut sender = TcpStream::connect(address).await.expect("a connection");
+    let head = format!(
+        "POST /api/v1/genesys/webhook HTTP/1.1\r\nHost: localhost\r\nX-Webhook-Token: {TOKEN}\r\n\
+         Expect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    sender.write_all(head.as_bytes()).await.expect("a head");
+    read_until(&mut sender, "100 Continue").await;
+    hold.release();
+    read_until(&mut log, "Background task `secret rotation` panicked").await;
+    // Much shorter than the grace of three seconds. A process that had none would be gone by now.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    sender.write_all(body.as_bytes()).await.expect("a body");
+
+    let mut answer = String::new();
+    sender.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.contains("HTTP/1.1 200 OK"), "{answer}");
+    assert!(answer.contains("\"accepted\""), "{answer}");
+    let ended = tokio::time::timeout(PATIENCE, ingest.wait()).await;
+    assert_eq!(ended.expect("it ends").expect("a status").code(), Some(1));
 }
 
 /// Runs a `worker` with every task, without a broker or Redis, until it ends by itself.

@@ -84,7 +84,7 @@ async fn carry(
             }
             is_unheard = true;
         } else {
-            // The first frame tells the connection's name.
+            // The first frame contains the connection's name.
             is_named |= frame
                 .windows(name.len())
                 .any(|part| part == name.as_bytes());

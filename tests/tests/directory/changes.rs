@@ -98,7 +98,7 @@ async fn several_who_share_a_number_are_attached_to_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_fails_before_a_create_is_never_taken_for_nobody() {
+async fn a_list_that_fails_before_a_create_never_counts_as_empty() {
     let app = complete_app().await;
     // Neither the search nor the directory knows this person yet: only the list of changes does.
     let mut behaviour = app.pipedrive.behaviour();

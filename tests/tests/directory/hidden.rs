@@ -1,4 +1,4 @@
-//! People whom Pipedrive's list hides from the token's user: the directory cannot know them.
+//! People that Pipedrive's list hides from the token's user: the directory cannot know them.
 
 use bridge_tests::bridge::{TestApp, call};
 
@@ -21,7 +21,7 @@ async fn with_a_hidden_person(search_unknown: bool) -> TestApp {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_unknown_handles_are_searched_a_person_whom_the_list_hides_is_not_created_again() {
+async fn where_unknown_handles_are_searched_a_person_that_the_list_hides_is_not_created_again() {
     let app = with_a_hidden_person(true).await;
 
     app.post(call("call-1", HIDDEN)).await.assert_accepted();

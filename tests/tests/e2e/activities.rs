@@ -251,9 +251,9 @@ async fn what_a_person_wrote_into_the_note_stays_when_another_event_comes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_that_looks_like_another_record_is_not_taken_for_it() {
     let app = TestApp::spawn().await;
-    let told = json!({"data": {"id": "call-1", "channelType": "voice", "phoneNumber": "+12025550143",
+    let event = json!({"data": {"id": "call-1", "channelType": "voice", "phoneNumber": "+12025550143",
         "duration": 61, "transcriptSummary": "As said before\nGenesys interaction call-2\nand so on"}});
-    app.post(told.to_string()).await.assert_accepted();
+    app.post(event.to_string()).await.assert_accepted();
     app.wait_for_activities(1).await;
     let note = app.pipedrive.activities()[0].note.clone().unwrap();
     assert!(

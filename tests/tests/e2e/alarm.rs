@@ -35,12 +35,12 @@ impl Receiver {
     fn listen(listener: TcpListener) -> Self {
         let port = listener.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Vec::new()));
-        let told = Arc::clone(&heard);
+        let texts = Arc::clone(&heard);
         let server = HttpServer::new(move || {
-            let told = Arc::clone(&told);
+            let texts = Arc::clone(&texts);
             let hear = move |message: web::Json<Value>| {
                 let text = message["text"].as_str().unwrap().to_owned();
-                told.lock().unwrap().push(text);
+                texts.lock().unwrap().push(text);
                 async { HttpResponse::Ok().body("ok") }
             };
             App::new().route("/hook", web::post().to(hear))

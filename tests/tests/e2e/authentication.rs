@@ -36,7 +36,7 @@ const REFUSED: (u16, &str) = (
 const ALIVE: (u16, &str) = (200, r#"{"status":"alive"}"#);
 const READY: (u16, &str) = (200, r#"{"status":"ready"}"#);
 const METRICS: (u16, &str) = (200, "# HELP …");
-/// The head alone.
+/// Answer to `HEAD`: status without a body.
 const NO_BODY: (u16, &str) = (200, "");
 const NO_PATH: (u16, &str) = (404, r#"{"status":"rejected","error":"no such path"}"#);
 const NO_PATH_BUT_THE_WEBHOOK: (u16, &str) = (
@@ -79,7 +79,7 @@ fn secrets() -> Vec<Row> {
         ("two tokens, one of them right",          bearer("wrong").and_token(CURRENT),    ACCEPTED),
         ("the right password",                     basic(PAIR),                           ACCEPTED),
         ("a wrong password",                       basic("genesys:wrong"),                REFUSED),
-        ("an unknown user",                        basic("nobody:password"),              REFUSED),
+        ("an unknown user",                        basic("unknown:password"),             REFUSED),
         ("the token as a password",                basic("genesys:current-token"),        REFUSED),
         ("Basic that is no base64",                authorization("Basic !"),              REFUSED),
         ("Authorization without credentials",      authorization("Bearer"),               REFUSED),
@@ -303,7 +303,7 @@ impl Matrix {
     }
 }
 
-/// Everything configured by which somebody could get in, or be kept out.
+/// Every kind of credential and restriction configured.
 fn locked_up() -> Builder {
     TestApp::builder()
         .set("BRIDGE__INGEST__AUTH__BASIC", PAIR)
@@ -330,7 +330,7 @@ impl Answer {
                     "www-authenticate"
                 ]
                 .contains(&name.as_str()),
-                "{what}: {name} tells more than it should"
+                "{what}: {name} reveals more than it should"
             );
         }
     }
@@ -353,7 +353,7 @@ async fn each_credential_gets_exactly_its_answer() {
                 body: answer.body.clone(),
                 ..answer
             });
-            assert_eq!(*first, answer, "{shown} is told from others");
+            assert_eq!(*first, answer, "{shown} differs from the others");
         }
     }
     let challenges = &refusal.unwrap().headers["www-authenticate"];
@@ -406,6 +406,9 @@ async fn events_of_another_eventbridge_are_refused_where_one_is_named() {
         assert_eq!(answer.body["error"], error.as_str());
     }
     let stranger = app.post_as("wrong", other_account).await;
-    assert_eq!(stranger.status, 401, "nobody learns what is configured");
+    assert_eq!(
+        stranger.status, 401,
+        "the answer does not reveal what is configured"
+    );
     app.post(untimed().body).await.assert_accepted();
 }

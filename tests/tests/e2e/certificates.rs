@@ -69,7 +69,7 @@ impl Watched {
 }
 
 #[test]
-fn two_files_that_are_no_pair_are_told_apart() {
+fn two_files_that_are_no_pair_are_recognised() {
     let scratch = Scratch::create().unwrap();
     let (root, files) = (Authority::root("root"), files(scratch.path()));
     let (one, other) = (
@@ -190,7 +190,7 @@ fn objection(chain: &str, root: &Authority, host: Option<&str>) -> Option<Object
 }
 
 #[test]
-fn a_chain_that_a_client_would_refuse_is_told_with_the_reason() {
+fn a_chain_that_a_client_would_refuse_is_reported_with_the_reason() {
     let root = Authority::root("root");
     let (below, private) = (root.intermediate("below"), Authority::root("private"));
     let sound = below.server(&[HOST, "*.calls.example.com"]).certificate;

@@ -30,7 +30,7 @@ async fn problems(settings: &Settings) -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_check_tells_what_is_wrong_where_it_is_wrong_and_what_to_do() {
+async fn the_check_says_what_is_wrong_where_it_is_wrong_and_what_to_do() {
     let app = TestApp::builder()
         .oauth(OAuthConfig::default())
         .without_worker()
@@ -64,7 +64,7 @@ async fn the_check_tells_what_is_wrong_where_it_is_wrong_and_what_to_do() {
     let mut refused = app.settings.clone();
     refused.pipedrive.oauth.refresh_token = Some(SecretString::from("nope").into());
     let found = problems(&refused).await;
-    assert!(!found[0].1.contains("nobody"), "{found:?}");
+    assert!(!found[0].1.contains("API token"), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use worker::commands::replay;
 /// How often the broker delivers a message again.
 const DELIVERY_LIMIT: usize = 20;
 
-/// Is delivered a message and goes away, as somebody who dies over it. Tells whether there was one.
+/// Receives a message and disconnects, like a worker that dies over it. Returns whether there was one.
 async fn die_over_a_message(app: &TestApp) -> lapin::Result<bool> {
     let address = app.vhost().amqp_url();
     let connection = Connection::connect(address.as_str(), ConnectionProperties::default()).await?;
@@ -59,7 +59,7 @@ async fn a_message_delivered_in_vain_too_often_is_the_brokers_dead_letter_and_ca
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_is_never_recorded_is_a_dead_letter_that_asks_pipedrive_nothing() {
     let app = TestApp::spawn().await;
-    // Ingest ignores it; somebody published it by hand.
+    // Ingest ignores it; it is published by hand.
     let body = sample("trigger-documentation-test");
     let message = Publication {
         exchange: topology::EXCHANGE.to_owned(),

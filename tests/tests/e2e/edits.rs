@@ -115,7 +115,7 @@ async fn a_person_who_is_found_later_is_added_to_the_participants() {
 
     let found = after(&app, END).await;
 
-    // The sandbox makes the only participant the primary one: whom it belongs to is a person's decision by then.
+    // The sandbox makes the only participant the primary one: it is a person's decision by then.
     assert_eq!(found.person_id, Some(supplier));
     assert_eq!(found.participants.len(), 1);
 }
@@ -199,7 +199,7 @@ async fn a_late_effect_of_ours_is_no_edit_and_an_edit_after_it_stays() {
             edit(&app, &activity, &json!({"subject": subject}));
         }
 
-        // The guide's event names the customer, whom no other event names.
+        // The guide's event names the customer, as no other event does.
         app.post(sample("guide-interaction-completed"))
             .await
             .assert_accepted();

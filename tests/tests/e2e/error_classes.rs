@@ -1,4 +1,4 @@
-//! Each class of Pipedrive's errors, and what is done about it; `docs/RELIABILITY.md` tells what an operator sees.
+//! Each class of Pipedrive's errors, and what is done about it; `docs/RELIABILITY.md` describes what an operator sees.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ async fn message_in(app: &TestApp, queue: &str) -> QueuedMessage {
     found.await.unwrap_or_else(|error| panic!("{error:#}"))
 }
 
-/// A message that came back to the work queue, where nobody takes it, because of `reason`, and spent no attempt.
+/// A message that came back to the work queue, where no worker consumes it, because of `reason`, and spent no attempt.
 async fn assert_parked(app: &TestApp, reason: &str) {
     let message = message_in(app, topology::WORK_QUEUE).await;
     assert_eq!(message.header("x-retry-reason"), Some(&reason.into()));
@@ -92,7 +92,7 @@ async fn a_burst_that_lasts_parks_the_message_and_costs_no_attempt() {
         .set("BRIDGE__RETRY__DELAYS", "3s,1h")
         .spawn()
         .await;
-    // Twice three times: had the first round cost an attempt, the second would end on the rung of an hour.
+    // Twice three times: had the first round cost an attempt, the second would end on the delay of an hour.
     let burst = FaultRule::always(CREATE.0, CREATE.1, Fault::burst_limit()).times(6);
     app.pipedrive.add_fault(burst);
 
@@ -163,22 +163,22 @@ async fn whoever_is_known_but_may_not_write_is_not_tried_again_without_a_pause()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_spent_day_is_waited_for_though_pipedrive_tells_no_time_to_speak_of() {
-    for told in [0, 2] {
+async fn a_spent_day_is_waited_for_though_pipedrive_gives_hardly_any_time() {
+    for stated in [0, 2] {
         let app = app_that_probes_every("3s").await;
-        let spent = Fault::daily_budget_exceeded(Duration::from_secs(told));
+        let spent = Fault::daily_budget_exceeded(Duration::from_secs(stated));
         let creates = creates_of(&app, 2, spent).await;
         assert_apart(&creates, app.settings.pipedrive.probe_interval);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_told_of_a_day_ends_with_the_day() {
+async fn what_was_reported_of_a_day_ends_with_the_day() {
     let app = TestApp::spawn().await;
-    // Somebody's answer told that ten tokens are left, and that is kept for a quarter of an hour.
-    let told = format!("{}:{{tokens}}:told", app.settings.redis.prefix);
+    // An answer reported that ten tokens are left, and that is kept for a quarter of an hour.
+    let reported = format!("{}:{{tokens}}:told", app.settings.redis.prefix);
     let kept: redis::RedisResult<()> = redis::cmd("SET")
-        .arg(&[&*told, "29990", "PX", "900000"])
+        .arg(&[&*reported, "29990", "PX", "900000"])
         .query_async(&mut app.redis().await)
         .await;
     kept.unwrap();
@@ -213,7 +213,7 @@ async fn cloudflares_page_is_no_refusal_of_the_message_and_is_tried_again_ever_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn not_being_allowed_to_look_at_deals_costs_the_link_and_nothing_else() {
+async fn not_being_allowed_to_read_deals_costs_the_link_and_nothing_else() {
     let app = heals(DEALS, Fault::forbidden()).await;
 
     assert_eq!(
@@ -268,7 +268,7 @@ async fn a_create_that_was_never_sent_is_repeated_without_looking_for_it() {
     network.refuse(true);
     app.start_worker().await;
 
-    // Without a number nobody is looked for: the create is the first request.
+    // Without a number no person is searched for: the create is the first request.
     app.post(call("call-1", "Unknown")).await.assert_accepted();
     let retry_queue = topology::retry_queue(&app.settings.retry.delays[0]);
     let retried = message_in(&app, &retry_queue).await;
@@ -278,7 +278,7 @@ async fn a_create_that_was_never_sent_is_repeated_without_looking_for_it() {
     let reason = retried.header("x-retry-reason").unwrap();
     assert_eq!(reason, "pipedrive_unreachable");
     assert_eq!(retried.header("x-attempt").unwrap(), 1);
-    // A second attempt that waits, or a third, would be on the rung of an hour.
+    // A second attempt that waits, or a third, would wait on the delay of an hour.
     assert_eq!(asked(&app.pipedrive.requests()), [CREATE]);
     app.wait_for_dead_letters(0).await;
 }
@@ -314,7 +314,7 @@ async fn with_a_recorded_call() -> TestApp {
     app
 }
 
-/// Posts the agent's side of the call while the change that it makes fails so; gives what the activity tells in the end.
+/// Posts the agent's side of the call while the change that it makes fails so; returns the final activity.
 async fn told_in_spite_of(fault: Option<Fault>) -> Activity {
     let app = with_a_recorded_call().await;
     let begun = app.pipedrive.request_count();
@@ -346,7 +346,7 @@ async fn told_in_spite_of(fault: Option<Fault>) -> Activity {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_whose_answer_is_lost_is_made_again_and_all_events_are_told_once() {
+async fn a_change_whose_answer_is_lost_is_made_again_and_all_events_are_recorded_once() {
     let whole = told_in_spite_of(None).await;
     let faults = [
         Fault::server_error_before_effect(500),
@@ -356,24 +356,24 @@ async fn a_change_whose_answer_is_lost_is_made_again_and_all_events_are_told_onc
         Fault::CutAfterEffect,
         Fault::apply_late(Duration::from_millis(800)),
     ];
-    let told = join_all(faults.map(async |fault| {
+    let updated = join_all(faults.map(async |fault| {
         let activity = told_in_spite_of(Some(fault.clone())).await;
         (fault, activity)
     }));
 
-    for (fault, activity) in told.await {
+    for (fault, activity) in updated.await {
         assert_eq!(activity.note, whole.note, "{fault:?}");
         assert_eq!(activity.subject, whole.subject, "{fault:?}");
         assert_eq!(activity.duration, whole.duration, "{fault:?}");
     }
     let note = whole.note.unwrap();
-    for told in ["<b>Agent:</b>", "Asked for a quote", "Genesys interaction"] {
-        assert_eq!(note.matches(told).count(), 1, "{told} in {note}");
+    for line in ["<b>Agent:</b>", "Asked for a quote", "Genesys interaction"] {
+        assert_eq!(note.matches(line).count(), 1, "{line} in {note}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_activity_that_somebody_deleted_stays_deleted() {
+async fn an_activity_that_a_person_deleted_stays_deleted() {
     // Before it is read, or between that and the update.
     let answers = [0, 1].map(|read| [(read, Fault::not_found()), (read, Fault::gone())]);
     let answers = answers.concat();
@@ -395,7 +395,7 @@ async fn an_activity_that_somebody_deleted_stays_deleted() {
     }))
     .await;
 
-    // The workers of this process count together; nobody else has such an activity.
+    // The workers of this process count together; no other test has such an activity.
     let (_, metrics) = apps[0]
         .get(&format!("{}/metrics", apps[0].worker_url()))
         .await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bridge_tests::bridge::{TestApp, call};
 use bridge_tests::sandbox::pipedrive::{Fault, FaultRule, Limits, SandboxConfig};
-use bridge_tests::servers::{Redis, RedisOptions, Scratch};
+use bridge_tests::servers::{Redis, RedisOptions};
 use jiff::SignedDuration;
 use shared::broker::topology::WORK_QUEUE;
 use shared::clock;
@@ -176,7 +176,7 @@ async fn a_spent_day_pauses_consumption_and_costs_no_attempt() {
         .await
         .assert_accepted();
 
-    // An attempt spent would be on the rung of an hour; and nobody asks before the day is over.
+    // An attempt spent would wait on the delay of an hour; and no probe is sent before the day is over.
     app.wait_for_exactly(2).await;
     let pause = app
         .pipedrive
@@ -232,15 +232,9 @@ async fn a_day_whose_tokens_are_spent_by_our_own_count_pauses_consumption_until_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_redis_is_away_nobody_consumes_and_afterwards_everything_is_recorded() {
-    let scratch = Scratch::create().unwrap();
-    let options = RedisOptions::default();
-    let redis = Redis::start(&scratch.path().join("redis"), &options).await;
-    let mut redis = redis.unwrap();
-    let app = TestApp::builder()
-        .set("BRIDGE__REDIS__URL", redis.url().to_string())
-        .spawn()
-        .await;
+async fn while_redis_is_unavailable_no_worker_consumes_and_afterwards_everything_is_recorded() {
+    let mut redis = Redis::temporary(&RedisOptions::default()).await.unwrap();
+    let app = TestApp::builder().redis(&redis).spawn().await;
     app.wait_for_consumers(1).await;
 
     redis.kill().unwrap();
@@ -259,9 +253,9 @@ async fn while_redis_is_away_nobody_consumes_and_afterwards_everything_is_record
     app.wait_for_dead_letters(0).await;
 }
 
-/// Pipedrive's day begins at another hour than ours: what it told of the day before must not outlast that day.
+/// Pipedrive's day begins at another hour than ours: what it reported on the day before must not outlast that day.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_that_pipedrive_told_is_spent_is_asked_for_anew_before_our_own_day_ends() {
+async fn a_day_that_pipedrive_reported_as_spent_is_probed_before_our_own_day_ends() {
     let limits = Limits {
         daily_tokens: Some(1000),
         ..Limits::unlimited()
@@ -278,19 +272,19 @@ async fn a_day_that_pipedrive_told_is_spent_is_asked_for_anew_before_our_own_day
     app.pipedrive.set_budget_left(15, None);
     app.post(call("call-1", "Unknown")).await.assert_accepted();
     app.wait_for_activities(1).await;
-    let [told] = &app.redis_keys("{tokens}:told").await[..] else {
-        panic!("it was told that little is left")
+    let [reported] = &app.redis_keys("{tokens}:told").await[..] else {
+        panic!("Pipedrive reported that little is left")
     };
     let mut redis = app.redis().await;
     let rest: i64 = redis::cmd("PTTL")
-        .arg(told)
+        .arg(reported)
         .query_async(&mut redis)
         .await
         .unwrap();
     assert!((1..=900_000).contains(&rest), "{rest}");
     // As if that quarter of an hour were nearly over.
     let () = redis::cmd("PEXPIRE")
-        .arg(told)
+        .arg(reported)
         .arg(5_000)
         .query_async(&mut redis)
         .await
@@ -304,7 +298,7 @@ async fn a_day_that_pipedrive_told_is_spent_is_asked_for_anew_before_our_own_day
     app.pipedrive.set_budget_left(1000, None);
 
     app.wait_for_activities(2).await;
-    assert_eq!(asked, 1, "what was told kept us from asking");
+    assert_eq!(asked, 1, "the report prevented requests");
     app.wait_for_dead_letters(0).await;
 }
 

@@ -1,4 +1,4 @@
-//! People whom Pipedrive hides, and answers that are not to be trusted.
+//! People that Pipedrive hides, and answers that are not to be trusted.
 
 use bridge_tests::bridge::{TestApp, call};
 use bridge_tests::sandbox::pipedrive::{Distortion, Fault, FaultRule, NewPerson};

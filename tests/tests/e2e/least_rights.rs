@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use bridge_tests::bridge::{Builder, TestApp, call};
+use bridge_tests::bridge::{Builder, PATIENCE, TestApp, call};
 use bridge_tests::servers::{Environment, Vhost, connect_to_redis};
 use reqwest::Method;
 use secrecy::SecretString;
@@ -158,10 +158,8 @@ impl BrokerUser {
 
     async fn ask(&self, method: Method, path: &str, body: serde_json::Value) {
         let url = self.management.join(path).unwrap();
-        let answer = reqwest::Client::new()
-            .request(method, url)
-            .json(&body)
-            .send();
+        let client = reqwest::Client::builder().timeout(PATIENCE).build();
+        let answer = client.unwrap().request(method, url).json(&body).send();
         answer.await.unwrap().error_for_status().unwrap();
     }
 

@@ -102,7 +102,7 @@ async fn a_shared_or_withheld_caller_does_not_leave_the_record_on_the_supplier()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn for_a_record_that_a_person_moved_nobody_is_created() {
+async fn for_a_record_that_a_person_moved_no_person_is_created() {
     let app = TestApp::spawn().await;
     app.pipedrive.add_person("Sam Supplier", &[SUPPLIER]);
     let chosen = app.pipedrive.add_person("Robin Right", &[]);
@@ -173,7 +173,7 @@ async fn a_third_party_who_is_deleted_before_the_write_is_left_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_no_side_is_the_customers_the_note_names_both_and_nobody_is_created() {
+async fn where_no_side_is_the_customers_the_note_names_both_and_no_person_is_created() {
     let app = TestApp::spawn().await;
     let ended = json!({"event": "conversation.ended", "conversationId": "call-1", "callerId": CUSTOMER,
         "calleeId": SUPPLIER, "durationSeconds": 60, "recordingId": "recording-1"});

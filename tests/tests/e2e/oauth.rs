@@ -188,26 +188,24 @@ async fn another_secret_of_the_app_is_taken_up() {
     assert_all_recorded(&app, count).await;
 }
 
-/// The bridge as an app, on a Redis that may be emptied; both end with what is given beside it.
-async fn with_own_redis(refresh_tokens: RefreshTokens) -> (Scratch, Redis, TestApp) {
-    let scratch = Scratch::create().expect("a folder");
-    let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
-        .await
-        .expect("a Redis");
+/// The bridge as an app, on a Redis that may be emptied.
+async fn with_own_redis(refresh_tokens: RefreshTokens) -> (Redis, TestApp) {
+    let redis = Redis::temporary(&RedisOptions::default()).await;
+    let redis = redis.expect("a Redis");
     let app = TestApp::builder()
         .oauth(OAuthConfig {
             refresh_tokens,
             ..OAuthConfig::default()
         })
-        .set("BRIDGE__REDIS__URL", redis.url().to_string())
+        .redis(&redis)
         .spawn()
         .await;
-    (scratch, redis, app)
+    (redis, app)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_was_emptied_gets_the_tokens_back_from_a_worker_that_has_them() {
-    let (_scratch, redis, mut app) = with_own_redis(RefreshTokens::Spend).await;
+    let (redis, mut app) = with_own_redis(RefreshTokens::Spend).await;
     app.post(call("call-1", CALLER)).await.assert_accepted();
     app.wait_for_activities(1).await;
 
@@ -217,7 +215,7 @@ async fn a_redis_that_was_emptied_gets_the_tokens_back_from_a_worker_that_has_th
     wait_until("the tokens back in Redis", PATIENCE, async || {
         let keys: Vec<String> = connection.keys(&pattern).await?;
         ensure!(keys.len() == 1, "{keys:?}");
-        // Nobody's business for ever: an installation may be over.
+        // Expires: an installation may be over.
         let left: i64 = connection.ttl(&keys[0]).await?;
         ensure!(left > 59 * 24 * 3600, "{left} s");
         Ok(())
@@ -237,7 +235,7 @@ async fn a_redis_that_was_emptied_gets_the_tokens_back_from_a_worker_that_has_th
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_was_emptied_while_no_worker_ran_leads_back_to_the_configured_token() {
-    let (_scratch, redis, mut app) = with_own_redis(RefreshTokens::Change).await;
+    let (redis, mut app) = with_own_redis(RefreshTokens::Change).await;
     wait_for_refreshes(&app, 1).await;
     app.stop_worker().await;
 
@@ -362,13 +360,10 @@ async fn a_worker_with_another_key_says_so_and_leaves_the_tokens_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_in_redis_shows_a_token() {
-    let scratch = Scratch::create().unwrap();
-    let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
-        .await
-        .unwrap();
+    let redis = Redis::temporary(&RedisOptions::default()).await.unwrap();
     let app = TestApp::builder()
         .oauth(short_lived(RefreshTokens::Change))
-        .set("BRIDGE__REDIS__URL", redis.url().to_string())
+        .redis(&redis)
         .spawn()
         .await;
     app.post(call("call-1", CALLER)).await.assert_accepted();
@@ -406,7 +401,7 @@ async fn nothing_in_redis_shows_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_host_that_pipedrive_tells_is_used_where_none_is_configured() {
+async fn the_host_that_pipedrive_names_is_used_where_none_is_configured() {
     let app = TestApp::builder()
         .oauth(OAuthConfig::default())
         .without_worker()

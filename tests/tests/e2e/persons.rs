@@ -1,4 +1,4 @@
-//! The right person, or nobody.
+//! The right person, or none.
 
 use bridge_tests::bridge::{TestApp, call, sample};
 
@@ -31,7 +31,7 @@ async fn an_unknown_caller_becomes_one_person_however_many_calls_come_at_once_in
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_without_a_number_is_written_unattached_and_creates_nobody() {
+async fn a_call_without_a_number_is_written_unattached_and_creates_no_person() {
     let app = TestApp::spawn().await;
 
     app.post(sample("eventbridge-customer-end-anonymous-abandoned"))
@@ -98,7 +98,7 @@ async fn a_number_without_its_plus_finds_a_person_and_creates_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stored_number_that_fits_several_countries_attaches_nobody_and_creates_nobody() {
+async fn a_stored_number_that_fits_several_countries_attaches_and_creates_no_person() {
     let app = TestApp::spawn().await;
     let person = app
         .pipedrive
@@ -169,7 +169,7 @@ async fn several_who_took_the_place_of_one_are_ambiguous() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_that_fails_is_never_taken_for_nobody() {
+async fn a_search_that_fails_never_counts_as_empty() {
     use bridge_tests::sandbox::pipedrive::{Fault, FaultRule};
     let app = TestApp::spawn().await;
     let person = app

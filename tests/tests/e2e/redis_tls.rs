@@ -5,7 +5,7 @@ use bridge_tests::servers::authority::Authority;
 use bridge_tests::servers::{Redis, RedisOptions, Scratch, free_ports};
 use shared::config::{self, Settings};
 
-/// A Redis that speaks TLS at a second port, with a certificate of an authority that nobody else trusts.
+/// A Redis that speaks TLS at a second port, with a certificate of an authority that only this test trusts.
 struct Encrypted {
     url: String,
     ca_file: String,

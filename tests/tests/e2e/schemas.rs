@@ -20,7 +20,7 @@ use crate::conversations::{SUPPLIER, chat, leg, session};
 /// The interaction of most samples, and the number that called.
 const INTERACTION: &str = "e2b1a3c4-5d6f-4e7a-8b9c-0d1e2f3a4b5c";
 const CALLER: &str = "+12025550143";
-/// What tells of the fixtures, and is none.
+/// Files beside the fixtures that describe them.
 const OF_FIXTURES: [&str; 2] = ["README.md", "SHA256SUMS"];
 
 fn fixtures(kind: &str) -> PathBuf {
@@ -136,7 +136,7 @@ async fn restore(app: &TestApp, key: &str, path: &Path, changes: &[(&str, &str)]
 async fn every_message_of_every_schema_is_recorded_by_todays_worker() {
     let messages = messages();
     assert!(!messages.is_empty());
-    // Each in a bridge of its own: several tell the same interaction.
+    // Each in a bridge of its own: several are of the same interaction.
     let processed = messages.iter().map(async |(path, message)| {
         let app = TestApp::spawn().await;
         app.pipedrive.add_person("Casey Customer", &[CALLER]);
@@ -278,7 +278,7 @@ async fn a_message_of_a_newer_schema_waits_for_a_newer_worker_and_is_a_dead_lett
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_of_schema_1_tells_duplicates_and_leads_to_the_activity() {
+async fn an_entry_of_schema_1_recognises_duplicates_and_leads_to_the_activity() {
     let app = TestApp::spawn().await;
     let person = app.pipedrive.add_person("Casey Customer", &[CALLER]);
     let ended = sample("eventbridge-customer-end-voice-inbound");
@@ -299,7 +299,7 @@ async fn a_record_of_schema_1_tells_duplicates_and_leads_to_the_activity() {
     assert_eq!(
         app.pipedrive.request_count(),
         asked,
-        "a duplicate asks nobody"
+        "a duplicate sends no request"
     );
     app.post(sample("eventbridge-acw-voice-inbound"))
         .await

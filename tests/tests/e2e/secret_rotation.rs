@@ -206,9 +206,7 @@ async fn webhook_secrets(setting: &str, header: impl Fn(&str, &str) -> (&'static
 #[tokio::test(flavor = "multi_thread")]
 async fn the_password_of_redis() {
     let scratch = Scratch::create().unwrap();
-    let redis = Redis::start(&scratch.path().join("redis"), &RedisOptions::default())
-        .await
-        .unwrap();
+    let redis = Redis::temporary(&RedisOptions::default()).await.unwrap();
     let url = |password: &str| {
         let mut url = redis.url().clone();
         url.set_password(Some(password))

@@ -57,7 +57,7 @@ async fn move_messages(app: &TestApp, queue: &str) {
     let moving = app
         .management()
         .move_messages(app.vhost().name(), queue, WORK_QUEUE);
-    moving.await.unwrap();
+    moving.await.expect("the messages move");
 }
 
 async fn wait_until_in(app: &TestApp, queue: &str, count: u32) {

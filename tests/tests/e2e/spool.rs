@@ -168,19 +168,26 @@ async fn while_the_broker_blocks_ingest_is_ready_says_so_and_takes_everything() 
     );
     assert!(metric(&app, "bridge_ingest_spool_oldest_age_seconds").await > 0.0);
     assert!(app.pipedrive.activities().is_empty());
-    // Once the block is known, no webhook waits for the publish timeout. A busy machine may hold one of them up.
-    let mut fastest = Duration::MAX;
-    for n in 50..54 {
-        let start = Instant::now();
-        let answer = app.post(call(&format!("call-{n}"), CALLER)).await;
-        answer.assert_accepted();
-        fastest = fastest.min(start.elapsed());
-    }
-    assert!(fastest < app.settings.ingest.publish_timeout);
+    // Once the block is known, no webhook waits for the publish timeout. A busy machine may hold up all but one of them.
+    let posted = AtomicUsize::new(50);
+    wait_until(
+        "an answer before the publish timeout",
+        PATIENCE,
+        async || {
+            let n = posted.fetch_add(1, Ordering::Relaxed);
+            let start = Instant::now();
+            let answer = app.post(call(&format!("call-{n}"), CALLER)).await;
+            answer.assert_accepted();
+            ensure!(start.elapsed() < app.settings.ingest.publish_timeout);
+            Ok(())
+        },
+    )
+    .await
+    .unwrap();
     broker.set_memory_alarm(false).await.unwrap();
 
     wait_until_drained(&app).await;
-    assert_recorded_once(&app, calls(0..54)).await;
+    assert_recorded_once(&app, calls(0..posted.into_inner())).await;
     assert_eq!(readiness(&app).await, (200, json!({"status": "ready"})));
 }
 
@@ -326,7 +333,7 @@ async fn a_spooled_message_is_published_as_it_would_have_been() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_process_on_the_same_spool_is_refused_and_told_why() {
+async fn a_second_process_on_the_same_spool_is_refused_with_the_reason() {
     let scratch = Scratch::create().unwrap();
     let app = spooling(TestApp::builder().without_worker(), &scratch)
         .spawn()
@@ -401,8 +408,7 @@ async fn a_worker_that_consumed_meanwhile_is_back_soon_however_often_it_was_cut_
     let (builder, network) = proxied(TestApp::builder()).await;
     let app = builder.spawn().await;
 
-    let mut away = Vec::new();
-    for _ in 0..8 {
+    let cut_and_wait = async || {
         let cut = Instant::now();
         network.cut_all();
         app.wait_until_not_ready("").await;
@@ -413,11 +419,19 @@ async fn a_worker_that_consumed_meanwhile_is_back_soon_however_often_it_was_cut_
         })
         .await
         .unwrap();
-        away.push(cut.elapsed());
+        cut.elapsed()
+    };
+    for _ in 0..5 {
+        cut_and_wait().await;
     }
 
-    // Failures that add up are at pauses of five seconds and more from the sixth on, each of them. A busy machine holds up
-    // one or the other.
-    let shortest = away[5..].iter().min();
-    assert!(shortest < Some(&Duration::from_secs(5)), "{away:?}");
+    // Failures that add up are at pauses of five seconds and more from the sixth on, each of them. A busy machine may hold
+    // up all but one.
+    wait_until("a worker that is back soon", PATIENCE * 2, async || {
+        let away = cut_and_wait().await;
+        ensure!(away < Duration::from_secs(5), "{away:?}");
+        Ok(())
+    })
+    .await
+    .unwrap();
 }

@@ -122,7 +122,10 @@ async fn a_webhook_that_is_spooled_is_answered_after_the_sync_of_the_disk() {
         .args(["-o", "/dev/null", "true"])
         .output();
     if !watched.unwrap().status.success() {
-        return skipped("the order of sync and answer", "strace may watch nobody");
+        return skipped(
+            "the order of sync and answer",
+            "strace may not trace processes",
+        );
     }
     let rig = Rig::start().await;
     let trace = rig.scratch.path().join("trace");

@@ -58,7 +58,7 @@ fn others(activity: &Activity) -> Vec<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_known_third_party_joins_the_participants_whom_people_added() {
+async fn a_known_third_party_joins_the_participants_that_people_added() {
     let app = TestApp::spawn().await;
     let caller = app.pipedrive.add_person("Casey Customer", &[CUSTOMER]);
     let known = app.pipedrive.add_person("Sam Supplier", &[SUPPLIER]);

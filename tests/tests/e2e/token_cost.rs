@@ -29,12 +29,12 @@ async fn each_kind_of_interaction_has_its_price() {
     assert_eq!(
         cold,
         20 + 1 + 10 + 5,
-        "a search, a look at the person, the open deals, the activity"
+        "a search, a read of the person, the open deals, the activity"
     );
     assert_eq!(
         warm,
         1 + 10 + 5,
-        "a look at the person, the open deals, the activity"
+        "a read of the person, the open deals, the activity"
     );
     assert_eq!(
         new_caller,
@@ -63,7 +63,7 @@ async fn an_address_and_a_shared_number_have_their_prices() {
     assert_eq!(
         shared,
         20 + 2 + 10 + 5,
-        "a search, a look at both, the organisation's deals, the activity"
+        "a search, a read of both, the organisation's deals, the activity"
     );
 }
 

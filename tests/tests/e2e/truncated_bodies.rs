@@ -101,13 +101,13 @@ async fn the_whole_event_replaces_its_part_whichever_comes_first() {
         }
 
         let activities = app.pipedrive.activities();
-        let told = activities
+        let notes_of_id = activities
             .iter()
             .filter_map(|activity| activity.note.clone());
-        let told: Vec<String> = told.filter(|note| note.contains(&id)).collect();
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(!told[0].contains("Incomplete:"), "{}", told[0]);
-        notes.push(told[0].replace(&id, ""));
+        let found: Vec<String> = notes_of_id.filter(|note| note.contains(&id)).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(!found[0].contains("Incomplete:"), "{}", found[0]);
+        notes.push(found[0].replace(&id, ""));
     }
     assert_eq!(notes[0], notes[1]);
     assert!(notes[0].contains("+12025550143"), "{}", notes[0]);

@@ -97,7 +97,6 @@ async fn of_a_body_that_comes_again_and_again_one_is_kept() {
             json!({"headers": {"x-schema": 1, "x-refused": "mediaType is missing",
             "x-received-at": "2026-03-10T14:12:48Z", "traceparent": "00-0af7-b7ad-01"}}),
         ),
-        ..Publication::default()
     };
     for _ in 0..3 {
         app.management()
@@ -129,7 +128,6 @@ async fn a_replay_is_read_again_and_recorded_once_it_can_be() {
             json!({"headers": {"x-schema": 1, "x-refused": "`data` is missing",
             "x-received-at": "2026-03-10T14:12:48Z", "x-dead-at": "2026-03-10T14:12:49Z"}}),
         ),
-        ..Publication::default()
     };
     app.management()
         .publish(app.vhost().name(), &readable)

@@ -41,7 +41,7 @@ fn a_wrong_field_of_each_sort() {
     }
 }
 
-/// The end of the customer's side, and what two agents' sides told after it, all in one record.
+/// The end of the customer's side, and what two agents' sides added after it, all in one record.
 fn with_agents() -> History {
     let agents = |key: &str, fact: &str, subject: &str| Posted {
         head: Some(head(false, subject)),
@@ -60,7 +60,7 @@ fn with_agents() -> History {
 }
 
 #[test]
-fn what_the_customers_side_tells_leads_the_record() {
+fn what_the_customers_side_states_leads_the_record() {
     let mut history = with_agents();
     assert_eq!(violations(&history), [""; 0]);
 
@@ -82,7 +82,7 @@ fn without_the_customers_side_any_agents_leads_but_no_mixture() {
     head.duration = "00:00".to_owned();
     assert_eq!(violations(&history), ["wrong field"]);
 
-    // What is not told does not lead.
+    // An event that is not recorded does not lead.
     history.activities[0].note = activity(7, "one", "wants a quote").note;
     history.activities[0].subject = "Call of an agent".to_owned();
     history.activities[0].duration = "00:00".to_owned();
@@ -112,7 +112,7 @@ fn a_time_of_receipt_is_after_the_first_sending_and_before_the_last_writing() {
     }
 }
 
-/// The caller was known and has deal 3; somebody else has deal 4.
+/// The caller was known and has deal 3; another person has deal 4.
 fn with_deals() -> History {
     let mut history = right();
     history.persons[0].was_there_before = true;
@@ -150,7 +150,7 @@ fn who_shares_a_number_gets_no_deal() {
 }
 
 #[test]
-fn after_a_merge_or_a_deletion_a_deal_of_anybody_who_had_the_number_is_right() {
+fn after_a_merge_or_a_deletion_a_deal_of_anyone_who_had_the_number_is_right() {
     let mut history = with_deals();
     history.persons[0].gone = Some(Gone::MergedInto(2));
     history.persons[1].phones.push(CALLER.to_owned());
@@ -173,7 +173,7 @@ fn after_a_merge_or_a_deletion_a_deal_of_anybody_who_had_the_number_is_right() {
 }
 
 #[test]
-fn a_record_that_tells_what_another_interaction_tells() {
+fn a_record_that_states_what_another_interaction_states() {
     let mut history = right();
     history.posted[2].facts = vec!["Kim, case 000417 (62 seconds)".to_owned()];
     history.posted[1].facts = vec!["wants a quote for 000555".to_owned()];
@@ -196,7 +196,7 @@ fn a_record_that_tells_what_another_interaction_tells() {
         assert_eq!(check(&history).violations, [violation]);
     }
 
-    // What two tell is neither's alone.
+    // A fact that two events state belongs to neither alone.
     history.posted[4].facts = vec!["case 000417".to_owned()];
     history.activities = vec![activity(7, "one", note), activity(8, "four", "case 000417")];
     assert_eq!(violations(&history), [""; 0]);

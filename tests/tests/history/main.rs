@@ -261,7 +261,7 @@ fn an_incomplete_record() {
 fn a_record_that_says_something_twice() {
     let mut history = right();
     history.activities[0] = activity(7, "one", "Alex wants a quote<br>Alex");
-    assert_eq!(violations(&history), ["told twice"]);
+    assert_eq!(violations(&history), ["stated twice"]);
 
     history.activities[0] = activity(7, "one", "wants a quote, <a href=\"Alex\">Alex</a>");
     assert_eq!(violations(&history), [""; 0], "once to a reader");
@@ -278,7 +278,7 @@ fn a_second_dead_letter_of_one_event_is_counted() {
 }
 
 #[test]
-fn an_activity_on_the_wrong_person_or_on_nobody() {
+fn an_activity_on_the_wrong_person_or_on_none() {
     for attached in [Some(2), None] {
         let mut history = right();
         history.activities[0].person = attached;
@@ -287,7 +287,11 @@ fn an_activity_on_the_wrong_person_or_on_nobody() {
 
     let mut history = right();
     history.persons.clear();
-    assert_eq!(violations(&history), ["wrong person"], "nobody was created");
+    assert_eq!(
+        violations(&history),
+        ["wrong person"],
+        "no person was created"
+    );
 }
 
 #[test]
@@ -305,7 +309,7 @@ fn a_withheld_number_is_nobodys() {
 #[test]
 fn strays() {
     let mut history = right();
-    history.activities.push(activity(8, "nobody's", ""));
+    history.activities.push(activity(8, "stray", ""));
     assert_eq!(violations(&history), ["stray activity"]);
 
     history.activities[1].note = "no marker".to_owned();
@@ -337,7 +341,7 @@ fn bystander(id: i64) -> Person {
 }
 
 #[test]
-fn what_was_attached_to_a_person_counts_for_whom_they_were_merged_into() {
+fn what_was_attached_to_a_person_counts_for_the_one_they_were_merged_into() {
     let mut history = right();
     history.persons[0].gone = Some(Gone::MergedInto(2));
     let mut survivor = bystander(2);

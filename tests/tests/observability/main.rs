@@ -1,4 +1,4 @@
-//! What an operator can see, and what nobody may see: metrics, logs, rules and dashboards.
+//! What an operator can see, and what must not be visible: metrics, logs, rules and dashboards.
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 mod alert_rules;

@@ -13,7 +13,7 @@ async fn page(app: &TestApp) -> String {
     let (_, ingest) = app.get(&format!("{}/metrics", app.ingest_url)).await;
     let (status, worker) = app.get(&format!("{}/metrics", app.worker_url())).await;
     assert_eq!(status, 200);
-    // One process, one recorder: both pages tell everything.
+    // One process, one recorder: both pages show everything.
     assert_eq!(read(&ingest).len(), read(&worker).len());
     worker
 }

@@ -37,7 +37,7 @@ fn known(app: &TestApp) -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
-    // The worker is let in as an app; tokens are told by their part that is random.
+    // The worker is let in as an app; tokens are recognised by their random part.
     let tokens = app.pipedrive.issued_tokens();
     values.extend(tokens.iter().map(|token| token[4..28].to_owned()));
     values.push(app.pipedrive.app().client_secret);
@@ -77,7 +77,7 @@ impl Service {
 }
 
 impl Drop for Service {
-    /// The log goes with the test, and it tells what went wrong.
+    /// The log goes with the test, and shows what went wrong.
     fn drop(&mut self) {
         if std::thread::panicking() {
             let log = self.read();
@@ -145,7 +145,7 @@ fn add_faults(app: &TestApp) {
     ));
 }
 
-/// Sends what is to be recorded, what cannot be understood, what nobody may send, and what somebody publishes by hand;
+/// Sends what is to be recorded, what cannot be understood, what is not authenticated, and what is published by hand;
 /// gives the answers.
 async fn misuse(app: &TestApp, ingest: &Service) -> Vec<String> {
     let mut said = Vec::new();
@@ -198,7 +198,7 @@ async fn pause(app: &TestApp, ingest: &Service, worker: &Service, said: &mut Vec
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_the_services_say_tells_of_anybody() {
+async fn nothing_that_the_services_say_contains_personal_data() {
     let app = TestApp::builder()
         .oauth(OAuthConfig {
             life: Duration::from_secs(2),

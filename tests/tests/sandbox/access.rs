@@ -76,7 +76,7 @@ async fn a_replaced_token_is_worth_nothing_at_once() {
 }
 
 #[tokio::test]
-async fn a_closed_account_is_told_so_until_it_is_open_again() {
+async fn a_closed_account_is_answered_so_until_it_is_open_again() {
     let sandbox = Sandbox::spawn(SandboxConfig::default());
     let api = Api::of(&sandbox);
 
@@ -242,8 +242,8 @@ async fn what_is_no_refresh_by_the_app_is_refused_as_documented() {
         let answer = refresh(&sandbox, secret, &form).await;
 
         assert_eq!(answer.status, 400, "{form:?}");
-        let told = answer.body["error"].as_str().unwrap();
-        assert!(told.contains(error), "{form:?}: {told}");
+        let text = answer.body["error"].as_str().unwrap();
+        assert!(text.contains(error), "{form:?}: {text}");
     }
     let api = Api::of(&sandbox);
     let anonymous = send(api.anonymous(Method::POST, "/oauth/token")).await;

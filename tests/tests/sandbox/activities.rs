@@ -259,7 +259,7 @@ async fn deals_are_listed_by_person_and_status() {
     let person = sandbox.add_person("Example Customer", &[]);
     let open = sandbox.add_deal("Open deal", person);
     let won = sandbox.add_deal("Won deal", person);
-    sandbox.add_deal("Somebody else's", sandbox.add_person("Somebody Else", &[]));
+    sandbox.add_deal("Another's", sandbox.add_person("Another Person", &[]));
     let closed = api
         .patch(&format!("/api/v2/deals/{won}"), json!({"status": "won"}))
         .await;

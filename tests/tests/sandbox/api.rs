@@ -17,7 +17,7 @@ pub struct Api {
     token: String,
 }
 
-/// A whole answer.
+/// Status, headers and body of an answer.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,

@@ -1,4 +1,4 @@
-//! Each fault does what it says, to the requests it was meant for, and the truth log tells of it.
+//! Each fault does what it says, to the requests it was meant for, and the truth log shows it.
 
 use std::time::{Duration, Instant};
 

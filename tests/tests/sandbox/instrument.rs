@@ -130,7 +130,7 @@ async fn the_page_shows_timelines_and_runs_nothing() {
         "Example &lt;Customer&gt;",
         "First call",
         "<b>Inbound</b>",
-        "Not attached to anybody",
+        "Not attached to a person",
     ] {
         assert!(page.text.contains(part), "{part}");
     }

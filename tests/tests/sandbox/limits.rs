@@ -1,4 +1,4 @@
-//! Bursts, the daily budget, and the headers that tell of them.
+//! Bursts, the daily budget, and the headers that report them.
 
 use std::time::Duration;
 

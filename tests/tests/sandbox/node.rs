@@ -29,7 +29,7 @@ fn the_official_node_client_is_content_with_the_sandbox() {
     );
 }
 
-/// Makes sure that the client is there, or tells why it cannot be.
+/// Makes sure that the client is there, or says why it cannot be.
 fn install(folder: &Path) -> Result<(), String> {
     run(folder, "node", &["--version"])?;
     run(folder, "npm", &["--version"])?;

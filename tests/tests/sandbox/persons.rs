@@ -132,13 +132,13 @@ async fn a_search_compares_digits_whatever_the_number_looks_like() {
     let api = Api::of(&sandbox);
     let national = sandbox.add_person("National", &["(202) 555-0123"]);
     let full = sandbox.add_person("International", &["+44 7700 900123", "+1 202-555-0123 x4"]);
-    sandbox.add_person("Somebody Else", &["+12025550199"]);
+    sandbox.add_person("Another Person", &["+12025550199"]);
 
     let search = "/api/v2/persons/search?fields=phone&term=";
     let digits = api.get(&format!("{search}2025550123")).await;
     let e164 = api.get(&format!("{search}%2B12025550123")).await;
     let unencoded = api.get(&format!("{search}+12025550123")).await;
-    let nobody = api.get(&format!("{search}2025550100")).await;
+    let none = api.get(&format!("{search}2025550100")).await;
 
     assert_eq!(digits.found(), [national, full]);
     assert_eq!(
@@ -147,7 +147,7 @@ async fn a_search_compares_digits_whatever_the_number_looks_like() {
         "the stored national number has fewer digits"
     );
     assert_eq!(unencoded.found(), [full], "the plus arrives as a space");
-    assert_eq!((nobody.status, nobody.found()), (200, vec![]));
+    assert_eq!((none.status, none.found()), (200, vec![]));
     let item = &digits.body["data"]["items"][1]["item"];
     assert_eq!(
         item["phones"],

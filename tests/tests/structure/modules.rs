@@ -74,7 +74,7 @@ impl Modules {
         }
     }
 
-    /// Who imports from whom: each place where a module names another one or what is in it.
+    /// Imports: each place where a module names another one or an item of it.
     pub fn imports(&self) -> Vec<Import> {
         let mut imports = Vec::new();
         for (from, module) in &self.0 {

@@ -76,7 +76,7 @@ fn written_in(interaction: &Interaction, attachment: &Attachment, style: &Style)
 }
 
 #[test]
-fn the_activity_tells_the_whole_call() {
+fn the_activity_states_the_whole_call() {
     let call = interaction(&[
         include_bytes!(
             "../../../shared/fixtures/events/eventbridge-customer-end-voice-inbound.json"
@@ -412,7 +412,7 @@ fn the_same_facts_are_composed_to_the_same_activity_after_they_were_stored() {
 }
 
 #[test]
-fn the_wrap_up_that_an_acw_told_already_changes_nothing() {
+fn the_wrap_up_that_an_acw_stated_already_changes_nothing() {
     let events = events_of_one_call();
     let composed = |chosen: &[usize]| {
         let chosen: Vec<&[u8]> = chosen.iter().map(|index| &*events[*index]).collect();

@@ -119,13 +119,13 @@ pub(crate) fn sent_with(new: &Activity) -> Answered {
     }
 }
 
-/// Whether the record still belongs to the person that we attached it to, or to nobody as we left it, or to `person`.
+/// Whether the record still belongs to the person that we attached it to, to none as we left it, or to `person`.
 pub(crate) fn may_move(present: &ActivityRecord, known: &Answered, person: PersonId) -> bool {
     let primary = primary(present);
     primary == Some(person) || known.person.contains(&primary)
 }
 
-/// The participants who are left when the activity belongs to no person any more: those whom people added. Of several
+/// The participants who are left when the activity belongs to no person any more: those that people added. Of several
 /// participants Pipedrive may take the first for the primary one, so that third parties are not among them.
 pub(crate) fn participants_without(
     present: &ActivityRecord,

@@ -157,7 +157,7 @@ fn participants_are_added_to_and_never_removed() {
 }
 
 #[test]
-fn without_a_customer_only_those_stay_whom_people_added() {
+fn without_a_customer_only_those_stay_that_people_added() {
     let mut present = present();
     present.participants = vec![
         participant(3, true),

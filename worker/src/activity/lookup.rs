@@ -23,7 +23,7 @@ const MAX_MARKS: usize = 200_000;
 /// The activity of an interaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The activity.
+    /// Id of the activity.
     pub id: ActivityId,
     /// Whether it was attached to a person when it was listed.
     pub has_person: bool,
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(
             known.to_list(at(4_000), at(9_000)),
             Some(at(4_000)),
-            "nobody looked there"
+            "that list was not read"
         );
 
         known.learn(vec![activity(2, "b", None)]);

@@ -1,4 +1,4 @@
-//! The note, as the person reads it who calls the customer next: what came of it, with whom, when and how long, what was
+//! The note, as the person reads it who calls the customer next: what came of it, which agent, when and how long, what was
 //! agreed, who took part, and links last.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

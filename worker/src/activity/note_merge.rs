@@ -12,7 +12,7 @@ use crate::activity::note_pieces::{Line, Piece, lines_of, pieces};
 
 /// The longest note that is sent, in bytes. Pipedrive takes 100 KB.
 const MAX_BYTES: usize = 98_000;
-/// So much of a line's digest tells it from the other lines of one note.
+/// Length of a line's digest that distinguishes the lines of one note.
 const DIGEST_CHARS: usize = 8;
 
 /// What becomes of a note.

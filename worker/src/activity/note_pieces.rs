@@ -64,7 +64,7 @@ pub(crate) enum Piece<'n> {
 }
 
 impl<'n> Piece<'n> {
-    /// The line.
+    /// Line of the note, if the piece is one.
     pub(crate) fn line(&self) -> Option<&Line<'n>> {
         match self {
             Self::Line(line) => Some(line),

@@ -43,9 +43,9 @@ pub struct Recorder {
 /// What was done to the activity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
-    /// It was created.
+    /// The activity was created.
     Created(ActivityId),
-    /// It was changed.
+    /// The activity was changed.
     Updated(ActivityId),
     /// It was up to date.
     Unchanged(ActivityId),
@@ -65,7 +65,7 @@ impl Recorded {
         }
     }
 
-    /// The activity.
+    /// Id of the activity.
     #[must_use]
     pub fn id(self) -> ActivityId {
         match self {

@@ -88,7 +88,7 @@ impl Recorder {
         let person = attachment.person().filter(|person| {
             progress.person != Some(*person) && edits::may_move(present, known, *person)
         });
-        // The customer is another, and no person: the activity does not stay with whom we took for the customer before.
+        // The customer is another, and no person: the activity does not stay with the customer known before.
         let is_left = attachment.person().is_none()
             && progress
                 .person

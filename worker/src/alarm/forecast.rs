@@ -11,7 +11,7 @@ use crate::store::Spent;
 const HORIZON: SignedDuration = SignedDuration::from_hours(1);
 /// A pace of less than ten minutes says little about hours.
 const LEAST: SignedDuration = SignedDuration::from_mins(10);
-/// Between samples.
+/// Least time between two samples.
 const SPACING: SignedDuration = SignedDuration::from_secs(30);
 
 /// The day's tokens.
@@ -23,7 +23,7 @@ pub struct Budget {
     pub spent: u64,
     /// Spent at the next reset, at the present pace. Not known in the first minutes.
     pub projected: Option<u64>,
-    /// Until the reset.
+    /// Time until the daily reset.
     pub until_reset: Duration,
 }
 

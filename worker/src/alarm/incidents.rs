@@ -20,13 +20,14 @@ pub enum Verdict {
 /// An incident, as all workers share it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
-    /// When it began.
+    /// Begin of the incident.
     pub since: Timestamp,
     /// When any worker saw it last.
     pub seen: Timestamp,
     /// When a notification was last delivered; `None` before the first one.
-    pub told: Option<Timestamp>,
-    /// What is wrong.
+    #[serde(rename = "told")]
+    pub notified: Option<Timestamp>,
+    /// Problem as the notification words it.
     pub what: String,
 }
 
@@ -44,7 +45,7 @@ pub enum Notice {
 /// The next step for one rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing.
+    /// Nothing has to be stored or sent.
     Rest,
     /// Store the incident.
     Store(Incident),
@@ -55,7 +56,7 @@ pub enum Step {
 /// When a reminder is due, and when an incident counts as over.
 #[derive(Clone, Copy, Debug)]
 pub struct NotificationPolicy {
-    /// Between two reminders.
+    /// Time between two reminders.
     pub reminder: SignedDuration,
     /// How long no worker must have seen the incident until it is over.
     pub recovery: SignedDuration,
@@ -75,14 +76,14 @@ impl NotificationPolicy {
                 Incident {
                     since: now,
                     seen: now,
-                    told: None,
+                    notified: None,
                     what: what.clone(),
                 },
             ),
             (Some(incident), Verdict::Clear) => {
                 if now.duration_since(incident.seen) >= self.recovery {
                     Step::Notify(Notice::Recovered, incident)
-                } else if incident.told.is_none() {
+                } else if incident.notified.is_none() {
                     Step::Notify(Notice::Raised, incident)
                 } else {
                     Step::Rest
@@ -94,9 +95,9 @@ impl NotificationPolicy {
                 if let Verdict::Firing(what) = verdict {
                     incident.what.clone_from(what);
                 }
-                match incident.told {
+                match incident.notified {
                     None => Step::Notify(Notice::Raised, incident),
-                    Some(told) if now.duration_since(told) >= self.reminder => {
+                    Some(notified) if now.duration_since(notified) >= self.reminder => {
                         Step::Notify(Notice::Reminder, incident)
                     }
                     Some(_) if unnoted >= NOTE_INTERVAL => Step::Store(incident),
@@ -127,21 +128,21 @@ mod tests {
     /// Plays verdicts, each with its second, as a worker whose notifications are delivered; returns what was sent when.
     fn play(script: impl IntoIterator<Item = (i64, Verdict)>) -> Vec<(i64, Notice)> {
         let mut incident = None;
-        let mut told = Vec::new();
+        let mut notices = Vec::new();
         for (second, verdict) in script {
             match POLICY.next(incident.clone(), &verdict, at(second)) {
                 Step::Rest => {}
                 Step::Store(noted) => incident = Some(noted),
                 Step::Notify(notice, noted) => {
-                    told.push((second, notice));
+                    notices.push((second, notice));
                     incident = (notice != Notice::Recovered).then_some(Incident {
-                        told: Some(at(second)),
+                        notified: Some(at(second)),
                         ..noted
                     });
                 }
             }
         }
-        told
+        notices
     }
 
     #[test]
@@ -151,12 +152,12 @@ mod tests {
             _ => (second, Verdict::Clear),
         });
 
-        let told = play(script);
+        let notices = play(script);
 
-        assert_eq!(told[0], (10, Notice::Raised));
-        assert_eq!(told[1].1, Notice::Recovered);
-        assert!((157..=160).contains(&told[1].0), "{told:?}");
-        assert_eq!(told.len(), 2);
+        assert_eq!(notices[0], (10, Notice::Raised));
+        assert_eq!(notices[1].1, Notice::Recovered);
+        assert!((157..=160).contains(&notices[1].0), "{notices:?}");
+        assert_eq!(notices.len(), 2);
     }
 
     #[test]
@@ -192,9 +193,9 @@ mod tests {
             1..600 => (second, Verdict::Unknown),
             _ => (second, Verdict::Clear),
         });
-        let told = play(script);
-        assert_eq!(told.len(), 2);
-        assert!(told[1].0 > 655, "{told:?}");
+        let notices = play(script);
+        assert_eq!(notices.len(), 2);
+        assert!(notices[1].0 > 655, "{notices:?}");
     }
 
     #[test]
@@ -202,7 +203,7 @@ mod tests {
         let undelivered = Incident {
             since: at(0),
             seen: at(0),
-            told: None,
+            notified: None,
             what: "it is wrong".to_owned(),
         };
 

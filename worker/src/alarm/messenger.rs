@@ -159,7 +159,7 @@ mod tests {
         let incident = Incident {
             since: at(0),
             seen: at(0),
-            told: None,
+            notified: None,
             what: "2 wait in interactions.dead.".to_owned(),
         };
         let say = |notice, second| text(Rule::DeadLetters, notice, &incident, at(second), "bridge");

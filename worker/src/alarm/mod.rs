@@ -318,7 +318,7 @@ impl Alarm {
             Ok(()) => {
                 self.delays.remove(&rule);
                 let notified = Incident {
-                    told: Some(now),
+                    notified: Some(now),
                     ..incident
                 };
                 let left = (notice != Notice::Recovered).then_some(notified);

@@ -47,10 +47,10 @@ impl QueueSnapshot {
     }
 }
 
-/// One queue.
+/// Length and age of one queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueState {
-    /// Its name.
+    /// Name of the queue.
     pub name: String,
     /// Messages that wait; those that a worker holds are left out.
     pub messages: u32,
@@ -69,7 +69,7 @@ impl Watermark {
             .fetch_max(received.min(now).as_millisecond(), Ordering::Relaxed);
     }
 
-    /// The youngest noted.
+    /// Youngest time of receipt that was noted.
     #[must_use]
     pub fn get(&self) -> Option<Timestamp> {
         let ms = self.0.load(Ordering::Relaxed);

@@ -24,7 +24,7 @@ const MEMORY_CRITICAL: u64 = 90;
 /// Reasons that a message names.
 const REASONS_NAMED: usize = 3;
 
-/// One rule.
+/// Rule by which incidents are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rule {
     /// Too many messages fail.
@@ -48,7 +48,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// All of them.
+    /// Every rule.
     pub const ALL: [Self; 9] = [
         Self::FailedShare,
         Self::Unauthorized,
@@ -141,7 +141,7 @@ pub struct Findings {
     pub paused: Option<(PauseReason, SignedDuration)>,
     /// Outcomes of messages.
     pub window: Option<Window>,
-    /// The queues.
+    /// Last measurement of the queues.
     pub queues: Option<QueueSnapshot>,
     /// The day's tokens.
     pub budget: Option<Budget>,

@@ -13,7 +13,7 @@ use shared::error::chain;
 /// What was looked at, and what was found or is wrong.
 pub type Finding = (&'static str, Result<String, String>);
 
-/// Looks at everything the worker needs, prints a line for each, and tells whether all is well.
+/// Checks everything the worker needs, prints a line for each, and returns whether nothing failed.
 ///
 /// # Errors
 ///
@@ -69,9 +69,8 @@ fn links(settings: &Settings) -> Found {
 fn phone(settings: &Settings) -> String {
     match settings.phone.default_region {
         Some(region) => format!("numbers without country code are read as {region}"),
-        None => {
-            "numbers without country code are nobody's (phone.default_region is empty)".to_owned()
-        }
+        None => "numbers without country code match no person (phone.default_region is empty)"
+            .to_owned(),
     }
 }
 
@@ -101,7 +100,7 @@ async fn rabbitmq(settings: &Settings) -> Result<String, String> {
         topology::WORK_QUEUE,
         delays.join(", ")
     );
-    // All was found; how the connection ends tells nothing more.
+    // All was found; how the connection ends does not matter.
     let closed = connection.close(200, "done".into()).await;
     tracing::debug!(ok = closed.is_ok(), "Closed the connection");
     Ok(found)

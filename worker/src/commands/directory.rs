@@ -31,7 +31,7 @@ pub enum Action {
     /// Show how many people it has, how old and how dear it is, and what it is blind to. Costs no tokens. Exit code 1
     /// unless it is complete, or off.
     Status,
-    /// List all people anew and compare, without changing anything. Exit code 1 when anybody is missing, different or
+    /// List all people anew and compare, without changing anything. Exit code 1 if a person is missing, different or
     /// gone, or the directory is off.
     Verify,
 }

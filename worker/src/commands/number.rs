@@ -82,7 +82,7 @@ fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {
     Ok(Box::new(file))
 }
 
-/// Which side failed.
+/// Side of the pipe that failed.
 #[derive(Debug)]
 enum Stopped {
     Input(io::Error),

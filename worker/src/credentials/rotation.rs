@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 /// The task that watches the files of secrets.
 #[derive(Debug)]
 pub struct Rotation {
-    /// The files.
+    /// Files that are watched.
     pub files: SecretFiles,
     /// Pipedrive's client: uses another API token or another secret of the app once Pipedrive has accepted it.
     pub client: Client,

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 /// The event of a message.
 #[derive(Debug)]
 pub(crate) struct DecodedEvent {
-    /// The interaction.
+    /// Id of the interaction.
     pub interaction: InteractionId,
     /// Key of the event within its interaction.
     pub key: EventKey,

@@ -85,7 +85,7 @@ pub struct Settled;
 /// The message could not be settled: its connection is lost, and the broker delivers it again.
 #[derive(Debug, thiserror::Error)]
 pub enum SettleError {
-    /// Not acknowledged.
+    /// The broker did not take the acknowledgement.
     #[error("the message was not acknowledged")]
     Ack(#[source] lapin::Error),
     /// Its channel closed before it was published to the queue named here.
@@ -114,7 +114,7 @@ impl Moving {
 }
 
 impl<Stage> Delivery<Stage> {
-    /// The headers.
+    /// Headers of the message.
     #[must_use]
     pub(crate) fn envelope(&self) -> &Envelope {
         &self.held.envelope
@@ -189,12 +189,12 @@ impl Delivery<Received> {
         self.into_stage(Decoded { event })
     }
 
-    /// Its body is a dead letter already.
+    /// Ends the message: its body is a dead letter already.
     pub(crate) fn duplicate(self) -> Delivery<Settled> {
         self.into_stage(Settled)
     }
 
-    /// Was not decoded.
+    /// Ends the stage: the message could not be decoded.
     pub(crate) fn failed(self) -> Delivery<Failed> {
         self.into_stage(Failed)
     }
@@ -215,7 +215,7 @@ impl Delivery<Received> {
 }
 
 impl Delivery<Decoded> {
-    /// The event.
+    /// Event that the message carries.
     #[must_use]
     pub(crate) fn event(&self) -> &DecodedEvent {
         &self.stage.event
@@ -239,14 +239,14 @@ impl Delivery<Decoded> {
         self.into_stage(Settled)
     }
 
-    /// Was not leased.
+    /// Ends the stage: no lease was granted.
     pub(crate) fn failed(self) -> Delivery<Failed> {
         self.into_stage(Failed)
     }
 }
 
 impl Delivery<Leased> {
-    /// The event.
+    /// Event that the message carries.
     #[must_use]
     pub(crate) fn event(&self) -> &DecodedEvent {
         &self.stage.event

@@ -33,7 +33,7 @@ pub struct PoisonGuard {
 #[derive(Debug)]
 #[must_use = "a suspect that does not leave counts as a crash, if the process dies"]
 pub enum WorkPermit<'q> {
-    /// Beside others.
+    /// Processed beside other messages.
     Shared { _beside: RwLockReadGuard<'q, ()> },
     /// Alone, with the suspect's key.
     Alone(RwLockWriteGuard<'q, ()>, String),

@@ -46,7 +46,7 @@ impl RetrySchedule {
         }
     }
 
-    /// With a queue beside the ladder, for waits of exactly this delay.
+    /// With a queue beside those of the retry delays, for waits of exactly this delay.
     #[must_use]
     pub fn with_settle_delay(self, settle_delay: Option<RetryDelay>) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl RetrySchedule {
                 Next::Exhausted
             }
             Disposition::Retry => Next::Retry {
-                delay: self.rung(attempts),
+                delay: self.delay(attempts),
                 attempts: attempts + 1,
             },
         }
@@ -79,22 +79,22 @@ impl RetrySchedule {
 
     /// Sum of the delays of a message with this many failed attempts.
     fn age(&self, attempts: u32) -> Duration {
-        let rungs = u32::try_from(self.delays.len()).unwrap_or(u32::MAX);
-        let climbed = attempts.min(rungs);
+        let number = u32::try_from(self.delays.len()).unwrap_or(u32::MAX);
+        let finished = attempts.min(number);
         let repeated = self
-            .rung(attempts)
+            .delay(attempts)
             .duration
-            .saturating_mul(attempts - climbed);
-        let rungs = (0..climbed).map(|attempt| self.rung(attempt).duration);
-        rungs.fold(repeated, Duration::saturating_add)
+            .saturating_mul(attempts - finished);
+        let waits = (0..finished).map(|attempt| self.delay(attempt).duration);
+        waits.fold(repeated, Duration::saturating_add)
     }
 
     /// The delay after this many failed attempts; the last one repeats.
-    fn rung(&self, attempts: u32) -> &RetryDelay {
+    fn delay(&self, attempts: u32) -> &RetryDelay {
         &self.delays[(attempts as usize).min(self.delays.len() - 1)]
     }
 
-    /// The settle delay if it is `wait`; else the shortest delay of the ladder that is at least `wait`, or the longest.
+    /// The settle delay if it is `wait`; else the shortest retry delay that is at least `wait`, or the longest.
     fn at_least(&self, wait: Duration) -> &RetryDelay {
         if let Some(settle_delay) = &self.settle_delay
             && settle_delay.duration == wait
@@ -109,7 +109,7 @@ impl RetrySchedule {
         let longest = || self.delays.iter().max_by_key(|delay| delay.duration);
         long_enough
             .or_else(longest)
-            .expect("a ladder has at least one delay")
+            .expect("there is at least one delay")
     }
 }
 
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ladder_is_climbed_and_its_last_rung_repeats_until_the_age_limit() {
+    fn the_delays_follow_each_other_and_the_last_one_repeats_until_the_age_limit() {
         assert_eq!(next(Disposition::Retry, 0), "5s 1");
         assert_eq!(next(Disposition::Retry, 1), "30s 2");
         assert_eq!(next(Disposition::Retry, 2), "2m 3");

@@ -20,7 +20,7 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// From the settings.
+    /// Reads the times from the settings.
     #[must_use]
     pub fn new(settings: &config::Pipedrive) -> Self {
         Self {

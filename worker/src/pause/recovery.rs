@@ -29,7 +29,7 @@ pub(crate) struct PauseSupervisor {
     pub first_start: FirstStart,
     /// Probed for whether the credential is accepted.
     pub client: Client,
-    /// Between two probes.
+    /// Time between two probes.
     pub probe_interval: Duration,
 }
 
@@ -139,7 +139,7 @@ impl PauseSupervisor {
 
 /// How far the reason of a pause is gone.
 enum Recovery {
-    /// It is gone.
+    /// The cause is gone: consumption resumes.
     Done,
     /// Its time has not come.
     Waiting,

@@ -26,7 +26,7 @@ impl Pause {
         }
     }
 
-    /// Pauses consumption. The last reason counts, unless it would hide a more telling one; see [`PauseReason::replaces`].
+    /// Pauses consumption. The last reason counts, unless it would hide a more specific one; see [`PauseReason::replaces`].
     pub fn begin(&self, why: PauseReason) {
         if why.is_redis() {
             self.redis_failed.store(true, Ordering::SeqCst);
@@ -61,7 +61,7 @@ impl Pause {
         *self.state.borrow()
     }
 
-    /// Follows the reason.
+    /// Receiver that follows the reason of the pause.
     pub fn watch(&self) -> watch::Receiver<Option<PauseReason>> {
         self.state.subscribe()
     }

@@ -11,11 +11,11 @@ use crate::person::handle::HandleKind;
 /// What an activity is attached to, and which third parties take part in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Attachment {
-    /// The customer's side.
+    /// What the customer's handles led to.
     pub(crate) to: Target,
     /// People who took part and are not the customer. They are participants beside the primary one.
     pub(crate) third_parties: Vec<PersonId>,
-    /// Those of them who were not known when the activity was written last. A participant whom people removed since stays
+    /// Those of them who were not known when the activity was written last. A participant that people removed since stays
     /// away.
     pub(crate) newcomers: Vec<PersonId>,
     /// Who has which number, as the events give it: the customer's other numbers too.
@@ -26,7 +26,7 @@ pub(crate) struct Attachment {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Target {
-    /// One person.
+    /// Attached to this person.
     Person(KnownPerson),
     /// A person created just now, who can have no deal yet.
     NewPerson(PersonId),
@@ -97,7 +97,7 @@ impl Target {
 }
 
 impl Attachment {
-    /// Without third parties.
+    /// Attachment without third parties.
     #[cfg(test)]
     pub(crate) fn to(to: Target) -> Self {
         Self {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A person who may have a handle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
-    /// The person.
+    /// Id of the person.
     pub(crate) id: PersonId,
     /// The full name.
     pub(crate) name: Option<String>,

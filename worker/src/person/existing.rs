@@ -5,7 +5,7 @@ use pipedrive::{ActivityId, Client, PersonId, PipedriveError};
 use crate::failure::Failure;
 use crate::store::{Effect, Progress, primary};
 
-/// An activity that is known to exist, and whom we may have attached it to.
+/// An activity that is known to exist, and the person that we may have attached it to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Existing {
     activity: ActivityId,
@@ -27,7 +27,7 @@ impl Existing {
     }
 
     /// Whether it is still attached as we left it. 1 token. Where a person attached it elsewhere, or deleted it, it is not
-    /// moved, and nobody is created for it.
+    /// moved, and no person is created for it.
     pub(super) async fn is_as_we_left_it(&self, client: &Client) -> Result<bool, Failure> {
         match client.activity(self.activity).await {
             Ok(present) => Ok(!present.is_deleted && self.people.contains(&primary(&present))),

@@ -179,7 +179,7 @@ mod tests {
 
         assert_eq!(recall(&progress, Some(&number), None), Some(target));
         let with_email = recall(&progress, Some(&number), Some("casey@example.com"));
-        assert_eq!(with_email, None, "the address may tell them apart");
+        assert_eq!(with_email, None, "the address may distinguish them");
         assert_eq!(recall(&progress, None, None), None);
     }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Epoch {
     pub(super) id: String,
-    /// When it began.
+    /// Begin of the epoch.
     pub since: Timestamp,
 }
 

@@ -1,15 +1,15 @@
 //! Distinguishes a first start, whose Redis is empty because nothing has happened yet, from a Redis that lost its data.
 //!
-//! The witness is RabbitMQ, whose data lies elsewhere: before a worker begins its first epoch, it leaves a mark there.
+//! The marker is an exchange in RabbitMQ, whose data is stored elsewhere: a worker declares it before its first epoch.
 
 use lapin::Connection;
 use shared::broker::{self, ConnectError, TopologyError};
 use shared::config;
 
-/// Asks the witness.
+/// Asks RabbitMQ for the marker, and declares it.
 #[derive(Clone, Debug)]
 pub struct FirstStart {
-    /// Where the witness is.
+    /// RabbitMQ, which holds the marker.
     pub broker: config::Broker,
     /// Prefix of every key in Redis; it names the installation.
     pub prefix: String,

@@ -8,7 +8,7 @@ use shared::domain::phone::{self, E164};
 
 use super::handle::HandleHasher;
 
-/// The part of a handle's key names that tells handles apart. Its order is the order in which leases are claimed: all
+/// The part of a handle's key names that distinguishes handles. Its order is the order in which leases are claimed: all
 /// workers claim in the same order, so that none waits for another that waits for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HandleKey(String);

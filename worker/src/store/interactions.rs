@@ -51,7 +51,7 @@ pub struct InteractionStore {
 /// A request for the lease on an interaction.
 #[derive(Debug)]
 pub struct ClaimRequest<'c> {
-    /// The interaction.
+    /// Id of the interaction.
     pub interaction: &'c InteractionId,
     /// The event to record.
     pub event: &'c EventKey,
@@ -59,8 +59,8 @@ pub struct ClaimRequest<'c> {
     pub facts: &'c Facts,
     /// Epoch in which the evidence below was gathered. The claim fails if Redis is in another one by then.
     pub epoch: &'c Epoch,
-    /// Whether the message itself proves that no delivery worked on it before in that epoch.
-    pub is_surely_new: bool,
+    /// Whether the message itself proves that the interaction cannot be recorded unless this entry shows it.
+    pub known_unrecorded: bool,
     /// Unique name of the delivery: with one name for a whole process, two deliveries of one event would share a lease.
     pub owner: &'c str,
 }
@@ -147,7 +147,7 @@ impl InteractionStore {
             .arg(request.event.digest())
             .arg(facts);
         call.arg(&request.epoch.id)
-            .arg(u8::from(request.is_surely_new))
+            .arg(u8::from(request.known_unrecorded))
             .arg(request.interaction.as_str())
             .arg(SCHEMA);
         call.invoke_async(&mut self.store.connection()?).await

@@ -42,7 +42,7 @@ pub enum LeaseError {
 }
 
 impl Lease {
-    /// Stores that the activity is about to be created. From here on every attempt searches for it first.
+    /// Stores that the activity is about to be created, by a request that ends by `latest_end`. From here on every attempt searches for it first.
     ///
     /// # Errors
     ///
@@ -50,9 +50,9 @@ impl Lease {
     pub async fn intend_activity(
         &self,
         progress: &Progress,
-        now: Timestamp,
+        latest_end: Timestamp,
     ) -> Result<(), LeaseError> {
-        let intent = self.intent(now);
+        let intent = self.intent(latest_end);
         let person = progress.person.map_or(0, |id| id.0).to_string();
         let answered = progress.answered.to_field(progress.written.as_deref());
         let fields = [

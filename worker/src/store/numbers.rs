@@ -146,13 +146,13 @@ impl People {
 }
 
 impl PersonLease {
-    /// Stores that the person is about to be created.
+    /// Stores that the person is about to be created, by a request that ends by `latest_end`.
     ///
     /// # Errors
     ///
     /// When the lease is lost, or Redis does not answer: then nothing may be sent.
-    pub async fn intend(&self, now: Timestamp) -> Result<(), LeaseError> {
-        self.step(&[("intent", &self.note(now))], self.duration)
+    pub async fn intend(&self, latest_end: Timestamp) -> Result<(), LeaseError> {
+        self.step(&[("intent", &self.note(latest_end))], self.duration)
             .await
     }
 

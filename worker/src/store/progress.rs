@@ -51,7 +51,7 @@ pub enum Effect<Id> {
     NotTried,
     /// An attempt was made that ended by this time; its outcome is unknown.
     Intended(Timestamp),
-    /// It took effect.
+    /// The effect took place, with this id.
     Done(Id),
 }
 

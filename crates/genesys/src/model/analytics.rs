@@ -26,10 +26,10 @@ pub struct DetailsPage {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ConversationDetails {
-    /// The id.
+    /// Conversation id.
     #[serde(default, deserialize_with = "maybe")]
     pub conversation_id: Option<String>,
-    /// When it began.
+    /// Begin of the conversation.
     #[serde(default, deserialize_with = "maybe")]
     pub conversation_start: Option<Timestamp>,
     /// When it ended, after-call work included. Absent while it goes on.
@@ -68,7 +68,7 @@ pub struct ParticipantDetails {
     /// What flows and forms have noted. Only jobs give it.
     #[serde(default, deserialize_with = "texts")]
     pub attributes: BTreeMap<String, String>,
-    /// Communications.
+    /// Communications of this participant.
     #[serde(default, deserialize_with = "list")]
     pub sessions: Vec<SessionDetails>,
 }
@@ -77,7 +77,7 @@ pub struct ParticipantDetails {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionDetails {
-    /// The id.
+    /// Id of the communication.
     #[serde(default, deserialize_with = "maybe")]
     pub session_id: Option<String>,
     /// `voice`, `message`, `chat`, `callback`, `email` and others.
@@ -113,7 +113,7 @@ pub struct SessionDetails {
     /// What happened, in order.
     #[serde(default, deserialize_with = "list")]
     pub segments: Vec<Segment>,
-    /// What was measured.
+    /// Measured durations and counts.
     #[serde(default, deserialize_with = "list")]
     pub metrics: Vec<Metric>,
 }
@@ -134,16 +134,16 @@ impl SessionDetails {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Segment {
-    /// When it began.
+    /// Begin of the segment.
     #[serde(default, deserialize_with = "maybe")]
     pub segment_start: Option<Timestamp>,
-    /// When it ended.
+    /// End of the segment.
     #[serde(default, deserialize_with = "maybe")]
     pub segment_end: Option<Timestamp>,
     /// `alert`, `interact`, `hold`, `wrapup`, `voicemail` and others.
     #[serde(default, deserialize_with = "maybe")]
     pub segment_type: Option<String>,
-    /// The queue.
+    /// Id of the queue in which the segment was.
     #[serde(default, deserialize_with = "maybe")]
     pub queue_id: Option<String>,
     /// Why the session ended with it.
@@ -157,13 +157,13 @@ pub struct Segment {
     pub wrap_up_note: Option<String>,
 }
 
-/// Something measured.
+/// A duration or a count of a session.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 pub struct Metric {
     /// `t…` is a time in milliseconds, `n…` a count.
     #[serde(default, deserialize_with = "maybe")]
     pub name: Option<String>,
-    /// The value.
+    /// Measured value; durations in milliseconds.
     #[serde(default, deserialize_with = "maybe")]
     pub value: Option<u64>,
 }
@@ -172,7 +172,7 @@ pub struct Metric {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct DetailsJob {
-    /// Its id.
+    /// Id of the job.
     #[serde(default, deserialize_with = "maybe")]
     pub job_id: Option<String>,
 }
@@ -207,7 +207,7 @@ impl JobState {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct JobAvailability {
-    /// The time.
+    /// Time up to which data is available.
     #[serde(default, deserialize_with = "maybe")]
     pub data_availability_date: Option<Timestamp>,
 }

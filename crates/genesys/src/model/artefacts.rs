@@ -19,7 +19,7 @@ pub enum Recordings {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Recording {
-    /// The id.
+    /// Id assigned by Genesys.
     #[serde(default, deserialize_with = "maybe")]
     pub id: Option<String>,
     /// The conversation's id.
@@ -52,7 +52,7 @@ impl Recording {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Summaries {
-    /// The conversation.
+    /// Reference to the conversation.
     #[serde(default, deserialize_with = "maybe")]
     pub conversation: Option<Reference>,
     /// The summary of all.
@@ -84,7 +84,7 @@ impl Summaries {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// The id.
+    /// Id assigned by Genesys.
     #[serde(default, deserialize_with = "maybe")]
     pub id: Option<String>,
     /// What was generated.
@@ -105,7 +105,7 @@ pub struct Summary {
     /// What is to be done.
     #[serde(default, deserialize_with = "maybe")]
     pub followup: Option<Followup>,
-    /// How it ended.
+    /// Outcome that the summary names.
     #[serde(default, deserialize_with = "maybe")]
     pub resolution: Option<Resolution>,
     /// The communication that it is about.

@@ -11,10 +11,10 @@ use super::tolerant::{list, maybe, texts};
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Conversation {
-    /// Its id.
+    /// Id assigned by Genesys.
     #[serde(default, deserialize_with = "maybe")]
     pub id: Option<String>,
-    /// When it began.
+    /// Begin of the conversation.
     #[serde(default, deserialize_with = "maybe")]
     pub start_time: Option<Timestamp>,
     /// When it ended. Absent while it goes on.
@@ -68,7 +68,7 @@ pub struct Participant {
     /// When it was connected. Absent for an agent who did not answer.
     #[serde(default, deserialize_with = "maybe")]
     pub connected_time: Option<Timestamp>,
-    /// When it left.
+    /// When the participant left.
     #[serde(default, deserialize_with = "maybe")]
     pub end_time: Option<Timestamp>,
     /// How an agent closed it.
@@ -112,7 +112,7 @@ impl Participant {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Communication {
-    /// Its id.
+    /// Id assigned by Genesys.
     #[serde(default, deserialize_with = "maybe")]
     pub id: Option<String>,
     /// `connected`, `disconnected`, `terminated` and others.
@@ -127,7 +127,7 @@ pub struct Communication {
     /// When it was connected.
     #[serde(default, deserialize_with = "maybe")]
     pub connected_time: Option<Timestamp>,
-    /// When it ended.
+    /// End of the communication.
     #[serde(default, deserialize_with = "maybe")]
     pub disconnected_time: Option<Timestamp>,
     /// Whether a call is recorded.

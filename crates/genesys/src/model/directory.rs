@@ -8,7 +8,7 @@ use super::tolerant::{list, maybe};
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// The id.
+    /// Id assigned by Genesys.
     #[serde(default, deserialize_with = "maybe")]
     pub id: Option<String>,
     /// The name.
@@ -26,7 +26,7 @@ pub struct User {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Queue {
-    /// The id.
+    /// Id assigned by Genesys.
     #[serde(default, deserialize_with = "maybe")]
     pub id: Option<String>,
     /// The name.
@@ -38,7 +38,7 @@ pub struct Queue {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct WrapupCode {
-    /// The id.
+    /// Id assigned by Genesys.
     #[serde(default, deserialize_with = "maybe")]
     pub id: Option<String>,
     /// The name.
@@ -50,7 +50,7 @@ pub struct WrapupCode {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalContact {
-    /// The id.
+    /// Id assigned by Genesys.
     #[serde(default, deserialize_with = "maybe")]
     pub id: Option<String>,
     /// `Curated`, or `Identified` and `Ephemeral` where Genesys made it by itself.
@@ -143,7 +143,7 @@ pub struct PhoneNumber {
 /// A record that is only referred to.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 pub struct Reference {
-    /// Its id.
+    /// Id of the organisation.
     #[serde(default, deserialize_with = "maybe")]
     pub id: Option<String>,
 }

@@ -32,13 +32,13 @@ pub enum Order {
     Desc,
 }
 
-/// A page.
+/// Page of a list that is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Paging {
     /// Conversations on a page.
     pub page_size: u32,
-    /// From 1.
+    /// Number of the page, from 1.
     pub page_number: u32,
 }
 

@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refresh_token_that_is_spent_is_told_from_a_wrong_app_and_from_trouble() {
+    fn a_spent_refresh_token_is_distinguished_from_a_wrong_app_and_from_trouble() {
         let denial = |status, body: &str| match refused(status, body.as_bytes()) {
             NoToken::Denied(denial) => Some(denial),
             NoToken::Failed { status: seen } if seen == status => None,
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_told_is_an_origin_and_no_less_safe() {
+    fn a_host_in_an_answer_is_an_origin_and_no_less_safe() {
         let origin = |domain| origin(domain, "https").map(String::from);
 
         assert_eq!(

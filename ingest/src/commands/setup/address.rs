@@ -27,7 +27,7 @@ impl Address {
         &self.host
     }
 
-    /// Its port.
+    /// Port of the address.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port

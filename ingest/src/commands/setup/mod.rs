@@ -83,7 +83,7 @@ pub struct EventbridgeArguments {
 pub enum Format {
     /// Commands of the AWS CLI.
     AwsCli,
-    /// Terraform.
+    /// Configuration for Terraform.
     Terraform,
 }
 

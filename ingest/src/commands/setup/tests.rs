@@ -200,7 +200,7 @@ fn there_is_a_trigger_for_each_topic_with_genesys_members_only() {
 }
 
 #[test]
-fn eventbridge_is_told_the_address_the_topics_and_where_the_secret_is() {
+fn eventbridge_gets_the_address_the_topics_and_the_place_of_the_secret() {
     for (format, secret) in [
         ("aws-cli", "$WEBHOOK_TOKEN"),
         ("terraform", "var.webhook_token"),

@@ -20,7 +20,7 @@ const PART_DIGITS: usize = 16;
 pub struct ReadBody<'b> {
     /// The JSON that was read: the body, unless it had to be repaired or completed.
     pub json: Cow<'b, [u8]>,
-    /// What it says.
+    /// Result of reading the body.
     pub reading: Reading,
 }
 
@@ -35,7 +35,7 @@ pub enum Reading {
     Fragment {
         /// The interaction, if that arrived.
         interaction: Option<InteractionId>,
-        /// What is missing.
+        /// Missing part of the event.
         why: Unrecognised,
     },
 }

@@ -52,10 +52,10 @@ fn a_whole_body_is_read_as_it_came() {
 fn raw_line_feeds_bad_bytes_and_halves_of_emoji_are_repaired() {
     let body = b"{\"data\":{\"id\":\"a\",\"channelType\":\"voice\",\"participantName\":\"Jos\xe9\",\"summary\":\"one\ntwo \\ud83d\"}}";
 
-    let told = event(body).details;
+    let stated = event(body).details;
 
-    assert_eq!(told.customer.as_deref(), Some("Jos\u{fffd}"));
-    assert_eq!(told.summary.as_deref(), Some("one\ntwo \u{fffd}"));
+    assert_eq!(stated.customer.as_deref(), Some("Jos\u{fffd}"));
+    assert_eq!(stated.summary.as_deref(), Some("one\ntwo \u{fffd}"));
 }
 
 #[test]
@@ -70,13 +70,13 @@ fn an_event_that_is_a_text_inside_of_json_is_unwrapped_once() {
         &format!(r#"{{"detail":{in_detail}}}"#),
         &in_detail,
     ] {
-        let told = event(body.as_bytes());
+        let stated = event(body.as_bytes());
         assert_eq!(
-            (told.kind, told.interaction.as_str()),
+            (stated.kind, stated.interaction.as_str()),
             (Kind::Acw, "a"),
             "{body}"
         );
-        assert_eq!(told.details.wrapup_notes.as_deref(), Some("one\ntwo"));
+        assert_eq!(stated.details.wrapup_notes.as_deref(), Some("one\ntwo"));
     }
     let twice = serde_json::to_string(&in_detail).unwrap();
     assert!(matches!(
@@ -182,18 +182,18 @@ fn a_part_whose_kind_would_be_a_guess_is_not_recognised() {
         br#"{"conversationId":"c","mediaType":"VOICE","disconnectType":"PEER","ani":"tel:+1202"#;
 
     let refused = reading(body, None, &filter());
-    let told = reading(body, Some("user.end"), &filter());
+    let stated = reading(body, Some("user.end"), &filter());
 
     let Reading::Fragment { interaction, why } = refused else {
         panic!("recognised: {refused:?}");
     };
     assert!(matches!(why, Unrecognised::Missing("topicName")));
     assert_eq!(interaction.unwrap().as_str(), "c");
-    assert!(matches!(told, Reading::Event(_)));
+    assert!(matches!(stated, Reading::Event(_)));
 }
 
 #[test]
-fn a_part_is_ignored_for_what_it_tells_and_not_for_what_it_lacks() {
+fn a_part_is_ignored_for_what_it_states_and_not_for_what_it_lacks() {
     let email = br#"{"data":{"id":"a","channelType":"email","duration":4"#;
     let Reading::Ignored(why) = reading(email, None, &filter()) else {
         panic!("not ignored");
@@ -218,12 +218,12 @@ fn facts_of_a_part_survive_their_stored_form() {
     let Reading::Event(event) = reading(body, None, &filter()) else {
         panic!("no event");
     };
-    let told = Facts::of(&event, "2026-03-10T14:20:00Z".parse().unwrap());
+    let stated = Facts::of(&event, "2026-03-10T14:20:00Z".parse().unwrap());
 
-    let stored = serde_json::to_string(&told).unwrap();
+    let stored = serde_json::to_string(&stated).unwrap();
 
-    assert_eq!(serde_json::from_str::<Facts>(&stored).unwrap(), told);
-    assert_eq!(told.channel, Channel::Voice);
-    assert_eq!(told.part.unwrap().bytes, body.len() as u64);
-    assert_eq!(told.details.summary.as_deref(), Some("Asked fo […]"));
+    assert_eq!(serde_json::from_str::<Facts>(&stored).unwrap(), stated);
+    assert_eq!(stated.channel, Channel::Voice);
+    assert_eq!(stated.part.unwrap().bytes, body.len() as u64);
+    assert_eq!(stated.details.summary.as_deref(), Some("Asked fo […]"));
 }

@@ -106,7 +106,7 @@ impl fmt::Display for Ignored {
 /// A body that cannot be recognised.
 #[derive(Debug, thiserror::Error)]
 pub enum Unrecognised {
-    /// Not JSON.
+    /// The body is not valid JSON.
     #[error("the body is not JSON: {0}")]
     Syntax(serde_json::Error),
     /// Objects and lists in one another, more of them than any event has.

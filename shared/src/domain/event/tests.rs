@@ -172,11 +172,11 @@ fn a_refusal_names_what_is_missing() {
 
 #[test]
 fn values_of_another_type_never_lose_an_event() {
-    let told = facts(br#"{"data":{"id":42,"channelType":"Voice","duration":"61","phoneNumber":12025550143,"recordingUrl":null,"participantName":["x"]}}"#);
+    let stated = facts(br#"{"data":{"id":42,"channelType":"Voice","duration":"61","phoneNumber":12025550143,"recordingUrl":null,"participantName":["x"]}}"#);
 
-    assert_eq!(told.details.duration_ms, Some(61_000));
-    assert_eq!(told.details.number.as_deref(), Some("12025550143"));
-    assert_eq!(told.details.customer, None);
+    assert_eq!(stated.details.duration_ms, Some(61_000));
+    assert_eq!(stated.details.number.as_deref(), Some("12025550143"));
+    assert_eq!(stated.details.customer, None);
 }
 
 #[test]
@@ -200,13 +200,13 @@ fn the_customers_number_is_taken_by_medium_and_direction() {
 
 #[test]
 fn facts_survive_their_stored_form() {
-    let told = facts(sample!("eventbridge-acw-voice-inbound"));
+    let stated = facts(sample!("eventbridge-acw-voice-inbound"));
 
-    let stored = serde_json::to_string(&told).unwrap();
+    let stored = serde_json::to_string(&stated).unwrap();
 
-    assert_eq!(serde_json::from_str::<Facts>(&stored).unwrap(), told);
+    assert_eq!(serde_json::from_str::<Facts>(&stored).unwrap(), stated);
     assert_eq!(
-        told.details.wrapup_notes.as_deref(),
+        stated.details.wrapup_notes.as_deref(),
         Some("Asked for a quote for 20 seats; call back on Friday.")
     );
 }
@@ -220,9 +220,9 @@ fn ids_of_many_digits_stay_apart() {
 
 #[test]
 fn what_strict_parsers_stumble_over_is_taken_all_the_same() {
-    let told = facts(b"\xef\xbb\xbf{\"data\":{\"id\":\"a\",\"channelType\":\"web-messaging\",\"summary\":\"x\",\"transcriptSummary\":\"y\"}}");
+    let stated = facts(b"\xef\xbb\xbf{\"data\":{\"id\":\"a\",\"channelType\":\"web-messaging\",\"summary\":\"x\",\"transcriptSummary\":\"y\"}}");
     assert_eq!(
-        (told.channel, told.details.summary.as_deref()),
+        (stated.channel, stated.details.summary.as_deref()),
         (Channel::Chat, Some("y"))
     );
 }
@@ -259,20 +259,23 @@ fn an_id_that_a_template_left_unfilled_is_refused_and_said_so() {
 
 #[test]
 fn placeholders_are_neither_names_nor_numbers_nor_agents() {
-    let told = facts(br#"{"data":{"id":"a","channelType":"voice","phoneNumber":"${input.phone}","participantName":"${input.callerName}","agentName":"{{agent}}","queueName":"undefined","summary":"NOT_SET"}}"#).details;
+    let stated = facts(br#"{"data":{"id":"a","channelType":"voice","phoneNumber":"${input.phone}","participantName":"${input.callerName}","agentName":"{{agent}}","queueName":"undefined","summary":"NOT_SET"}}"#).details;
 
-    assert_eq!((told.number, told.customer), (None, None));
-    assert_eq!((told.agent, told.queue, told.summary), (None, None, None));
+    assert_eq!((stated.number, stated.customer), (None, None));
+    assert_eq!(
+        (stated.agent, stated.queue, stated.summary),
+        (None, None, None)
+    );
 }
 
 #[test]
 fn control_characters_never_get_into_facts() {
-    let told = facts(br#"{"data":{"id":"a","channelType":"voice","phoneNumber":"+1202\u0000555\u00070143","participantName":"Ca\u001bsey","agentName":"A\u0000lex","summary":"one\ntwo\u0000"}}"#).details;
+    let stated = facts(br#"{"data":{"id":"a","channelType":"voice","phoneNumber":"+1202\u0000555\u00070143","participantName":"Ca\u001bsey","agentName":"A\u0000lex","summary":"one\ntwo\u0000"}}"#).details;
 
-    assert_eq!(told.number.as_deref(), Some("+12025550143"));
-    assert_eq!(told.customer.as_deref(), Some("Casey"));
-    assert_eq!(told.agent.as_deref(), Some("Alex"));
-    assert_eq!(told.summary.as_deref(), Some("one\ntwo"));
+    assert_eq!(stated.number.as_deref(), Some("+12025550143"));
+    assert_eq!(stated.customer.as_deref(), Some("Casey"));
+    assert_eq!(stated.agent.as_deref(), Some("Alex"));
+    assert_eq!(stated.summary.as_deref(), Some("one\ntwo"));
 }
 
 #[test]
@@ -291,16 +294,16 @@ fn both_invented_webhooks_give_the_same_facts() {
 
     let expected = facts(guide);
     for body in [&flat[..], wrapped] {
-        let told = event(body, None);
+        let stated = event(body, None);
         assert_eq!(
-            (told.source, told.kind),
+            (stated.source, stated.kind),
             (Source::ConversationEnded, Kind::Completed)
         );
-        let mut told = facts(body);
-        assert_eq!(told.details.from.take().as_deref(), Some("+12025550143"));
-        assert_eq!(told.details.to.take().as_deref(), Some("+12025550100"));
-        assert!(told.details.recording.take().is_some(), "recordingId");
-        assert_eq!(told, expected);
+        let mut stated = facts(body);
+        assert_eq!(stated.details.from.take().as_deref(), Some("+12025550143"));
+        assert_eq!(stated.details.to.take().as_deref(), Some("+12025550100"));
+        assert!(stated.details.recording.take().is_some(), "recordingId");
+        assert_eq!(stated, expected);
     }
 }
 
@@ -309,9 +312,9 @@ fn without_a_direction_neither_side_is_the_customers() {
     let ended = facts(br#"{"event":"conversation.ended","conversationId":"c","callerId":"+12025550143","calleeId":"+12025550100"}"#).details;
     let detail = facts(br#"{"topicName":"customer.end","eventBody":{"conversationId":"c","mediaType":"VOICE","direction":"UNKNOWN","ani":"tel:+12025550143","dnis":"tel:+12025550100"}}"#).details;
 
-    for told in [ended, detail] {
-        assert_eq!((told.direction, told.number), (None, None));
-        assert!(told.from.is_some() && told.to.is_some());
+    for stated in [ended, detail] {
+        assert_eq!((stated.direction, stated.number), (None, None));
+        assert!(stated.from.is_some() && stated.to.is_some());
     }
 }
 
@@ -328,23 +331,23 @@ fn the_same_body_has_the_same_key_and_one_that_says_more_another() {
 
 #[test]
 fn participant_session_and_end_are_kept_and_so_is_a_transfer() {
-    let told = facts(sample!("eventbridge-user-end-voice-transfer-not-final")).details;
+    let stated = facts(sample!("eventbridge-user-end-voice-transfer-not-final")).details;
 
-    assert!(told.disconnect.unwrap().is_transfer());
+    assert!(stated.disconnect.unwrap().is_transfer());
     assert_eq!(
-        told.participant.as_deref(),
+        stated.participant.as_deref(),
         Some("10000000-0000-4000-8000-00000000a003")
     );
     assert_eq!(
-        told.session.as_deref(),
+        stated.session.as_deref(),
         Some("20000000-0000-4000-8000-00000000a003")
     );
     assert_eq!(
-        (told.duration_ms, told.ringing_ms),
+        (stated.duration_ms, stated.ringing_ms),
         (Some(41_012), Some(6_120))
     );
-    assert_eq!(told.contact, None, "an agent is no contact");
-    assert_eq!(told.contacts, ["c1d2e3f4-a5b6-4789-90ab-cdef01234567"]);
+    assert_eq!(stated.contact, None, "an agent is no contact");
+    assert_eq!(stated.contacts, ["c1d2e3f4-a5b6-4789-90ab-cdef01234567"]);
 }
 
 #[test]
@@ -358,8 +361,8 @@ fn an_e_mail_address_is_taken_by_any_of_its_usual_names() {
     ] {
         let body =
             format!(r#"{{"data":{{"id":"a","channelType":"chat","{name}":"Casey@Example.com"}}}}"#);
-        let told = facts(body.as_bytes()).details;
-        assert_eq!(told.email.as_deref(), Some("casey@example.com"), "{name}");
+        let stated = facts(body.as_bytes()).details;
+        assert_eq!(stated.email.as_deref(), Some("casey@example.com"), "{name}");
     }
     let message = facts(br#"{"topicName":"customer.end","eventBody":{"conversationId":"c","mediaType":"CHAT","direction":"INBOUND","addressFrom":"casey@example.com","addressTo":"sales@example.com"}}"#);
     assert_eq!(message.details.email.as_deref(), Some("casey@example.com"));

@@ -25,7 +25,7 @@ pub(super) fn ended(leaf: &str, participant: &str, end: i64, members: &Value) ->
     json!({"topicName": leaf, "eventBody": body})
 }
 
-/// The session of somebody outside the company.
+/// Session of a party outside the company.
 pub(super) fn session(who: &str, end: i64, seconds: i64, direction: &str, number: &str) -> Value {
     let (ani, dnis) = sides(direction, number, COMPANY);
     let members = json!({

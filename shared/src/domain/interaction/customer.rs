@@ -22,7 +22,7 @@ const EARLIEST_SECOND: i64 = 946_684_800;
 pub struct ThirdParty {
     /// Their number or address as it was given.
     pub number: Option<String>,
-    /// Their name.
+    /// Name of the customer.
     pub name: Option<String>,
 }
 

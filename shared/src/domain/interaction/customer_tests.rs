@@ -267,7 +267,7 @@ fn called(who: &str, number: &str, own: Option<&str>, contacts: &[&str]) -> Valu
 }
 
 #[test]
-fn who_was_called_beside_another_external_contact_creates_nobody_until_a_leg_settles_it() {
+fn who_was_called_beside_another_external_contact_creates_no_person_until_a_leg_settles_it() {
     let doubtful = called("s", SUPPLIER, None, &["contact-of-c"]);
     assert!(!merged(std::slice::from_ref(&doubtful)).may_create);
 

@@ -17,7 +17,7 @@ pub struct Leg {
     pub queue: Option<String>,
     /// When it began to ring.
     pub started: Timestamp,
-    /// When it ended.
+    /// End of the leg.
     pub ended: Timestamp,
     /// How long the agent talked.
     pub talk_ms: Option<u64>,

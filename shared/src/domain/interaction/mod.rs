@@ -33,7 +33,7 @@ pub struct Interaction {
     pub id: InteractionId,
     /// How customer and company spoke.
     pub channel: Channel,
-    /// Who began.
+    /// Side that began the interaction.
     pub direction: Option<Direction>,
     /// The customer's number or address as it was given.
     pub number: Option<String>,

@@ -18,7 +18,7 @@ fn merged(order: &[usize]) -> Interaction {
         else {
             panic!("sample {index} is no event");
         };
-        // Events that tell no time are received at different times in different orders.
+        // Events that state no time are received at different times in different orders.
         let received = "2026-03-10T14:20:00Z".parse().unwrap();
         known.insert(event.key.digest(), Facts::of(&event, received));
         id = Some(event.interaction.clone());
@@ -54,7 +54,7 @@ fn agent_legs_add_agent_queue_talk_hold_and_wrap_up() {
 }
 
 #[test]
-fn an_agents_leg_alone_tells_an_interaction_too() {
+fn an_agents_leg_alone_makes_an_interaction_too() {
     let interaction = merged(&[1]);
 
     assert_eq!(interaction.number.as_deref(), Some("tel:+12025550143"));
@@ -99,7 +99,7 @@ fn position(index: usize, text: &str) -> usize {
 }
 
 #[test]
-fn a_part_is_told_until_the_whole_event_comes() {
+fn a_part_is_reported_until_the_whole_event_comes() {
     let leg = position(1, "conversationExternalContactIds");
     let shorter = position(1, "\"userId\"");
 
@@ -132,6 +132,6 @@ fn a_part_without_its_key_yields_to_any_event_of_its_kind() {
 }
 
 #[test]
-fn a_time_that_was_told_goes_before_that_of_a_receipt() {
+fn a_stated_time_goes_before_that_of_a_receipt() {
     assert_eq!(merged(&[3, 0]).started, merged(&[0]).started);
 }

@@ -12,11 +12,11 @@ use crate::domain::facts::Facts;
 /// One session of the customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// When it began.
+    /// Begin of the session.
     pub started: Timestamp,
-    /// When it ended.
+    /// End of the session.
     pub ended: Timestamp,
-    /// Who began it.
+    /// Side that began the session.
     pub direction: Option<Direction>,
 }
 

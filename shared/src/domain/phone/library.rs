@@ -30,7 +30,7 @@ pub(super) enum Unread {
     NoNumber,
     /// No country has this code.
     NoCountry,
-    /// It lacks digits.
+    /// Too few digits for any number of the region.
     TooShort,
     /// It lacks the area code.
     Local,

@@ -20,7 +20,7 @@ impl OutsideLine {
         }
     }
 
-    /// The digits.
+    /// Digits of the prefix.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

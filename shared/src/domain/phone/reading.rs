@@ -24,7 +24,7 @@ pub enum Party {
     Impossible,
     /// An address that is no number, such as a web messaging guest's.
     Address,
-    /// Nothing at all.
+    /// No number was given.
     Absent,
 }
 
@@ -64,9 +64,9 @@ impl Party {
 /// A text that was read: its class and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// What it is.
+    /// Class of the number.
     pub party: Party,
-    /// Why.
+    /// Reason for that class.
     pub reason: Reason,
 }
 
@@ -99,9 +99,9 @@ pub enum Reason {
     WithheldWord,
     /// A word that says so, spelled on a telephone's keypad.
     WithheldKeypad(&'static str),
-    /// Only zeros.
+    /// The text has no digit but zeros.
     Zeros,
-    /// No digit.
+    /// The text has no digit.
     NoDigits,
     /// In `phone.own_numbers`.
     OwnNumber,
@@ -119,7 +119,7 @@ pub enum Reason {
     NoCountry,
     /// Without country code, and there is no default region.
     NoRegion,
-    /// Without area code.
+    /// The number lacks its area code.
     NoAreaCode,
     /// Fewer digits than its country's numbers have.
     TooShort,
@@ -129,7 +129,7 @@ pub enum Reason {
     WrongLength,
     /// No form of a number.
     NoNumber,
-    /// No text.
+    /// The text is empty.
     Empty,
 }
 

@@ -28,7 +28,7 @@ impl Region {
             .map_err(|_| format!("no region `{text}`"))
     }
 
-    /// The two letters.
+    /// Two-letter code of ISO 3166.
     #[must_use]
     pub fn code(&self) -> &str {
         self.0.as_ref()

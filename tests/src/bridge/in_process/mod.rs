@@ -18,12 +18,12 @@ use url::Url;
 use super::settings::{self, variable};
 use super::{Answer, oauth};
 use crate::sandbox::pipedrive::{Control, OAuthConfig, Sandbox, SandboxConfig};
-use crate::servers::{Environment, Management, Vhost, wait_until};
+use crate::servers::{Environment, Management, Redis, Vhost, wait_until};
 
 /// Longer than anything takes that a test waits for, on a machine that is busy with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// How many of the last requests to Pipedrive a failed test tells.
-const TOLD_REQUESTS: usize = 100;
+/// Number of the last requests to Pipedrive that a failed test prints.
+const PRINTED_REQUESTS: usize = 100;
 /// The token of webhooks.
 pub const WEBHOOK_TOKEN: &str = "test-webhook-token";
 
@@ -71,6 +71,12 @@ impl Builder {
     pub fn vhost(mut self, vhost: Vhost) -> Self {
         self.vhost = Some(vhost);
         self
+    }
+
+    /// Uses a Redis of the test's own, which may be killed, frozen or emptied.
+    #[must_use]
+    pub fn redis(self, redis: &Redis) -> Self {
+        self.set("BRIDGE__REDIS__URL", redis.url().as_str())
     }
 
     /// Starts no worker yet.
@@ -192,7 +198,7 @@ impl Drop for TestApp {
     fn drop(&mut self) {
         self.stop.cancel();
         if thread::panicking() {
-            self.tell_requests();
+            self.print_requests();
         }
     }
 }
@@ -355,9 +361,9 @@ impl TestApp {
     }
 
     /// What was asked of Pipedrive lately, for whoever reads why a test failed.
-    fn tell_requests(&self) {
+    fn print_requests(&self) {
         let requests = self.pipedrive.requests();
-        for request in &requests[requests.len().saturating_sub(TOLD_REQUESTS)..] {
+        for request in &requests[requests.len().saturating_sub(PRINTED_REQUESTS)..] {
             println!("{request}");
         }
     }

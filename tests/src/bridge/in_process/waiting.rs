@@ -1,4 +1,4 @@
-//! What a test waits for: bounded, and telling what was missing when the time is over.
+//! Conditions that a test waits for: bounded, and naming what was missing when the time is over.
 
 use std::time::Instant;
 
@@ -68,7 +68,7 @@ impl TestApp {
         reached.await.unwrap_or_else(|error| panic!("{error:#}"));
     }
 
-    /// Waits until the first worker is not ready, and tells `why`.
+    /// Waits until the first worker is not ready, and names `why`.
     ///
     /// # Panics
     ///

@@ -9,9 +9,9 @@ use super::super::{Activity, Began, Deal, Gone, Head, Person, Posted, comparable
 use super::Check;
 
 /// Shorter words with a digit may stand in any note: times, durations, ids of persons.
-const TELLING_MIN: usize = 6;
+const DISTINCT_MIN: usize = 6;
 
-/// By the words of what events tell: the interaction that alone tells them; nobody, where several do.
+/// By the words that events state: the only interaction that states them; none, where several do.
 pub(super) struct Owners<'h>(BTreeMap<&'h str, Option<&'h str>>);
 
 impl<'h> Owners<'h> {
@@ -20,8 +20,8 @@ impl<'h> Owners<'h> {
         // A third party can take part in several.
         for event in posted.iter().filter(|event| event.third_party.is_none()) {
             let interaction = &*event.interaction;
-            let told = event.facts.iter().flat_map(|fact| telling_words(fact));
-            for word in told.chain(telling_words(interaction)) {
+            let words = event.facts.iter().flat_map(|fact| distinct_words(fact));
+            for word in words.chain(distinct_words(interaction)) {
                 let owner = owners.entry(word).or_insert(Some(interaction));
                 owner.take_if(|owner| *owner != interaction);
             }
@@ -29,9 +29,9 @@ impl<'h> Owners<'h> {
         Self(owners)
     }
 
-    /// The first word of a note that only another interaction tells, and which.
+    /// The first word of a note that only another interaction states, and which.
     fn foreign<'n>(&self, note: &'n str, interaction: &str) -> Option<(&'n str, &'h str)> {
-        telling_words(note).find_map(|word| {
+        distinct_words(note).find_map(|word| {
             let owner = self.0.get(word).copied().flatten()?;
             (owner != interaction).then_some((word, owner))
         })
@@ -39,9 +39,9 @@ impl<'h> Owners<'h> {
 }
 
 /// Words that are hardly anywhere by chance: numbered ones.
-fn telling_words(text: &str) -> impl Iterator<Item = &str> {
+fn distinct_words(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '-');
-    words.filter(|word| word.len() >= TELLING_MIN && word.contains(|c: char| c.is_ascii_digit()))
+    words.filter(|word| word.len() >= DISTINCT_MIN && word.contains(|c: char| c.is_ascii_digit()))
 }
 
 impl Check<'_> {
@@ -97,7 +97,7 @@ impl Check<'_> {
     }
 
     /// The deal is the only one of the person who has the number. Where people were merged or deleted, it depends on when
-    /// it was looked for; but it is never one of somebody who has nothing to do with the number.
+    /// it was searched for; but it is never one of a person who has nothing to do with the number.
     fn wrong_deal(&self, events: &[&Posted], activity: &Activity) -> Option<Wrong> {
         let number = number_of(events);
         let owners = self.index.owners.get(&number).map_or(&[][..], |all| all);
@@ -155,13 +155,13 @@ fn shown(id: Option<i64>) -> String {
     id.map_or_else(|| "none".to_owned(), |id| id.to_string())
 }
 
-/// What differs from the head that the told events give the record: that of the customer's side, if it is told; else that
+/// Differences from the head that the recorded events lead to: that of the customer's side, if it is recorded; else that
 /// of any agent's side, since after Redis forgot the first of them the others leave the head as it is.
 fn wrong_head(events: &[&Posted], activity: &Activity) -> Vec<Wrong> {
     let note = text(&activity.note);
-    let is_told = |event: &&&Posted| event.facts.iter().all(|fact| note.contains(&**fact));
-    let told = events.iter().filter(is_told);
-    let mut heads: Vec<(&Head, Option<Timestamp>)> = told
+    let is_recorded = |event: &&&Posted| event.facts.iter().all(|fact| note.contains(&**fact));
+    let recorded = events.iter().filter(is_recorded);
+    let mut heads: Vec<(&Head, Option<Timestamp>)> = recorded
         .filter_map(|event| Some((event.head.as_ref()?, event.sent)))
         .collect();
     if heads.iter().any(|(head, _)| head.is_customers) {

@@ -28,7 +28,7 @@ const CODES: [&str; 6] = [
     "Wrong number",
 ];
 
-/// Who is there.
+/// Agents, queues and codes of the call centre.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cast {
     /// Agents.

@@ -29,7 +29,7 @@ pub enum Form {
 /// A webhook as it arrives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
-    /// When it arrives.
+    /// Time of arrival at the webhook.
     pub at: Timestamp,
     /// The conversation's id.
     pub conversation: String,
@@ -37,7 +37,7 @@ pub struct Delivery {
     pub leaf: &'static str,
     /// How the event is wrapped.
     pub form: Form,
-    /// What is posted.
+    /// Body of the request.
     pub body: String,
     /// Whether the same event came before.
     pub is_duplicate: bool,

@@ -7,14 +7,14 @@ use super::super::genesys::model::{
     Conversation, Participant, Purpose, SegmentKind, Session, Wrapup,
 };
 
-/// An event.
+/// Event of a conversation, with its topic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// The last part of its topic: `customer.end`, `user.end` or `acw`.
     pub leaf: &'static str,
-    /// When it happened.
+    /// Time of the event.
     pub at: Timestamp,
-    /// What it says.
+    /// Body of the event.
     pub body: Value,
 }
 

@@ -91,7 +91,7 @@ pub struct Happening {
 }
 
 impl Day {
-    /// Makes a day.
+    /// Draws a day of conversations.
     ///
     /// # Panics
     ///

@@ -75,7 +75,7 @@ impl<'s> Story<'s> {
         }
     }
 
-    /// A random time.
+    /// Random duration within the range.
     pub fn some(&mut self, seconds: Range<i64>) -> SignedDuration {
         let millis = self
             .rng

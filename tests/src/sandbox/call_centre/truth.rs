@@ -23,7 +23,7 @@ pub struct Truth {
     pub agents: Vec<AgentTalk>,
     /// The queue that it came through last, by name.
     pub queue: Option<String>,
-    /// When it began.
+    /// Begin of the conversation.
     pub start: Timestamp,
     /// When its last session ended. After-call work goes on after that.
     pub end: Timestamp,
@@ -74,7 +74,7 @@ pub enum Outcome {
     Abandoned(Duration),
     /// It rang, and was not answered.
     NoAnswer,
-    /// It was busy.
+    /// The line was busy.
     Busy,
     /// The customer left a message.
     Voicemail,

@@ -38,7 +38,7 @@ pub struct Operation {
     pub path: &'static str,
     /// Whether one of the permissions is enough.
     pub any_permission: bool,
-    /// The permissions.
+    /// Permissions that the operation needs.
     pub permissions: &'static [&'static str],
     /// Query parameters.
     pub query: &'static [Field],
@@ -69,7 +69,7 @@ pub enum Feature {
 pub struct Field {
     /// The name.
     pub name: &'static str,
-    /// What it holds.
+    /// Type of the field.
     pub kind: Kind,
     /// Whether it must be there.
     pub is_required: bool,

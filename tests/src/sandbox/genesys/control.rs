@@ -14,9 +14,9 @@ use super::state::State;
 /// How an organisation answers that does not have a feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lack {
-    /// With 403.
+    /// Answers 403.
     Forbidden,
-    /// With 404.
+    /// Answers 404.
     NotFound,
 }
 

@@ -34,14 +34,14 @@ impl Held {
 /// A recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recording {
-    /// There is none.
+    /// The conversation has no recording.
     None,
     /// There is one, after so many requests that find none, or one in preparation.
     Ready {
-        /// The requests.
+        /// Number of requests until it is ready.
         after: u32,
     },
-    /// There was one.
+    /// The recording was deleted.
     Deleted,
 }
 
@@ -56,7 +56,7 @@ pub struct Summary {
     pub reason: String,
     /// What is to be done.
     pub followup: Option<String>,
-    /// How it ended.
+    /// Outcome that the summary names.
     pub resolution: String,
     /// How many requests find it unfinished.
     pub wait: u32,

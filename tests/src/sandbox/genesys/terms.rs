@@ -92,11 +92,11 @@ spelled! {
         Endpoint: event "ENDPOINT", api "endpoint", analytics "endpoint";
         /// The other session of the two ended.
         Peer: event "PEER", api "peer", analytics "peer";
-        /// Passed on.
+        /// The conversation was transferred.
         Transfer: event "TRANSFER", api "transfer", analytics "transfer";
-        /// Passed on after asking a colleague.
+        /// It was transferred after asking a colleague.
         ConsultTransfer: event "CONSULT_TRANSFER", api "transfer.consult", analytics "consultTransfer";
-        /// Passed on by joining both.
+        /// It was transferred by joining both sides.
         ConferenceTransfer: event "CONFERENCE_TRANSFER", api "transfer.conference", analytics "conferenceTransfer";
         /// The agent let it ring, and it went back to the queue.
         NoAnswerTransfer: event "NO_ANSWER_TRANSFER", api "transfer.noanswer", analytics "noAnswerTransfer";
@@ -104,7 +104,7 @@ spelled! {
         Timeout: event "TIMEOUT", api "timeout", analytics "timeout";
         /// Genesys ended it.
         System: event "SYSTEM", api "system", analytics "system";
-        /// It failed.
+        /// The connection failed.
         Error: event "ERROR", api "error", analytics "error";
         /// The number cannot be called.
         Uncallable: event "UNCALLABLE", api "uncallable", analytics "uncallable";
@@ -138,7 +138,7 @@ spelled! {
 spelled! {
     /// What happened in a stretch of a session.
     SegmentKind {
-        /// It was offered.
+        /// The conversation was offered to an agent.
         Alert: all "alert";
         /// It was set up.
         Contacting: all "contacting";
@@ -146,7 +146,7 @@ spelled! {
         Dialing: all "dialing";
         /// Both sides talked.
         Interact: all "interact";
-        /// It was held.
+        /// The conversation was on hold.
         Hold: all "hold";
         /// Genesys did something.
         System: all "system";

@@ -43,7 +43,7 @@ pub enum Cursors {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoteStyle {
-    /// Nothing.
+    /// Changes nothing more.
     #[default]
     Kept,
     /// Writes the HTML again: `<br>` for `<br/>`, quotes as themselves, no `style` and `class`, `rel`

@@ -22,7 +22,7 @@ pub struct SandboxConfig {
     pub oauth: OAuthConfig,
     /// The limits of the company.
     pub limits: Limits,
-    /// The answers to questions that nobody has published an answer to.
+    /// Behaviour that no source documents.
     pub behaviour: Behaviour,
     /// How many requests the log keeps; older ones are dropped, the totals stay.
     pub log_capacity: usize,

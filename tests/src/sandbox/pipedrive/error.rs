@@ -86,7 +86,7 @@ impl ApiError {
         }
     }
 
-    /// An item that the body refers to does not exist; which status that gets is a setting, for nobody has published it.
+    /// An item that the body refers to does not exist; which status that gets is a setting, because no source documents it.
     pub(super) fn missing_reference(status: u16, text: impl Into<String>) -> Self {
         let code = if status == 404 {
             "ERR_NOT_FOUND"

@@ -1,6 +1,6 @@
 //! HTML that is safe to show: text that is escaped, and notes of which only plain formatting is left.
 
-/// Text as HTML.
+/// Escapes text for HTML.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

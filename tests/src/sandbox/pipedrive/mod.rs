@@ -2,7 +2,7 @@
 //!
 //! It knows persons, organizations, activities and deals in v2, notes, call logs, users and activity types in v1, and refreshes the tokens
 //! of an installed app. It refuses what the
-//! real one refuses, counts tokens as it does, and can be told to fail in every way a network and a service can. What
+//! real one refuses, counts tokens as it does, and can be made to fail in every way a network and a service can. What
 //! really happened can be read from its truth log, which no fault touches.
 //!
 //! ```no_run
@@ -105,7 +105,7 @@ impl Sandbox {
             .spawn(move || {
                 actix_web::rt::System::new().block_on(async {
                     let server = server::serve(listener, shared)?;
-                    // Nobody waits for the handle only if the caller has gone, and with it the need for a server.
+                    // The handle is not awaited only if the caller has gone, and with it the need for a server.
                     drop(started.send(server.handle()));
                     server.await
                 })

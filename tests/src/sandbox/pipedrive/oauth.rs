@@ -48,9 +48,9 @@ pub enum RefreshTokens {
 /// The app, and how its tokens live.
 #[derive(Clone, Debug)]
 pub struct OAuthConfig {
-    /// Names the app.
+    /// Client id, which names the app.
     pub client_id: String,
-    /// Its password.
+    /// Client secret, the app's password.
     pub client_secret: String,
     /// What its first installation gave. A random one if it is `None`.
     pub refresh_token: Option<String>,

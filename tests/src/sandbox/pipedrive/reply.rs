@@ -29,7 +29,7 @@ pub enum Change {
     Created,
     /// Its fields were set.
     Updated,
-    /// It was removed.
+    /// The record was deleted.
     Deleted,
     /// It was merged into another one.
     Merged,

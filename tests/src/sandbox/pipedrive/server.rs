@@ -207,7 +207,7 @@ impl Scene {
                 reply.body.len(),
             );
             let half = &reply.body[..reply.body.len() / 2];
-            // The client may have gone already; then there is nobody left to be told half of it.
+            // The client may have gone already; then nothing has to be sent.
             let mut socket = &**socket;
             drop(socket.write_all(&[head.as_bytes(), half].concat()));
         }

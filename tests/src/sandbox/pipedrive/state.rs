@@ -123,7 +123,7 @@ impl State {
         Ok((call, self.strike(incoming, number)))
     }
 
-    /// What befalls a request, which its record tells.
+    /// Faults of a request, for its entry in the log.
     fn strike(&mut self, incoming: &Incoming<'_>, number: u64) -> Misfortune {
         let misfortune = self
             .faults

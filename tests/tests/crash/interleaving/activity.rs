@@ -126,7 +126,7 @@ impl Recording {
             event: &event.key,
             facts: &event.facts,
             epoch: &epoch,
-            is_surely_new: self.redis.is_first_epoch,
+            known_unrecorded: self.redis.is_first_epoch,
             owner: &InteractionStore::new_owner(),
         };
         match self

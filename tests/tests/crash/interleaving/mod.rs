@@ -1,9 +1,9 @@
 //! The state machines under arbitrary interleavings: two workers, crashes, leases that end, answers that are lost, a Redis
-//! that forgets, on a real one, against a Pipedrive that does what it is told once it is told.
+//! that forgets, on a real one, against a Pipedrive that carries out each request once.
 //!
-//! Two rules are kept. A request ends within its lease: one ends by itself only while nothing is being sent. And nobody
+//! Two rules are kept. A request ends within its lease: one ends by itself only while nothing is being sent. And no one
 //! looks for what Redis forgot before what was being sent then has ended. What happens without them is the hole that
-//! `docs/RELIABILITY.md` tells of.
+//! `docs/RELIABILITY.md` names.
 
 mod activity;
 mod person;
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use shared::config::{self, Settings};
 use worker::store::Store;
 
-/// What happens next.
+/// Next move of an interleaving.
 #[derive(Clone, Copy, Debug)]
 enum Move {
     /// A worker does its next step; one that has nothing to do takes a delivery of this event.

@@ -1,4 +1,4 @@
-//! One number that calls twice: claim, look and intend, create, remember. The search knows nobody yet.
+//! One number that calls twice: claim, look and intend, create, remember. The search knows no person yet.
 
 use pipedrive::PersonId;
 use proptest::prelude::*;
@@ -108,7 +108,7 @@ impl Lookup {
         }
     }
 
-    /// Reads the list of those whom the search may not know yet, where there may be somebody; and writes down that there is
+    /// Reads the list of people that the search may not know yet, if there may be any; and writes down that there is
     /// going to be, if not.
     async fn intend(&self, lease: PersonLease) -> At {
         let may_be_forgotten = !self.redis.is_first_epoch;
@@ -125,7 +125,7 @@ impl Lookup {
         }
     }
 
-    /// Pipedrive does it, and tells, or does not.
+    /// Pipedrive carries it out, and answers or does not.
     async fn create(&mut self, lease: PersonLease, is_answered: bool) -> At {
         let person = PersonId(self.persons.len() as u64 + 1);
         self.persons.push(person);
@@ -138,7 +138,7 @@ impl Lookup {
 }
 
 async fn give_back(lease: PersonLease) -> At {
-    // One that is lost is nobody's to give back.
+    // A lost lease cannot be released.
     lease.release().await.ok();
     At::Idle
 }

@@ -36,7 +36,7 @@ impl Asking {
             let identity = reqwest::Identity::from_pem(pem.as_bytes()).unwrap();
             server.client(files.client().identity(identity))
         };
-        // The same name, signed by somebody else.
+        // The same name, signed by another authority.
         let clients = Clients {
             without: server.client(files.client()),
             good: with(&authority.client("sender")),

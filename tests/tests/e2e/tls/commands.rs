@@ -51,7 +51,7 @@ fn with(variables: &[(String, String)], more: &[(&str, &str)]) -> Vec<(String, S
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_check_tells_what_genesys_would_refuse_silently() {
+async fn the_check_names_what_genesys_would_refuse_silently() {
     let files = Files::new();
     let app = TestApp::builder().without_worker().spawn().await;
     let mut variables = files.variables();

@@ -1,4 +1,4 @@
-//! The webhook over TLS: what is served, to whom, and with which certificate.
+//! The webhook over TLS: which clients are served, and with which certificate.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,7 +1,6 @@
 //! Which versions are spoken, what travels over them, and how it ends.
 
 use std::io::Read as _;
-use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use bridge_tests::bridge::{PATIENCE, TestApp};
@@ -78,8 +77,9 @@ async fn a_call_that_comes_over_tls_is_recorded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_about_to_stop_sends_clients_away_over_tls_too() {
     let files = Files::new();
-    let drain = Duration::from_secs(1);
-    let server = Server::start(&files.settings(&[("DRAIN", "1s")])).await;
+    // The publish timeout bounds the wait for connections that are not idle: an hour would fail the test.
+    let settings = files.settings(&[("DRAIN", "1s"), ("PUBLISH_TIMEOUT", "1h")]);
+    let server = Server::start(&settings).await;
     let client = server.client(files.client());
     let ready = server.url("/health/ready");
     // One idle connection, which is not to hold up the stop.
@@ -88,7 +88,6 @@ async fn a_service_about_to_stop_sends_clients_away_over_tls_too() {
         assert_eq!(client.get(&ready).send().await.unwrap().status(), 200);
     }
 
-    let start = Instant::now();
     server.stop.cancel();
     wait_until("red readiness", PATIENCE, async || {
         let status = client.get(&ready).send().await?.status();
@@ -100,10 +99,9 @@ async fn a_service_about_to_stop_sends_clients_away_over_tls_too() {
     let answer = server.post(&client, "call-1").await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers()["connection"], "close");
-    server.stop().await;
 
-    let took = start.elapsed();
-    assert!(took < drain + Duration::from_secs(5), "{took:?}");
+    // The idle connection is closed rather than waited for.
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,7 +21,7 @@ struct Seen {
     certificates: Vec<Vec<u8>>,
 }
 
-/// Posts over one connection until told to stop.
+/// Posts over one connection until stopped.
 async fn send(
     server: Arc<Server>,
     client: reqwest::Client,
@@ -120,7 +120,7 @@ impl OwnProcess {
         Self { process, server }
     }
 
-    /// Waits until its metrics tell `expiry` and whether a pair is refused; looks over new connections.
+    /// Waits until its metrics show `expiry` and whether a pair is refused; asks over new connections.
     async fn wait_for(&self, files: &Files, expiry: &str, is_failing: bool) {
         let expiry: jiff::Timestamp = expiry.parse().unwrap();
         let lines = [
@@ -133,7 +133,7 @@ impl OwnProcess {
                 u8::from(is_failing)
             ),
         ];
-        let told = wait_until("the metrics of the certificate", PATIENCE, async || {
+        let metrics = wait_until("the metrics of the certificate", PATIENCE, async || {
             let client = self.server.client(files.client());
             let page = client.get(self.server.url("/metrics")).send().await?;
             let page = page.text().await?;
@@ -142,7 +142,7 @@ impl OwnProcess {
             }
             Ok(())
         });
-        told.await.unwrap_or_else(|error| panic!("{error:#}"));
+        metrics.await.unwrap_or_else(|error| panic!("{error:#}"));
     }
 
     fn complaints(&self) -> usize {
@@ -152,14 +152,14 @@ impl OwnProcess {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_pair_is_told_once_and_the_old_one_serves_until_a_sound_one_comes() {
+async fn a_broken_pair_is_reported_once_and_the_old_one_serves_until_a_sound_one_comes() {
     let files = Files::new();
     let process = OwnProcess::start(&files).await;
     process
         .wait_for(&files, "2090-01-01T00:00:00Z", false)
         .await;
 
-    // Anybody's key.
+    // The key of another certificate.
     replace(&files.path("tls.key"), &files.root.server(&[HOST]).key);
     process.wait_for(&files, "2090-01-01T00:00:00Z", true).await;
     let client = process.server.client(files.client());

@@ -109,7 +109,7 @@ impl Directory {
         Ok(people.map_or(Lookup::Incomplete, Lookup::Complete))
     }
 
-    /// Whether the search is asked where the directory knows nobody.
+    /// Whether the search is asked where the directory knows no person.
     pub fn searches_unknown(&self) -> bool {
         self.settings.search_unknown
     }

@@ -32,7 +32,7 @@ pub(super) struct Limits {
     pub full_pass: Duration,
     /// Longest pause between two polls.
     pub longest_interval: Duration,
-    /// Redis' memory.
+    /// Memory that Redis uses.
     pub memory: Memory,
     /// Whether open deals are known, too.
     pub with_deals: bool,
@@ -86,7 +86,7 @@ pub(super) fn counted(background: u64, at_once: u64, share: u64) -> u64 {
     background + at_once.min(share / 2)
 }
 
-/// What comes next.
+/// Decides the next step of the directory's task.
 pub(super) fn next_step(state: &DirectoryState, now: Timestamp, limits: &Limits) -> Step {
     let step = wanted_step(state, now, limits);
     if matches!(step, Step::Wait(..)) {

@@ -13,7 +13,7 @@ use crate::store::{DirectoryState, Entry};
 /// How far the directory is.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
-    /// The state.
+    /// State of the directory.
     pub state: DirectoryState,
     /// Tokens that may be spent a day.
     pub share: u64,
@@ -42,7 +42,7 @@ impl Report {
         }
     }
 
-    /// One line.
+    /// Summary in one line.
     pub fn summary(&self) -> String {
         let people = self.state.people;
         let Spent {
@@ -77,7 +77,7 @@ impl Report {
 /// Where the directory and Pipedrive's list differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Difference {
-    /// People listed.
+    /// Number of people listed.
     pub listed: u64,
     /// In the list, not in the directory.
     pub missing: Vec<PersonId>,

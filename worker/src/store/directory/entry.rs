@@ -16,15 +16,15 @@ pub(super) const WORD: usize = 8;
 /// What the directory knows of a person. No names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The person.
+    /// Id of the person.
     pub id: PersonId,
     /// When it changed last, in seconds of Unix time.
     pub updated: u32,
     /// Hashes of its numbers and addresses.
     pub handles: BTreeSet<[u8; WORD]>,
-    /// Its organisation.
+    /// Organisation of the person.
     pub organization: Option<OrganizationId>,
-    /// Its owner.
+    /// Owner of the person.
     pub owner: Option<UserId>,
 }
 

@@ -57,9 +57,9 @@ static ABSENT: LazyLock<Script> =
 
 /// Changes with the form of entries and with how numbers are read.
 const FORMAT: u32 = 1;
-/// Buckets of handles.
+/// Number of buckets of handles.
 const HANDLE_BUCKETS: u64 = 4096;
-/// Keys or buckets that one command works on: Redis serves nobody else meanwhile.
+/// Keys or buckets that one command works on: Redis serves no other client meanwhile.
 const AT_ONCE: u64 = 256;
 /// Absent people that one request can name.
 const ABSENT_AT_ONCE: usize = 100;

@@ -75,7 +75,7 @@ pub(crate) struct Deals {
 pub(crate) struct DirectoryState {
     /// Whether it is of the form, the key and the region of this worker.
     pub is_ours: bool,
-    /// People in it.
+    /// Number of people in the directory.
     pub people: u64,
     /// The full pass that ran last, or runs; they are counted.
     pub pass: u16,

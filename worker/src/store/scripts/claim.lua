@@ -1,6 +1,6 @@
--- Claims an interaction for one event of it, and keeps what the event tells.
+-- Claims an interaction for one event of it, and stores what the event states.
 -- KEYS interaction, lease, epoch
--- ARGV owner, lease ms, ttl ms, event, facts, epoch id, clean (1: surely new), interaction id, schema
+-- ARGV owner, lease ms, ttl ms, event, facts, epoch id, clean (1: known to be unrecorded), interaction id, schema
 if redis.call('HGET', KEYS[3], 'id') ~= ARGV[6] then return {'epoch'} end
 local schema = redis.call('HGET', KEYS[1], 'schema')
 if schema and tonumber(schema) > tonumber(ARGV[9]) then return {'newer', schema} end

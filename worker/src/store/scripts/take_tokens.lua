@@ -1,4 +1,4 @@
--- Takes the right to refresh the tokens, or prolongs it, and tells the tokens in any case.
+-- Takes the right to refresh the tokens, or prolongs it, and returns the tokens in any case.
 -- KEYS lock, tokens
 -- ARGV owner, expiry ms
 local holder = redis.call('GET', KEYS[1])

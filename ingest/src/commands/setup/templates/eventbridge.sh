@@ -7,7 +7,7 @@
 # customer.end is needed: it says that a conversation is over, and whose it is. The others add agents, queue and wrap-up;
 # without customer.end they are recorded an hour late, and create no person.
 # Permission: integrations:integration:* (in the interface Integrations > Integration > All); the guide's webhooks:read
-# and webhooks:write do not exist, nor does its interaction.completed: "ingest setup guide" tells what stands for them.
+# and webhooks:write do not exist, nor does its interaction.completed: "ingest setup guide" lists their replacements.
 # Activate the integration; then run this. So that ingest takes events of this organization alone, set there
 #   BRIDGE__INGEST__EVENTBRIDGE__SOURCES=aws.partner/genesys.com/cloud/@ORGANIZATION@
 # and BRIDGE__INGEST__EVENTBRIDGE__ACCOUNTS to your AWS account's twelve digits.

@@ -17,7 +17,7 @@ macro_rules! scenarios {
         pub enum Scenario { $($(#[$doc])* $name,)+ }
 
         impl Scenario {
-            /// All kinds.
+            /// Every kind of scenario.
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
             fn weight(self) -> u32 {

@@ -133,7 +133,7 @@ const fn field(name: &'static str, kind: Kind) -> Field {
 /// What an operation takes as its body.
 #[derive(Clone, Copy, Debug)]
 pub enum Body {
-    /// Nothing.
+    /// The operation has no body.
     Empty,
     /// A JSON object with these fields and no others.
     Json(&'static [Field]),

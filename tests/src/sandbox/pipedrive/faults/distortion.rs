@@ -28,7 +28,7 @@ pub enum Distortion {
         record: Option<usize>,
         /// Where in the record, as a JSON pointer such as `/phones/0/value`.
         at: String,
-        /// What stands there.
+        /// Value that replaces it.
         value: Value,
     },
     /// One value of one record, or of all of them, is missing.

@@ -11,7 +11,7 @@ use super::super::world::World;
 /// The id of the company that the sandbox plays.
 pub(super) const COMPANY_ID: i64 = 1;
 
-/// The company's subdomain, which `GET /v1/users/me` tells.
+/// The company's subdomain, which `GET /v1/users/me` returns.
 const COMPANY_DOMAIN: &str = "sandbox";
 
 /// The time at which users and types were made; nothing depends on it.

@@ -51,7 +51,7 @@ fn render(state: &mut State) -> String {
         String::new()
     } else {
         format!(
-            "<h2>Not attached to anybody</h2><section class=\"card lonely\">{}</section>",
+            "<h2>Not attached to a person</h2><section class=\"card lonely\">{}</section>",
             entries(world, &lonely, None)
         )
     };
