@@ -10,7 +10,7 @@ use shared::{command_line, config, health, lifecycle, telemetry};
 
 use crate::commands::number::Texts;
 use crate::commands::replay::ReplayFilter;
-use crate::commands::{alarm, check, directory, number, replay};
+use crate::commands::{alarm, check, directory, number, replay, resume};
 use crate::startup::Application;
 
 /// Consumes interactions from RabbitMQ and records each once in Pipedrive.
@@ -39,6 +39,9 @@ enum Command {
     /// Send a test message to the receiver of the alarm.
     #[command(subcommand)]
     Alarm(alarm::Action),
+    /// End every pause of all workers now; they pause again where its reason persists.
+    #[command(long_about = resume::HELP)]
+    Resume,
     /// Fill the directory of Pipedrive's people, show how far it is, or compare it with Pipedrive.
     #[command(subcommand)]
     Directory(directory::Action),
@@ -94,6 +97,10 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Alarm(action) => {
             alarm::execute(&settings, action).await?;
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Resume => {
+            let has_ended = resume::resume(&settings).await?;
+            Ok(command_line::exit_code(has_ended))
         }
         Command::Directory(action) => {
             let is_well = directory::execute(&settings, action).await?;

@@ -61,6 +61,10 @@ pub const DAILY_LIMIT: &str = "bridge_pipedrive_daily_tokens_limit";
 pub const DAILY_SPENT: &str = "bridge_pipedrive_daily_tokens_spent";
 /// What they will have spent at the reset.
 pub const DAILY_PROJECTED: &str = "bridge_pipedrive_daily_tokens_projected";
+/// Writes that the credential's user may do in a day.
+pub const WRITES_LIMIT: &str = "bridge_pipedrive_daily_writes_limit";
+/// Writes of today.
+pub const WRITES_SPENT: &str = "bridge_pipedrive_daily_writes_spent";
 /// Whether an alarm rings, by alarm.
 pub const ALARM_FIRING: &str = "bridge_alarm_firing";
 /// Attempts to deliver an alarm, by result.
@@ -214,7 +218,10 @@ fn describe_gauges() {
             DAILY_LEFT,
             "Tokens left of Pipedrive's daily budget, as Pipedrive reported it last",
         ),
-        (DAILY_LIMIT, "Tokens a day, as configured"),
+        (
+            DAILY_LIMIT,
+            "Tokens a day: as configured, or as Pipedrive reported where that is less",
+        ),
         (DAILY_SPENT, "Tokens that all workers spent today"),
         (
             DAILY_PROJECTED,
@@ -225,6 +232,11 @@ fn describe_gauges() {
             REDIS_MEMORY_LIMIT,
             "Memory that Redis may use (maxmemory), in bytes; 0 without a limit",
         ),
+        (
+            WRITES_LIMIT,
+            "Writes a day that Pipedrive takes from the API token's user",
+        ),
+        (WRITES_SPENT, "Writes of this UTC day"),
         (DIRECTORY_PEOPLE, "People in the directory"),
         (
             DIRECTORY_SPENT,

@@ -35,6 +35,7 @@ use crate::metrics::Labels;
 use crate::outbound;
 use crate::pause::reason::PauseReason;
 use crate::pause::recovery::PauseSupervisor;
+use crate::pause::spent::SpentDay;
 use crate::pause::state::Pause;
 use crate::person::access::Access;
 use crate::person::directory::Directory;
@@ -46,8 +47,8 @@ use crate::process;
 use crate::settlement::Settlement;
 use crate::store::first_start::FirstStart;
 use crate::store::{
-    DeliveryAttempts, EncryptedTokens, InteractionStore, NO_INFO, People, QueueAges, RefusedBodies,
-    Store, StoreError, TokenBucket, TokenBucketSettings,
+    DeliveryAttempts, EncryptedTokens, InteractionStore, NO_INFO, Pauses, People, QueueAges,
+    RefusedBodies, Store, StoreError, TokenBucket, TokenBucketSettings,
 };
 
 /// How often a failed read is repeated, and the first pause before that.
@@ -144,7 +145,7 @@ impl Application {
         let metrics = start_metrics()?;
         let shared = Shared::start(&settings, store, client).await?;
         let (consuming, is_consuming) = watch::channel(false);
-        let (alarm, queue_monitor, alarm_trouble) = alarm(&settings, &shared)?;
+        let (alarm, queue_monitor, reports) = alarm(&settings, &shared)?;
         // Takes tens of milliseconds, for which the first call should not wait.
         tokio::task::spawn_blocking(phone::warm_up).await?;
         Ok(Self {
@@ -155,7 +156,8 @@ impl Application {
                     pause: shared.pause.clone(),
                     consuming: is_consuming,
                     publisher: shared.publisher.clone(),
-                    alarm: alarm_trouble,
+                    alarm: reports.trouble,
+                    forecast: reports.forecast,
                 },
                 metrics,
             },
@@ -282,14 +284,23 @@ fn start_metrics() -> anyhow::Result<PrometheusHandle> {
     Ok(metrics)
 }
 
-/// The alarm, the monitor of the queues that it watches, and why its notifications cannot be delivered.
+/// What readiness shows of the alarm.
+struct Reports {
+    /// Why its notifications cannot be delivered.
+    trouble: watch::Receiver<Option<String>>,
+    /// How long the day's tokens and writes last.
+    forecast: watch::Receiver<Vec<String>>,
+}
+
+/// The alarm, the monitor of the queues that it watches, and what readiness shows of it.
 fn alarm(
     settings: &config::Settings,
     shared: &Shared,
-) -> anyhow::Result<(Alarm, QueueMonitor, watch::Receiver<Option<String>>)> {
+) -> anyhow::Result<(Alarm, QueueMonitor, Reports)> {
     let (head, head_of_queue) = watch::channel(None);
     let (seen, queues) = watch::channel(None);
-    let (trouble, alarm_trouble) = watch::channel(None);
+    let (trouble, seen_trouble) = watch::channel(None);
+    let (forecast, seen_forecast) = watch::channel(Vec::new());
     let sources = Sources {
         pause: shared.pause.clone(),
         outcomes: shared.outcomes.clone(),
@@ -297,6 +308,7 @@ fn alarm(
         head,
         bucket: token_bucket(&settings.pipedrive, &shared.store),
         trouble,
+        forecast,
     };
     let alarm = Alarm::new(
         sources,
@@ -313,7 +325,11 @@ fn alarm(
         ages: QueueAges::new(shared.store.clone()),
         seen,
     };
-    Ok((alarm, queue_monitor, alarm_trouble))
+    let reports = Reports {
+        trouble: seen_trouble,
+        forecast: seen_forecast,
+    };
+    Ok((alarm, queue_monitor, reports))
 }
 
 fn consumer(
@@ -352,6 +368,13 @@ fn tasks(
                 prefix: settings.redis.prefix.clone(),
             },
             pause: shared.pause,
+            pauses: Pauses::new(shared.store.clone()),
+            // Two containers may have the same name and process id.
+            worker: format!("{}#{:04x}", shared.worker, rand::random::<u16>()),
+            day: SpentDay {
+                bucket: token_bucket(&settings.pipedrive, &shared.store),
+                client: shared.client.clone(),
+            },
             store: shared.store,
             client: shared.client.clone(),
             probe_interval,
@@ -421,13 +444,7 @@ fn refresher(client: &Client, pause: &Pause, retry_after: Duration) -> Option<To
 }
 
 fn token_bucket(settings: &config::Pipedrive, store: &Store) -> TokenBucket {
-    let bucket = TokenBucketSettings {
-        requests: settings.requests_per_2s,
-        searches: settings.searches_per_2s,
-        daily_tokens: settings.daily_tokens,
-        daily_reset: settings.daily_reset,
-    };
-    TokenBucket::new(store.clone(), bucket)
+    TokenBucket::new(store.clone(), TokenBucketSettings::of(settings))
 }
 
 fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {

@@ -9,14 +9,14 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::error::PipedriveError;
-use crate::limits::Limits;
+use crate::limits::{Allowance, Limits};
 use crate::model::{Envelope, Identified, Refusal};
 use crate::redaction::presentable;
 
 /// `Retry-After` above which a 429 is taken for the daily limit; a burst is over in seconds.
 const BURST_MAX: Duration = Duration::from_secs(10);
-/// A day's end is no further away.
-const DAY: Duration = Duration::from_secs(86_400);
+/// A day's end is no further away; an answer that names a longer wait names none.
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 /// Least wait after a burst: Pipedrive's window.
 const WINDOW: Duration = Duration::from_secs(2);
 
@@ -121,14 +121,12 @@ fn too_many(
 ) -> PipedriveError {
     let seconds = |name: &str| number(headers, name).map(Duration::from_secs);
     let retry_after = seconds("retry-after");
-    // A gateway's page with a long wait is no word on the day: it is a burst, and called so.
-    let is_spent = limits(headers).daily_left == Some(0)
-        || message.contains("daily")
-        || (!is_page && retry_after.is_some_and(|wait| wait > BURST_MAX));
-    if is_spent {
-        // Without a hint, a quarter of an hour: the hour of the reset is not documented.
-        let wait = retry_after.unwrap_or(Duration::from_secs(900)).min(DAY);
-        return PipedriveError::BudgetSpent { operation, wait };
+    if let Some(of) = spent(limits(headers), retry_after, message, is_page) {
+        return PipedriveError::BudgetSpent {
+            operation,
+            of,
+            wait: retry_after.unwrap_or(DAY).min(DAY),
+        };
     }
     let wait = retry_after
         .or_else(|| seconds("x-ratelimit-reset"))
@@ -139,16 +137,41 @@ fn too_many(
     }
 }
 
+/// Which allowance of the day a 429 is about; `None`: it is a burst. The body of neither is documented.
+fn spent(
+    limits: Limits,
+    retry_after: Option<Duration>,
+    message: &str,
+    is_page: bool,
+) -> Option<Allowance> {
+    if limits.daily_left == Some(0) {
+        return Some(Allowance::Tokens);
+    }
+    if limits.writes_left == Some(0) {
+        return Some(Allowance::Writes);
+    }
+    // A gateway's page with a long wait is no word on the day: it is a burst, and called so.
+    let is_long = !is_page && retry_after.is_some_and(|wait| wait > BURST_MAX);
+    (message.to_lowercase().contains("daily") || is_long).then_some(Allowance::Tokens)
+}
+
 pub(crate) fn limits(headers: &HeaderMap) -> Limits {
     let small = |name| number(headers, name).and_then(|value| u32::try_from(value).ok());
     Limits {
         requests: small("x-ratelimit-limit").zip(small("x-ratelimit-remaining")),
+        daily_limit: number(headers, "x-daily-ratelimit-token-limit").filter(|limit| *limit > 0),
         daily_left: number(headers, "x-daily-ratelimit-token-remaining"),
+        writes_left: number(headers, "x-daily-requests-left"),
     }
 }
 
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+    let text = headers.get(name)?.to_str().ok()?.trim();
+    match text.strip_prefix('-') {
+        // More than all was taken: nothing is left.
+        Some(debt) => debt.parse::<u64>().ok().map(|_| 0),
+        None => text.parse().ok(),
+    }
 }
 
 #[cfg(test)]
@@ -201,6 +224,31 @@ mod tests {
                 "{error:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_day_without_writes_is_told_from_one_without_tokens() {
+        let allowance = |pairs: &[(&'static str, &str)]| match too_many(
+            "x",
+            &headers(pairs),
+            "daily limit of POST and PUT requests exceeded",
+            false,
+        ) {
+            PipedriveError::BudgetSpent { of, .. } => of,
+            other => panic!("{other:?}"),
+        };
+
+        assert_eq!(
+            allowance(&[("x-daily-requests-left", "0")]),
+            Allowance::Writes
+        );
+        assert_eq!(
+            allowance(&[
+                ("x-daily-requests-left", "0"),
+                ("x-daily-ratelimit-token-remaining", "-3"),
+            ]),
+            Allowance::Tokens
+        );
     }
 
     #[test]

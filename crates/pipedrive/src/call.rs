@@ -72,6 +72,7 @@ impl<T> Call<T> {
             operation: self.operation,
             tokens: self.cost,
             is_search: self.is_search,
+            is_write: self.method == Method::POST || self.method == Method::PUT,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::limits::Allowance;
 use crate::oauth::{Denial, NoToken};
 use crate::ports::{SpendError, StoreError};
 
@@ -52,11 +53,13 @@ pub enum PipedriveError {
         /// How long to wait.
         wait: Duration,
     },
-    /// The day's tokens are spent.
-    #[error("the day's tokens do not suffice to {operation}; they are renewed in {}s", wait.as_secs())]
+    /// The day's tokens, or its writes, are spent.
+    #[error("{of} do not suffice to {operation}; they are renewed in {}s at the latest", wait.as_secs())]
     BudgetSpent {
         /// What the call was to do.
         operation: &'static str,
+        /// Of what nothing is left.
+        of: Allowance,
         /// How long until the reset.
         wait: Duration,
     },
@@ -119,7 +122,11 @@ impl SpendError {
     pub(crate) fn during(self, operation: &'static str) -> PipedriveError {
         match self {
             Self::Busy(wait) => PipedriveError::RateLimited { operation, wait },
-            Self::Spent(wait) => PipedriveError::BudgetSpent { operation, wait },
+            Self::Spent { of, wait } => PipedriveError::BudgetSpent {
+                operation,
+                of,
+                wait,
+            },
             Self::Store(error) => PipedriveError::Store(error),
         }
     }

@@ -6,7 +6,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
-use crate::answer::{Answer, limits, parse, refused};
+use crate::answer::{Answer, DAY, limits, parse, refused};
 use crate::call::Call;
 use crate::client::Client;
 use crate::credential::Authorization;
@@ -14,6 +14,8 @@ use crate::error::PipedriveError;
 use crate::limits::Limits;
 use crate::metrics as names;
 use crate::oauth::Denial;
+use crate::ports::Receipt;
+use crate::reservation::Reservation;
 
 /// How often a call that a rate limit refused is sent again while its message is held.
 const RATE_LIMITED_REPEATS: u32 = 2;
@@ -21,8 +23,9 @@ const RATE_LIMITED_REPEATS: u32 = 2;
 /// The right to send one request: its tokens are taken, its authorization is at hand, nothing has to be waited for any
 /// more. What a caller notes now says when the request has ended at the latest.
 #[derive(Debug)]
-#[must_use = "its tokens are spent"]
+#[must_use = "its tokens are taken until it is dropped"]
 pub struct Permit {
+    reservation: Reservation,
     authorization: Authorization,
     repeats: Repeats,
 }
@@ -40,7 +43,7 @@ pub enum Sent<T> {
     /// Pipedrive carried it out.
     Answered(T),
     /// Pipedrive did not carry it out.
-    Refused(Refused),
+    Refused(Box<Refused>),
     /// Pipedrive may have carried it out, now or later.
     Unknown(PipedriveError),
 }
@@ -49,6 +52,7 @@ pub enum Sent<T> {
 #[derive(Debug)]
 pub struct Refused {
     error: PipedriveError,
+    receipt: Receipt,
     authorization: Authorization,
     repeats: Repeats,
 }
@@ -61,8 +65,8 @@ impl Client {
     ///
     /// When the budget has no room in time, there is no access token, or a store does not answer.
     pub async fn reserve<T>(&self, call: &Call<T>) -> Result<Permit, PipedriveError> {
-        self.take(call).await?;
         Ok(Permit {
+            reservation: self.take(call).await?,
             authorization: self.credential().authorization().await?,
             repeats: Repeats::default(),
         })
@@ -70,17 +74,19 @@ impl Client {
 
     /// Sends a write once.
     pub async fn send<T: DeserializeOwned>(&self, permit: Permit, call: &Call<T>) -> Sent<T> {
-        match self.attempt(call, &permit.authorization).await {
-            Ok(answer) => {
-                self.learn(call, answer.limits).await;
-                Sent::Answered(answer.data)
-            }
+        let receipt = permit.reservation.redeem();
+        match self
+            .attempt(call, &permit.authorization, Some(receipt))
+            .await
+        {
+            Ok(answer) => Sent::Answered(answer.data),
             Err(error) if error.class().outcome_is_unknown => Sent::Unknown(error),
-            Err(error) => Sent::Refused(Refused {
+            Err(error) => Sent::Refused(Box::new(Refused {
                 error,
+                receipt,
                 authorization: permit.authorization,
                 repeats: permit.repeats,
-            }),
+            })),
         }
     }
 
@@ -92,30 +98,38 @@ impl Client {
     /// The refusal itself where there is no way; otherwise as [`Self::reserve`].
     pub async fn reserve_again<T>(
         &self,
-        refused: Refused,
+        refused: Box<Refused>,
         call: &Call<T>,
     ) -> Result<Permit, PipedriveError> {
         let Refused {
             error,
+            receipt,
             authorization,
             mut repeats,
-        } = refused;
+        } = *refused;
         match &error {
             PipedriveError::RateLimited { wait, .. }
                 if repeats.rate_limited < RATE_LIMITED_REPEATS =>
             {
                 repeats.rate_limited += 1;
-                self.budget.pause(*wait).await?;
-                self.take(call).await?;
-                let authorization = self.credential().authorization().await?;
+                self.budget.pause(call.spend(), *wait).await?;
                 Ok(Permit {
-                    authorization,
+                    reservation: self.take(call).await?,
+                    authorization: self.credential().authorization().await?,
                     repeats,
                 })
             }
-            PipedriveError::BudgetSpent { wait, .. } => {
-                self.budget.end_day(*wait).await?;
-                Err(error)
+            PipedriveError::BudgetSpent {
+                operation,
+                of,
+                wait,
+            } => {
+                let named = Some(*wait).filter(|wait| *wait < DAY);
+                Err(PipedriveError::BudgetSpent {
+                    operation,
+                    of: *of,
+                    wait: self.budget.end_day(*of, named).await?,
+                })
             }
             PipedriveError::Unauthorized { status: 401 } if repeats.is_renewed => {
                 Err(PipedriveError::Denied(Denial::AccessToken))
@@ -127,6 +141,7 @@ impl Client {
                     Some(authorization) => {
                         repeats.is_renewed = true;
                         Ok(Permit {
+                            reservation: Reservation::new(self.budget.clone(), receipt),
                             authorization,
                             repeats,
                         })
@@ -146,11 +161,10 @@ impl Client {
         let mut pauses = (self.settings.repeat_pauses)();
         let mut permit = self.reserve(call).await?;
         loop {
-            let error = match self.attempt(call, &permit.authorization).await {
-                Ok(answer) => {
-                    self.learn(call, answer.limits).await;
-                    return Ok(answer);
-                }
+            let receipt = permit.reservation.redeem();
+            let attempt = self.attempt(call, &permit.authorization, Some(receipt));
+            let error = match attempt.await {
+                Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             if error.class().may_heal_at_once && call.timeout.is_none() {
@@ -160,11 +174,12 @@ impl Client {
                 }
                 permit = self.reserve(call).await?;
             } else {
-                let refused = Refused {
+                let refused = Box::new(Refused {
                     error,
+                    receipt,
                     authorization: permit.authorization,
                     repeats: permit.repeats,
-                };
+                });
                 permit = self.reserve_again(refused, call).await?;
             }
         }
@@ -176,14 +191,14 @@ impl Client {
         call: &Call<T>,
     ) -> Result<Answer<T>, PipedriveError> {
         let authorization = self.credential().authorization().await?;
-        let refusal = match self.attempt(call, &authorization).await {
+        let refusal = match self.attempt(call, &authorization, None).await {
             Err(error @ PipedriveError::Unauthorized { status: 401 }) => error,
             other => return other,
         };
         let Some(renewed) = self.credential().renewed(&authorization).await? else {
             return Err(refusal);
         };
-        match self.attempt(call, &renewed).await {
+        match self.attempt(call, &renewed, None).await {
             Err(PipedriveError::Unauthorized { status: 401 }) => {
                 Err(PipedriveError::Denied(Denial::AccessToken))
             }
@@ -191,15 +206,21 @@ impl Client {
         }
     }
 
-    async fn take<T>(&self, call: &Call<T>) -> Result<(), PipedriveError> {
+    async fn take<T>(&self, call: &Call<T>) -> Result<Reservation, PipedriveError> {
         let taken = self.budget.take(call.spend()).await;
-        taken.map_err(|error| error.during(call.operation))
+        let receipt = taken.map_err(|error| error.during(call.operation))?;
+        Ok(Reservation::new(self.budget.clone(), receipt))
     }
 
-    /// What was done is done: that the budget could not be corrected must not hide it.
-    async fn learn<T>(&self, call: &Call<T>, limits: Limits) {
-        if let Err(error) = self.budget.learn(call.spend(), limits).await {
-            tracing::debug!(%error, "The budget was not corrected by Pipedrive's headers");
+    /// Corrects the budget after an attempt. What was done is done: that it could not be corrected must not hide that.
+    async fn settle(&self, receipt: Option<Receipt>, limits: Option<Limits>, was_sent: bool) {
+        let settled = match (receipt, limits) {
+            (Some(receipt), _) if !was_sent => self.budget.give_back(receipt).await,
+            (receipt, Some(limits)) => self.budget.learn(receipt, limits).await,
+            (_, None) => Ok(()),
+        };
+        if let Err(error) = settled {
+            tracing::debug!(%error, "The budget was not corrected after a request");
         }
     }
 
@@ -207,9 +228,10 @@ impl Client {
         &self,
         call: &Call<T>,
         authorization: &Authorization,
+        receipt: Option<Receipt>,
     ) -> Result<Answer<T>, PipedriveError> {
         let begun = Instant::now();
-        let result = self.exchange(call, authorization).await;
+        let (result, limits) = self.exchange(call, authorization).await;
         let status = match &result {
             Ok(_) => "200".to_owned(),
             Err(error) => {
@@ -219,39 +241,51 @@ impl Client {
         };
         let labels = [("endpoint", call.endpoint()), ("status", status)];
         metrics::counter!(names::REQUESTS, &labels).increment(1);
-        metrics::counter!(names::TOKENS_SPENT).increment(call.cost);
         metrics::histogram!(names::REQUEST_SECONDS).record(begun.elapsed().as_secs_f64());
+        let was_sent = !matches!(result, Err(PipedriveError::Unreachable { .. }));
+        if was_sent {
+            metrics::counter!(names::TOKENS_SPENT).increment(call.cost);
+        }
+        if result.is_ok() && receipt.is_some() {
+            self.budget.answered(call.spend()).await;
+        }
+        self.settle(receipt, limits, was_sent).await;
         result
     }
 
+    /// Sends the request, and reads the answer and, where there is one, its limits.
     async fn exchange<T: DeserializeOwned>(
         &self,
         call: &Call<T>,
         authorization: &Authorization,
-    ) -> Result<Answer<T>, PipedriveError> {
-        let operation = call.operation;
-        let no_answer = |source: reqwest::Error| PipedriveError::NoAnswer {
-            operation,
-            source: source.without_url(),
+    ) -> (Result<Answer<T>, PipedriveError>, Option<Limits>) {
+        let answer = match self.ask(call, authorization).await {
+            Ok(answer) => answer,
+            Err(error) => return (Err(error), None),
         };
+        let limits = limits(answer.headers());
+        let result = if answer.status().is_success() {
+            read(call, limits, answer).await
+        } else {
+            Err(refused(call.operation, call.body.as_ref(), answer).await)
+        };
+        (result, Some(limits))
+    }
+
+    async fn ask<T>(
+        &self,
+        call: &Call<T>,
+        authorization: &Authorization,
+    ) -> Result<Response, PipedriveError> {
+        let operation = call.operation;
         let sent = self.request(call, authorization).send().await;
-        let answer: Response = sent.map_err(|source| {
+        sent.map_err(|source| {
             if source.is_connect() {
                 let source = source.without_url();
                 PipedriveError::Unreachable { operation, source }
             } else {
-                no_answer(source)
+                no_answer(operation, source)
             }
-        })?;
-        if !answer.status().is_success() {
-            return Err(refused(operation, call.body.as_ref(), answer).await);
-        }
-        let (status, limits) = (answer.status().as_u16(), limits(answer.headers()));
-        let body = answer.bytes().await.map_err(no_answer)?;
-        parse(&body, limits, call.expected_id).map_err(|problem| PipedriveError::Unreadable {
-            operation,
-            status,
-            problem,
         })
     }
 
@@ -277,4 +311,27 @@ impl Client {
             None => request,
         }
     }
+}
+
+fn no_answer(operation: &'static str, source: reqwest::Error) -> PipedriveError {
+    PipedriveError::NoAnswer {
+        operation,
+        source: source.without_url(),
+    }
+}
+
+/// Reads an answer of success.
+async fn read<T: DeserializeOwned>(
+    call: &Call<T>,
+    limits: Limits,
+    answer: Response,
+) -> Result<Answer<T>, PipedriveError> {
+    let (operation, status) = (call.operation, answer.status().as_u16());
+    let body = answer.bytes().await;
+    let body = body.map_err(|source| no_answer(operation, source))?;
+    parse(&body, limits, call.expected_id).map_err(|problem| PipedriveError::Unreadable {
+        operation,
+        status,
+        problem,
+    })
 }

@@ -25,6 +25,7 @@ mod page_size;
 mod persons;
 pub mod ports;
 mod redaction;
+mod reservation;
 mod tokens;
 mod users;
 
@@ -36,11 +37,12 @@ pub use deals::DealsPage;
 pub use error::{Class, PipedriveError};
 pub use exchange::{Permit, Refused, Sent};
 pub use ids::{ActivityId, DealId, OrganizationId, PersonId, UserId};
-pub use limits::Limits;
+pub use limits::{Allowance, Limits};
 pub use model::{
     ActivityRecord, ActivityType, Deal, Email, NewPerson, Participant, Person, PersonHit, Phone,
     User,
 };
 pub use oauth::{App, Denial, NoToken, OAuth};
 pub use persons::{PeoplePage, create_person};
+pub use reservation::Reservation;
 pub use tokens::{TokenOrigin, Tokens};

@@ -5,12 +5,12 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 
-use crate::limits::Limits;
+use crate::limits::{Allowance, Limits};
 use crate::tokens::Tokens;
 
 /// What a call costs.
@@ -22,21 +22,58 @@ pub struct Spend {
     pub tokens: u64,
     /// Whether it counts as a search, of which Pipedrive takes 10 in 2 seconds on every plan.
     pub is_search: bool,
+    /// Whether it counts as a write, of which a user has so many a day: a POST or a PUT.
+    pub is_write: bool,
 }
 
-/// The limits that all processes share: requests and searches in 2 seconds, tokens a day.
+/// What a budget has to know of a request that it granted. Opaque to the client, which brings it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// What was granted.
+    pub spend: Spend,
+    /// Later requests have a greater one.
+    pub number: u64,
+    /// Tokens granted so far, these included.
+    pub tokens: i64,
+    /// Writes granted so far, this included.
+    pub writes: i64,
+    /// When it was granted, in seconds of Unix time: names the day from whose count it is given back.
+    pub at: i64,
+    /// The moment at which it was granted.
+    pub granted: Instant,
+    /// How long after that it was sent.
+    pub delay: Duration,
+}
+
+/// The limits that all processes share: requests and searches in 2 seconds, tokens and writes a day.
 pub trait Budget: fmt::Debug + Send + Sync {
     /// Takes the tokens of one request; waits for them if that is short.
-    fn take(&self, spend: Spend) -> BoxFuture<'_, Result<(), SpendError>>;
+    fn take(&self, spend: Spend) -> BoxFuture<'_, Result<Receipt, SpendError>>;
 
-    /// No process sends anything for `wait`: Pipedrive limited the rate.
-    fn pause(&self, wait: Duration) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Gives back what was taken for a request that was not sent.
+    fn give_back(&self, receipt: Receipt) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// The day's tokens are spent for `wait`, as Pipedrive says.
-    fn end_day(&self, wait: Duration) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// For `wait` no process sends a search, or, after another request, anything: Pipedrive limited the rate.
+    fn pause(&self, spend: Spend, wait: Duration) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Corrects the budget by what the headers of the answer to a call say.
-    fn learn(&self, spend: Spend, limits: Limits) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// An allowance of the day is spent, as Pipedrive says; `renewed_in` where it says that too. Answers how long nothing
+    /// is granted.
+    fn end_day(
+        &self,
+        of: Allowance,
+        renewed_in: Option<Duration>,
+    ) -> BoxFuture<'_, Result<Duration, StoreError>>;
+
+    /// Corrects the budget by what the headers of an answer say; `receipt` is that of the request, unless it was sent past
+    /// the budget.
+    fn learn(
+        &self,
+        receipt: Option<Receipt>,
+        limits: Limits,
+    ) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Pipedrive did what was asked; called before anything else follows from its answer.
+    fn answered(&self, spend: Spend) -> BoxFuture<'_, ()>;
 }
 
 /// The budget granted no tokens.
@@ -45,9 +82,14 @@ pub enum SpendError {
     /// Not within the time for which a message may be held.
     #[error("the rate limit leaves no room for {}s", .0.as_secs())]
     Busy(Duration),
-    /// The daily tokens are spent; until the reset.
-    #[error("the day's tokens are spent for {}s", .0.as_secs())]
-    Spent(Duration),
+    /// Not today.
+    #[error("{of} are spent for {}s", wait.as_secs())]
+    Spent {
+        /// Of what nothing is left.
+        of: Allowance,
+        /// How long at most.
+        wait: Duration,
+    },
     /// The budget's store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),

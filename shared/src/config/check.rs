@@ -27,7 +27,10 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
         "pipedrive.searches_per_2s",
         settings.pipedrive.searches_per_2s.into(),
     )?;
-    at_least_one("pipedrive.daily_tokens", settings.pipedrive.daily_tokens)?;
+    at_least_one(
+        "pipedrive.daily_tokens",
+        settings.pipedrive.daily_tokens.unwrap_or(1),
+    )?;
     at_least_one("worker.concurrency", settings.worker.concurrency.into())?;
     at_least_one("retry.delays", settings.retry.delays.len() as u64)?;
     if settings.worker.lease < settings.pipedrive.request_timeout * 3 + Duration::from_secs(20) {

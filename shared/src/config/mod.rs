@@ -274,8 +274,11 @@ pub struct Pipedrive {
     pub oauth: OAuth,
     pub requests_per_2s: u32,
     pub searches_per_2s: u32,
-    pub daily_tokens: u64,
+    pub daily_tokens: Option<u64>,
     pub daily_reset: ClockTime,
+    pub daily_writes: u64,
+    #[serde(deserialize_with = "values::duration")]
+    pub budget_probe_interval: Duration,
     #[serde(deserialize_with = "values::duration")]
     pub request_timeout: Duration,
     #[serde(deserialize_with = "values::duration")]

@@ -200,12 +200,12 @@ async fn a_create_after_which_the_token_bucket_cannot_be_corrected_is_not_repeat
         .assert_accepted();
     hold.reached().await;
 
-    let [reported] = &app.redis_keys("{tokens}:told").await[..] else {
+    let [report] = &app.redis_keys("{tokens}:report").await[..] else {
         panic!("no answer corrected the bucket")
     };
     let spoiled: redis::RedisResult<()> = redis::pipe()
-        .del(reported)
-        .lpush(reported, "no number")
+        .del(report)
+        .lpush(report, "no number")
         .query_async(&mut app.redis().await)
         .await;
     spoiled.unwrap();

@@ -43,7 +43,7 @@ async fn a_cursor_that_expires_is_followed_by_the_time_of_changes() {
     .await;
     // 1 % of 7,000 tokens: the newest id and six pages.
     let mut settings = app.settings.clone();
-    settings.pipedrive.daily_tokens = 7_000;
+    settings.pipedrive.daily_tokens = Some(7_000);
     assert!(
         !execute(&settings, Action::Build).await.unwrap(),
         "the share is spent"

@@ -115,12 +115,12 @@ async fn a_full_pass_keeps_people_that_the_list_missed_and_drops_those_who_are_g
     // The newest id and two pages; nothing is left for those who were not met.
     let mut settings = app.settings.clone();
     settings.directory.daily_share = 100;
-    settings.pipedrive.daily_tokens = spent + 30;
+    settings.pipedrive.daily_tokens = Some(spent + 30);
     assert!(!execute(&settings, Action::Build).await.unwrap());
     assert_eq!(state(&app, "absent_from").await.as_deref(), Some("0"));
     assert_eq!(state(&app, "people").await.as_deref(), Some("600"));
     app.pipedrive.set_hidden(8, false);
-    settings.pipedrive.daily_tokens = 30_000;
+    settings.pipedrive.daily_tokens = Some(30_000);
     let meter = app.pipedrive.meter();
     assert!(execute(&settings, Action::Build).await.unwrap());
 

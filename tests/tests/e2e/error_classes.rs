@@ -175,10 +175,11 @@ async fn a_spent_day_is_waited_for_though_pipedrive_gives_hardly_any_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_reported_of_a_day_ends_with_the_day() {
     let app = TestApp::spawn().await;
-    // An answer reported that ten tokens are left, and that is kept for a quarter of an hour.
-    let reported = format!("{}:{{tokens}}:told", app.settings.redis.prefix);
-    let kept: redis::RedisResult<()> = redis::cmd("SET")
-        .arg(&[&*reported, "29990", "PX", "900000"])
+    // An answer reported that ten tokens are left: enough for the call, and less than a search costs.
+    let report = format!("{}:{{tokens}}:report", app.settings.redis.prefix);
+    let now = shared::clock::now().as_microsecond().to_string();
+    let kept: redis::RedisResult<()> = redis::cmd("HSET")
+        .arg(&[&*report, "tokens_left", "10", "tokens_at", &now])
         .query_async(&mut app.redis().await)
         .await;
     kept.unwrap();
@@ -189,7 +190,11 @@ async fn what_was_reported_of_a_day_ends_with_the_day() {
     app.post(call("call-1", "Unknown")).await.assert_accepted();
 
     app.wait_for_exactly(1).await;
-    assert_eq!(app.redis_keys("{tokens}:told").await, [""; 0]);
+    let left: redis::RedisResult<Option<String>> = redis::cmd("HGET")
+        .arg(&[&*report, "tokens_left"])
+        .query_async(&mut app.redis().await)
+        .await;
+    assert_eq!(left.unwrap(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

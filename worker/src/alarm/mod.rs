@@ -36,7 +36,7 @@ pub(crate) use outcomes::OutcomeCounter;
 pub(crate) use rules::Rule;
 pub(crate) use silence::Expectation;
 
-use forecast::{Budget, Forecast};
+use forecast::{Budget, Forecasts};
 use growth::Growth;
 use incidents::{Incident, Notice, NotificationPolicy, Step, Verdict};
 use memory::Memory;
@@ -62,6 +62,8 @@ pub struct Sources {
     pub bucket: TokenBucket,
     /// Takes why notifications cannot be delivered, for readiness.
     pub trouble: watch::Sender<Option<String>>,
+    /// Takes how long the day's tokens and writes last, for readiness.
+    pub forecast: watch::Sender<Vec<String>>,
 }
 
 /// Evaluates the rules and sends notifications.
@@ -76,7 +78,7 @@ pub struct Alarm {
     /// `None` without `alarm.webhook_url`: the rules are evaluated for the metrics only.
     messenger: Option<Messenger>,
     delays: HashMap<Rule, Delay>,
-    forecast: Forecast,
+    forecasts: Forecasts,
     growth: Growth,
     expectation: Expectation,
     /// When this alarm began to watch.
@@ -135,7 +137,7 @@ impl Alarm {
                 .transpose()?,
             settings,
             delays: HashMap::new(),
-            forecast: Forecast::default(),
+            forecasts: Forecasts::default(),
             growth: Growth::default(),
             expectation,
             since: clock::now(),
@@ -189,7 +191,7 @@ impl Alarm {
             silence,
             window: shared.map(|(window, _)| window),
             queues,
-            budget: self.budget(now).await,
+            budgets: self.budgets(now).await,
             memory: self.memory().await,
         }
     }
@@ -243,21 +245,16 @@ impl Alarm {
         None
     }
 
-    async fn budget(&mut self, now: Timestamp) -> Option<Budget> {
-        let spent = self.sources.bucket.spent_today().await.ok()?;
-        let (limit, until_reset) = (
-            self.sources.bucket.daily_tokens(),
-            self.sources.bucket.until_reset(),
-        );
-        let budget = self.forecast.update(limit, spent, until_reset, now);
-        #[expect(clippy::cast_precision_loss, reason = "gauges")]
-        {
-            metrics::gauge!(names::DAILY_LIMIT).set(budget.limit as f64);
-            metrics::gauge!(names::DAILY_SPENT).set(budget.spent as f64);
-            let projected = budget.projected.map_or(f64::NAN, |tokens| tokens as f64);
-            metrics::gauge!(names::DAILY_PROJECTED).set(projected);
-        }
-        Some(budget)
+    async fn budgets(&mut self, now: Timestamp) -> Option<Vec<Budget>> {
+        let bucket = &self.sources.bucket;
+        let day = bucket.today().await.ok()?;
+        let until = |of| bucket.until_renewed(of);
+        let budgets = self.forecasts.update(day, until, now);
+        forecast::show(day, &budgets);
+        let scarce = budgets.iter().filter(|budget| budget.ends_at.is_some());
+        let scarce = scarce.map(Budget::explain).collect();
+        self.sources.forecast.send_replace(scarce);
+        Some(budgets)
     }
 
     /// Takes the step that is due for one rule.

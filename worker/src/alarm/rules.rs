@@ -115,8 +115,8 @@ impl Rule {
                 "Read x-failure-reason in interactions.dead, fix the cause, then run `worker replay`."
             }
             Self::Budget => {
-                "Raise pipedrive.daily_tokens if the plan has more, buy more, or set pipedrive.link_open_deal = false. When \
-                 the tokens are spent, work waits for the reset; nothing is lost."
+                "Buy more tokens, raise pipedrive.daily_tokens where it is set, or set pipedrive.link_open_deal = false. When they \
+                 are spent, work waits for the reset, or for `worker resume`; nothing is lost."
             }
             Self::NoWebhook => {
                 "Check in Genesys whether the trigger or the EventBridge rule is switched on, whether ingest is reachable from \
@@ -143,8 +143,8 @@ pub struct Findings {
     pub window: Option<Window>,
     /// Last measurement of the queues.
     pub queues: Option<QueueSnapshot>,
-    /// The day's tokens.
-    pub budget: Option<Budget>,
+    /// The day's tokens and writes.
+    pub budgets: Option<Vec<Budget>>,
     /// How long no webhook has come, if that is longer than allowed; the outer `None` where it is not known.
     pub silence: Option<Option<SignedDuration>>,
     /// By how many messages the work queue grew, if it only grew.
@@ -259,23 +259,21 @@ impl Findings {
         if let Some((reason @ PauseReason::BudgetSpent { .. }, _)) = self.paused {
             return Verdict::Firing(sentence(&reason.explain()));
         }
-        let Some(budget) = &self.budget else {
+        let Some(budgets) = &self.budgets else {
             return Verdict::Unknown;
         };
-        let Some(projected) = budget.projected else {
+        let projected = || budgets.iter().filter(|budget| budget.projected.is_some());
+        if projected().next().is_none() {
             return Verdict::Unknown;
-        };
+        }
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        let is_early = (budget.spent as f64) < budget.limit as f64 * BUDGET_FLOOR;
-        if is_early || projected <= budget.limit {
+        let is_early = |budget: &Budget| (budget.spent as f64) < budget.limit as f64 * BUDGET_FLOOR;
+        let scarce = projected().filter(|budget| budget.ends_at.is_some() && !is_early(budget));
+        let scarce: Vec<String> = scarce.map(|budget| sentence(&budget.explain())).collect();
+        if scarce.is_empty() {
             return Verdict::Clear;
         }
-        Verdict::Firing(format!(
-            "{} of {} tokens are spent; at the pace of the last hour it will be {projected} at the reset, in {} min.",
-            budget.spent,
-            budget.limit,
-            budget.until_reset.as_secs() / 60
-        ))
+        Verdict::Firing(scarce.join(" "))
     }
 
     /// While messages wait, or none is taken, the last webhook is not known.

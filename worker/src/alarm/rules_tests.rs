@@ -1,6 +1,6 @@
 use super::*;
 use jiff::Timestamp;
-use pipedrive::Denial;
+use pipedrive::{Allowance, Denial};
 
 fn settings() -> config::Alarm {
     config::load_from(None, []).unwrap().alarm
@@ -42,12 +42,16 @@ fn paused(reason: PauseReason, lasted_s: i64) -> Findings {
 
 fn budget(spent: u64, projected: Option<u64>) -> Findings {
     Findings {
-        budget: Some(Budget {
+        budgets: Some(vec![Budget {
+            of: Allowance::Tokens,
             limit: 1000,
             spent,
             projected,
+            ends_at: projected
+                .filter(|projected| *projected > 1000)
+                .map(|_| "2026-03-10T15:40:12Z".parse().unwrap()),
             until_reset: Duration::from_secs(3600),
-        }),
+        }]),
         ..Findings::default()
     }
 }
@@ -170,11 +174,16 @@ fn a_budget_that_will_not_last_is_an_incident_once_half_of_it_is_spent() {
     assert_eq!(verdict(499, Some(9000)), Verdict::Clear);
     assert_eq!(verdict(900, Some(1000)), Verdict::Clear);
     assert_eq!(verdict(900, None), Verdict::Unknown);
-    assert!(text(verdict(500, Some(1001))).contains("it will be 1001 at the reset"));
-    let spent = PauseReason::BudgetSpent {
-        wait: Duration::from_secs(60),
-    };
-    assert!(text(paused(spent, 0).verdict(Rule::Budget, &settings())).contains("are spent"));
+    let what = text(verdict(500, Some(1001)));
+    assert!(what.contains("it will be 1001 at the reset"), "{what}");
+    assert!(what.contains("at this rate until 15:40 UTC"), "{what}");
+    for of in [Allowance::Tokens, Allowance::Share, Allowance::Writes] {
+        let spent = PauseReason::BudgetSpent {
+            of,
+            wait: Duration::from_secs(60),
+        };
+        assert!(text(paused(spent, 0).verdict(Rule::Budget, &settings())).contains("are spent"));
+    }
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub struct Health {
     pub publisher: Publisher,
     /// Why notifications of the alarm cannot be delivered: a note only, since messages are processed all the same.
     pub alarm: watch::Receiver<Option<String>>,
+    /// How long the day's tokens and writes last: notes.
+    pub forecast: watch::Receiver<Vec<String>>,
 }
 
 impl Health {
@@ -42,7 +44,8 @@ impl Health {
         if missing.is_empty() && !*self.consuming.borrow() {
             missing.push("not consuming from RabbitMQ yet".to_owned());
         }
-        let notes = self.alarm.borrow().iter().cloned().collect();
+        let mut notes = self.forecast.borrow().clone();
+        notes.extend(self.alarm.borrow().iter().cloned());
         Readiness { missing, notes }
     }
 }

@@ -2,4 +2,6 @@
 
 pub(crate) mod reason;
 pub(crate) mod recovery;
+pub(crate) mod resume;
+pub(crate) mod spent;
 pub(crate) mod state;

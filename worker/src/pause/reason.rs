@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pipedrive::{Denial, PipedriveError};
+use pipedrive::{Allowance, Denial, PipedriveError};
 
 /// Why nothing is consumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,9 +26,11 @@ pub(crate) enum PauseReason {
     PeopleForbidden,
     /// Cloudflare blocks this address.
     Blocked,
-    /// The day's tokens are spent.
+    /// The day's tokens, or its writes, are spent.
     BudgetSpent {
-        /// How long until there are new ones.
+        /// Of what nothing is left.
+        of: Allowance,
+        /// How long until there is more, at the latest.
         wait: Duration,
     },
 }
@@ -44,7 +46,10 @@ impl PauseReason {
             PipedriveError::NoToken(_) => Some(Self::NoToken),
             PipedriveError::ScopeMissing { .. } => Some(Self::ScopeMissing),
             PipedriveError::Blocked => Some(Self::Blocked),
-            PipedriveError::BudgetSpent { wait, .. } => Some(Self::BudgetSpent { wait: *wait }),
+            PipedriveError::BudgetSpent { of, wait, .. } => Some(Self::BudgetSpent {
+                of: *of,
+                wait: *wait,
+            }),
             PipedriveError::Unreachable { .. }
             | PipedriveError::NoAnswer { .. }
             | PipedriveError::Unreadable { .. }
@@ -113,18 +118,29 @@ impl PauseReason {
             Self::Blocked => {
                 "Cloudflare blocks this address; the worker tries again from time to time (pipedrive.probe_interval)".to_owned()
             }
-            Self::BudgetSpent { wait } => {
-                format!(
-                    "the day's Pipedrive tokens are spent; more in {}s (pipedrive.daily_tokens)",
-                    wait.as_secs()
-                )
+            Self::BudgetSpent { of, wait } => {
+                let remedy = match of {
+                    Allowance::Tokens => {
+                        "the worker asks Pipedrive from time to time (pipedrive.budget_probe_interval); after buying more: \
+                         worker resume"
+                    }
+                    Allowance::Share => "raise pipedrive.daily_tokens, or remove it",
+                    Allowance::Writes => "Pipedrive takes so many a user and day (pipedrive.daily_writes)",
+                };
+                format!("{of} are spent; more in {}s at the latest; {remedy}", wait.as_secs())
             }
         }
     }
 
     /// All labels there are.
-    pub const LABELS: [&'static str; 5] =
-        ["redis", "unauthorized", "no_token", "blocked", "budget"];
+    pub const LABELS: [&'static str; 6] = [
+        "redis",
+        "unauthorized",
+        "no_token",
+        "blocked",
+        "budget",
+        "writes",
+    ];
 
     /// The label in metrics.
     pub fn label(self) -> &'static str {
@@ -136,7 +152,14 @@ impl PauseReason {
             | Self::PeopleForbidden => "unauthorized",
             Self::NoToken => "no_token",
             Self::Blocked => "blocked",
-            Self::BudgetSpent { .. } => "budget",
+            Self::BudgetSpent {
+                of: Allowance::Tokens | Allowance::Share,
+                ..
+            } => "budget",
+            Self::BudgetSpent {
+                of: Allowance::Writes,
+                ..
+            } => "writes",
         }
     }
 }

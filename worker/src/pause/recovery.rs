@@ -9,9 +9,11 @@ use shared::error::chain;
 use tokio_util::sync::CancellationToken;
 
 use super::reason::PauseReason;
+use super::resume::ResumeWatch;
+use super::spent::SpentDay;
 use super::state::Pause;
-use crate::store::Store;
 use crate::store::first_start::FirstStart;
+use crate::store::{Pauses, Store};
 
 /// Longest time between two checks of whether the reason is gone. Pipedrive is probed only when its interval is over.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -31,6 +33,12 @@ pub(crate) struct PauseSupervisor {
     pub client: Client,
     /// Time between two probes.
     pub probe_interval: Duration,
+    /// Finds out whether there are new tokens.
+    pub day: SpentDay,
+    /// Where this worker says that it is paused, and an operator may end that.
+    pub pauses: Pauses,
+    /// The name of this worker there.
+    pub worker: String,
 }
 
 impl PauseSupervisor {
@@ -47,6 +55,13 @@ impl PauseSupervisor {
     /// Waits for a pause to begin, and ends it once its reason is gone.
     async fn supervise(&self) {
         self.pause.begun().await;
+        let mut resume = ResumeWatch::new(&self.pauses, &self.worker, clock::now());
+        self.end_pause(&mut resume).await;
+        resume.end().await;
+    }
+
+    /// Returns when consumption runs.
+    async fn end_pause(&self, resume: &mut ResumeWatch<'_>) {
         let mut tried: Option<(PauseReason, Timestamp)> = None;
         while let Some(reason) = self.pause.reason() {
             // Another reason, or another attempt, has a time of its own.
@@ -56,6 +71,10 @@ impl PauseSupervisor {
             };
             tried = Some((reason, since));
             if self.is_redis_ready().await {
+                if resume.is_requested(&reason).await && self.pause.end(reason) {
+                    tracing::info!("An operator ended the pause (worker resume)");
+                    return;
+                }
                 match self.recovery(reason, since).await {
                     Recovery::Done if self.pause.end(reason) => return,
                     Recovery::Done | Recovery::Waiting => {}
@@ -114,9 +133,19 @@ impl PauseSupervisor {
                 }
                 Ok(_) | Err(_) => Recovery::Done,
             },
-            PauseReason::Redis | PauseReason::RedisLostData | PauseReason::BudgetSpent { .. } => {
-                Recovery::Done
+            PauseReason::BudgetSpent { of, wait } => {
+                match self.day.is_over(of, elapsed, wait).await {
+                    Ok(true) => Recovery::Done,
+                    Ok(false) => Recovery::Waiting,
+                    Err(error) => {
+                        if let Some(reason) = PauseReason::caused_by(&error) {
+                            self.pause.begin(reason);
+                        }
+                        Recovery::Waiting
+                    }
+                }
             }
+            PauseReason::Redis | PauseReason::RedisLostData => Recovery::Done,
         }
     }
 
@@ -129,10 +158,10 @@ impl PauseSupervisor {
             | PauseReason::Denied(_)
             | PauseReason::ScopeMissing
             | PauseReason::PeopleForbidden
-            | PauseReason::NoToken => self.probe_interval,
-            PauseReason::Blocked => self.probe_interval * BLOCKED_INTERVALS,
+            | PauseReason::NoToken
             // Pipedrive may state a time that is far too short.
-            PauseReason::BudgetSpent { wait } => wait.max(self.probe_interval),
+            | PauseReason::BudgetSpent { .. } => self.probe_interval,
+            PauseReason::Blocked => self.probe_interval * BLOCKED_INTERVALS,
         }
     }
 }

@@ -17,6 +17,7 @@ mod interactions;
 mod lease;
 mod memory;
 mod numbers;
+mod pauses;
 mod poison;
 mod progress;
 mod queue_ages;
@@ -25,7 +26,7 @@ mod script;
 mod tokens;
 
 pub use answered::{Answered, clock, due, primary};
-pub(crate) use budget::{Spent, TokenBucket, TokenBucketSettings};
+pub(crate) use budget::{Day, TokenBucket, TokenBucketSettings, smallest_plan};
 pub(crate) use connection::NO_INFO;
 pub use connection::{Facts as StoreFacts, Store, StoreError};
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use interactions::{Claim, ClaimRequest, InteractionStore};
 pub use lease::{Lease, LeaseError};
 pub(crate) use memory::Memory;
 pub use numbers::{People, PersonClaim, PersonLease};
+pub(crate) use pauses::{PausedWorker, Pauses};
 pub use poison::{AttemptState, DeliveryAttempts};
 pub use progress::{Effect, Progress};
 pub(crate) use queue_ages::QueueAges;

@@ -28,7 +28,9 @@ use tokio::sync::Mutex;
 use crate::failure::Failure;
 use crate::metrics as names;
 use crate::person::handle::Handle;
-use crate::store::{DirectoryStore, Entry, Purse, Store};
+use crate::store::{
+    DirectoryStore, Entry, Purse, Store, TokenBucket, TokenBucketSettings, smallest_plan,
+};
 
 /// The directory; clones share it.
 #[derive(Clone, Debug)]
@@ -37,7 +39,7 @@ pub(crate) struct Directory {
     store: DirectoryStore,
     region: Option<Region>,
     settings: config::Directory,
-    daily_tokens: u64,
+    bucket: TokenBucket,
     daily_reset: config::ClockTime,
     /// Whether open deals are known, too.
     with_deals: bool,
@@ -81,7 +83,7 @@ impl Directory {
             store: DirectoryStore::new(store.clone(), region, daily_reset),
             region,
             settings: settings.directory.clone(),
-            daily_tokens: settings.pipedrive.daily_tokens,
+            bucket: TokenBucket::new(store.clone(), TokenBucketSettings::of(&settings.pipedrive)),
             daily_reset,
             with_deals: settings.pipedrive.link_open_deal,
             waiting: Arc::default(),
@@ -167,7 +169,7 @@ impl Directory {
     }
 
     async fn limits(&self) -> Result<plan::Limits, RedisError> {
-        let share = plan::share(self.daily_tokens, self.settings.daily_share);
+        let share = self.share().await?;
         let spent = self.spent().await?;
         Ok(plan::Limits {
             share,
@@ -185,6 +187,12 @@ impl Directory {
             background: self.store.spent_today(Purse::Background).await?,
             at_once: self.store.spent_today(Purse::AtOnce).await?,
         })
+    }
+
+    /// Tokens of a day that the directory may take: of ours, or of the smallest plan while Pipedrive named no limit.
+    async fn share(&self) -> Result<u64, RedisError> {
+        let tokens = smallest_plan(self.bucket.today().await?.tokens());
+        Ok(plan::share(tokens, self.settings.daily_share))
     }
 
     fn until_reset(&self) -> Duration {

@@ -32,7 +32,7 @@ impl Directory {
         let highest = highest.unwrap_or(PersonId(0));
         self.spend("pass").await?;
         let cost = plan::cost(highest.0);
-        let share = plan::share(self.daily_tokens, self.settings.daily_share);
+        let share = self.share().await?;
         tracing::info!(
             people = highest.0,
             tokens = cost,

@@ -105,7 +105,7 @@ impl Directory {
     pub async fn report(&self) -> Result<Report, Failure> {
         let state = self.store.state().await?;
         Ok(Report {
-            share: plan::share(self.daily_tokens, self.settings.daily_share),
+            share: self.share().await?,
             spent: self.spent().await?,
             with_deals: self.with_deals,
             blind_to: plan::blind_to(&state, self.with_deals, clock::now()),
