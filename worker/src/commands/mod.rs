@@ -3,5 +3,7 @@
 pub mod alarm;
 pub mod check;
 pub mod directory;
+mod genesys;
 pub mod number;
+pub mod owners;
 pub mod replay;

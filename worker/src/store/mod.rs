@@ -10,6 +10,7 @@ mod directory;
 mod encryption;
 mod epoch;
 pub(crate) mod first_start;
+mod genesys;
 mod handle;
 mod handle_keys;
 mod incidents;
@@ -17,6 +18,7 @@ mod interactions;
 mod lease;
 mod memory;
 mod numbers;
+mod owners;
 mod poison;
 mod progress;
 mod queue_ages;
@@ -24,6 +26,9 @@ mod refused;
 mod script;
 mod tokens;
 
+pub(crate) use self::genesys::{
+    Enrichments, GenesysNames, KnownName, NameKind, Remembered, RequestWindow,
+};
 pub use answered::{Answered, clock, due, primary};
 pub(crate) use budget::{Spent, TokenBucket, TokenBucketSettings};
 pub(crate) use connection::NO_INFO;
@@ -40,6 +45,7 @@ pub use interactions::{Claim, ClaimRequest, InteractionStore};
 pub use lease::{Lease, LeaseError};
 pub(crate) use memory::Memory;
 pub use numbers::{People, PersonClaim, PersonLease};
+pub(crate) use owners::OwnerStore;
 pub use poison::{AttemptState, DeliveryAttempts};
 pub use progress::{Effect, Progress};
 pub(crate) use queue_ages::QueueAges;
