@@ -8,6 +8,7 @@ use genesys::{Client, ClientCredentials, deep_link};
 use shared::config;
 
 use crate::enrichment::{Enrichment, Genesys, Source};
+use crate::outbound;
 use crate::store::{Enrichments, GenesysNames, RequestWindow, Store};
 
 /// Longest time that one record waits for Genesys.
@@ -20,10 +21,7 @@ const PATIENCE_MAX: Duration = Duration::from_secs(10);
 /// When a setting is missing, or the system's certificates cannot be loaded.
 pub(crate) fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<Option<Client>> {
     let limit = settings.genesys.requests_per_minute;
-    client_with(
-        &settings.genesys,
-        Arc::new(RequestWindow::new(store.clone(), limit)),
-    )
+    client_with(settings, Arc::new(RequestWindow::new(store.clone(), limit)))
 }
 
 /// The same past the budget, for a few requests of a command.
@@ -32,19 +30,27 @@ pub(crate) fn client(settings: &config::Settings, store: &Store) -> anyhow::Resu
 ///
 /// As [`client`].
 pub(crate) fn unbudgeted_client(settings: &config::Settings) -> anyhow::Result<Option<Client>> {
-    client_with(&settings.genesys, Arc::new(Unlimited))
+    client_with(settings, Arc::new(Unlimited))
 }
 
 fn client_with(
-    settings: &config::Genesys,
+    settings: &config::Settings,
     budget: Arc<dyn Budget>,
 ) -> anyhow::Result<Option<Client>> {
-    let Some(access) = settings.access()? else {
+    let Some(access) = settings.genesys.access()? else {
         return Ok(None);
     };
-    let timeout = settings.request_timeout;
-    let agent = concat!("genesys-pipedrive-bridge/", env!("CARGO_PKG_VERSION"));
-    let http = genesys::http_client(agent, timeout, timeout)?;
+    let timeout = settings.genesys.request_timeout;
+    let http = outbound::http(&settings.proxies)
+        .user_agent(concat!(
+            "genesys-pipedrive-bridge/",
+            env!("CARGO_PKG_VERSION")
+        ))
+        .timeout(timeout)
+        .connect_timeout(timeout)
+        // A redirect would take the access token along.
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?;
     let settings = genesys::Settings {
         api_url: access.api_url,
         login_url: access.login_url,
