@@ -10,7 +10,7 @@ use shared::{command_line, config, health, lifecycle, telemetry};
 
 use crate::commands::number::Texts;
 use crate::commands::replay::ReplayFilter;
-use crate::commands::{alarm, check, directory, number, replay, resume};
+use crate::commands::{alarm, check, directory, number, owners, replay, resume};
 use crate::startup::Application;
 
 /// Consumes interactions from RabbitMQ and records each once in Pipedrive.
@@ -45,6 +45,9 @@ enum Command {
     /// Fill the directory of Pipedrive's people, show how far it is, or compare it with Pipedrive.
     #[command(subcommand)]
     Directory(directory::Action),
+    /// List the agents of the last 90 days who have no user in Pipedrive, and so own no activities. Exit code 1 when there
+    /// are any.
+    Owners,
     /// Show how telephone numbers are read: a line for each line of a file. Needs no service.
     Number(Texts),
     /// Ask the running worker whether it is ready; for a container's health check.
@@ -104,6 +107,10 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Directory(action) => {
             let is_well = directory::execute(&settings, action).await?;
+            Ok(command_line::exit_code(is_well))
+        }
+        Command::Owners => {
+            let is_well = owners::owners(&settings).await?;
             Ok(command_line::exit_code(is_well))
         }
         Command::Number(texts) => {

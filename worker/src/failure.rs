@@ -53,6 +53,9 @@ pub enum Failure {
         /// Whether the end of the customer's session is known.
         is_end_known: bool,
     },
+    /// The interaction is recorded, and Genesys may have more of it.
+    #[error("is recorded, and completed from Genesys in {} s at the earliest", .0.as_secs())]
+    Incomplete(Duration),
     /// An earlier request may still take effect; the next attempt searches for its record.
     #[error("an earlier request may still take effect for {} s", .0.as_secs())]
     Unsettled(Duration),
@@ -155,6 +158,7 @@ impl Failure {
             Self::Busy => of_message("busy", Disposition::Park(A_MOMENT)),
             Self::Deferred => of_message("deferred", Disposition::Park(A_MOMENT)),
             Self::Settling { wait, .. } => of_message("settling", Disposition::Park(*wait)),
+            Self::Incomplete(wait) => of_message("incomplete", Disposition::Park(*wait)),
             Self::Unsettled(wait) => of_message("unsettled", Disposition::Park(*wait)),
             Self::LeaseLost => of_message("lease_lost", Disposition::Park(A_MOMENT)),
             Self::EpochChanged => {

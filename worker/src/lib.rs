@@ -11,6 +11,7 @@ mod consumer;
 mod credentials;
 mod delivery;
 mod effect;
+mod enrichment;
 mod failure;
 mod http;
 mod metrics;

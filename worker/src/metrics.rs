@@ -49,6 +49,10 @@ pub const DIRECTORY_SPENT: &str = "bridge_directory_tokens_today";
 pub const DIRECTORY_SHARE: &str = "bridge_directory_tokens_share";
 /// When changes in Pipedrive were last read into the directory.
 pub const DIRECTORY_POLLED: &str = "bridge_directory_polled_timestamp_seconds";
+/// Requests to Genesys, by operation and result.
+pub const GENESYS_REQUESTS: &str = "bridge_genesys_requests_total";
+/// What Genesys has of conversations, by artefact and state.
+pub const GENESYS_ARTEFACTS: &str = "bridge_genesys_artefacts_total";
 /// How long requests waited for tokens.
 pub const TOKEN_WAIT: &str = "bridge_pipedrive_token_wait_seconds";
 /// What Pipedrive said is left of the requests in 2 seconds.
@@ -98,6 +102,8 @@ const DEATHS: [(&str, &str); 6] = [
 pub struct Labels<'a> {
     /// Reasons of a pause.
     pub pauses: &'a [&'static str],
+    /// Artefacts of conversations.
+    pub artefacts: &'a [&'static str],
     /// Names of the alarms.
     pub alarms: &'a [&'static str],
 }
@@ -139,6 +145,12 @@ pub fn register(_recorder: &PrometheusHandle, labels: &Labels<'_>) {
     ] {
         metrics::gauge!(name).set(0);
     }
+    for state in ["pending", "attached", "unavailable"] {
+        for &artefact in labels.artefacts {
+            metrics::counter!(GENESYS_ARTEFACTS, "artefact" => artefact, "state" => state)
+                .increment(0);
+        }
+    }
     for name in [LEASE_LOSSES, PEOPLE_CREATED] {
         metrics::counter!(name).increment(0);
     }
@@ -173,6 +185,14 @@ fn describe_counters() {
         (
             DIRECTORY_TOKENS,
             "Pipedrive tokens that the directory of people cost, by purpose",
+        ),
+        (
+            GENESYS_REQUESTS,
+            "Requests to Genesys, by operation and result",
+        ),
+        (
+            GENESYS_ARTEFACTS,
+            "Artefacts of conversations in Genesys, by the state that they reached",
         ),
         (
             ALARM_DELIVERIES,

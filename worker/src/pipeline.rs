@@ -17,11 +17,14 @@ use crate::delivery::message::{Decoded, Delivery, Failed, Leased, Received, Sett
 use crate::delivery::poison::PoisonGuard;
 use crate::delivery::settling::{Due, SettlePolicy, Waits};
 use crate::effect::timing::surely_before;
+use crate::enrichment::{Enriched, Enrichment};
 use crate::failure::Failure;
 use crate::metrics as names;
 use crate::person::customer::find_people;
 use crate::person::finder::PersonFinder;
-use crate::settlement::{During, Outcome, PipelineStep, Settlement, StepFailure, seconds_since};
+use crate::settlement::{
+    During, Outcome, PipelineStep, Settlement, StepFailure, note_recorded, seconds_since,
+};
 use crate::store::{
     Claim, ClaimRequest, Effect, Epoch, InteractionStore, Lease, Progress, RefusedBodies,
 };
@@ -41,6 +44,8 @@ pub struct Pipeline {
     pub(crate) refused: RefusedBodies,
     /// Leases and progress of interactions.
     pub interactions: InteractionStore,
+    /// Completes interactions from Genesys.
+    pub(crate) enrichment: Enrichment,
     /// Finds the people of an interaction.
     pub(crate) finder: PersonFinder,
     /// Writes the activity.
@@ -191,6 +196,13 @@ impl Pipeline {
             return Ok(Outcome::Remembered);
         }
         // From here on the record is written. What else is asked about the interaction is asked here, once.
+        let completing =
+            self.enrichment
+                .complete(interaction, &progress.facts, lease, &self.reader);
+        let Enriched {
+            interaction,
+            recheck,
+        } = completing.await.during(PipelineStep::Match)?;
         let party = self.reader.read(interaction.number.as_deref()).party;
         let (finder, reader) = (&self.finder, &self.reader);
         let finding = find_people(finder, reader, &interaction, &party, (lease, progress));
@@ -209,6 +221,14 @@ impl Pipeline {
         };
         let recorded = without_panic(PipelineStep::Record, recording).await?;
         let ended_at = is_first.then(|| end_of(&interaction));
+        if let Some(wait) = recheck {
+            // The message waits for what is missing; its event stays open, so that it is no duplicate then.
+            let activity = recorded.id();
+            let completing = lease.complete_but(&event.key, progress, activity);
+            completing.await.during(PipelineStep::Record)?;
+            note_recorded(event.interaction.as_str(), recorded, ended_at);
+            return Err(Failure::Incomplete(wait)).during(PipelineStep::Record);
+        }
         Ok(Outcome::Recorded(recorded, ended_at))
     }
 

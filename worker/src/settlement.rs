@@ -114,18 +114,9 @@ impl Settlement {
                 );
             }
             Outcome::Recorded(recorded, ended_at) => {
-                count(recorded.label());
                 let due = message.envelope().settling.after(received);
                 metrics::histogram!(names::RECEIPT_TO_RECORD).record(seconds_since(due));
-                if let Some(ended_at) = ended_at {
-                    metrics::histogram!(names::END_TO_RECORD).record(seconds_since(ended_at));
-                }
-                let (id, outcome) = (recorded.id(), recorded.label());
-                tracing::info!(
-                    activity.id = %id,
-                    outcome,
-                    "Recorded as activity {id} ({outcome}): interaction {interaction}"
-                );
+                note_recorded(interaction, recorded, ended_at);
             }
         }
         message.acknowledge().await
@@ -238,6 +229,20 @@ impl Settlement {
         let properties = message::dead_letter_properties(message.properties(), &letter);
         message.dead_letter(&self.publisher, properties).await
     }
+}
+
+/// Counts and logs a record.
+pub(crate) fn note_recorded(interaction: &str, recorded: Recorded, ended_at: Option<Timestamp>) {
+    count(recorded.label());
+    if let Some(ended_at) = ended_at {
+        metrics::histogram!(names::END_TO_RECORD).record(seconds_since(ended_at));
+    }
+    let (id, outcome) = (recorded.id(), recorded.label());
+    tracing::info!(
+        activity.id = %id,
+        outcome,
+        "Recorded as activity {id} ({outcome}): interaction {interaction}"
+    );
 }
 
 fn count(outcome: &'static str) {

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::activity::lookup::ActivityLookup;
+use crate::activity::owners::Owners;
 use crate::activity::recorder::Recorder;
 use crate::activity::style::Style;
 use crate::alarm::queues::QueueMonitor;
@@ -30,6 +31,7 @@ use crate::delivery::poison::PoisonGuard;
 use crate::delivery::retry::RetrySchedule;
 use crate::delivery::settling::SettlePolicy;
 use crate::effect::timing::Timing;
+use crate::enrichment;
 use crate::http::health::{self, Health};
 use crate::metrics::Labels;
 use crate::outbound;
@@ -47,8 +49,8 @@ use crate::process;
 use crate::settlement::Settlement;
 use crate::store::first_start::FirstStart;
 use crate::store::{
-    DeliveryAttempts, EncryptedTokens, InteractionStore, NO_INFO, Pauses, People, QueueAges,
-    RefusedBodies, Store, StoreError, TokenBucket, TokenBucketSettings,
+    DeliveryAttempts, EncryptedTokens, InteractionStore, NO_INFO, OwnerStore, Pauses, People,
+    QueueAges, RefusedBodies, Store, StoreError, TokenBucket, TokenBucketSettings,
 };
 
 /// How often a failed read is repeated, and the first pause before that.
@@ -56,9 +58,9 @@ const READ_REPEATS: usize = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// What is said where no link to interactions is set: its host depends on the region, and a wrong one leads nowhere.
-pub(crate) const NO_LINK: &str = "genesys.interaction_url (BRIDGE__GENESYS__INTERACTION_URL) is not set, and the host of a \
-    link depends on your organization's region: set https://apps.<region>/directory/#/analytics/interactions/{id}/admin, \
-    or an empty text for no link";
+pub(crate) const NO_LINK: &str = "genesys.interaction_url (BRIDGE__GENESYS__INTERACTION_URL) is missing, and no region's \
+    genesys.api_url is set to derive it from: set https://apps.<region>/directory/#/analytics/interactions/{id}/admin, or \
+    an empty text for no link";
 
 /// When records of Genesys' events are written; for the log and `worker check`.
 pub(crate) fn settling(genesys: &config::Genesys) -> String {
@@ -114,6 +116,7 @@ struct Shared {
     pause: Pause,
     outcomes: OutcomeCounter,
     directory: Option<Directory>,
+    genesys: Option<genesys::Client>,
     /// Name of this worker in the broker's management UI and in dead letters.
     worker: String,
 }
@@ -132,12 +135,15 @@ impl Application {
             // Where it does not answer yet, the worker waits for it.
             Ok(_) | Err(_) => {}
         }
-        if settings.genesys.interaction_url.is_none() {
+        if enrichment::access::interaction_url(&settings.genesys).is_none() {
             tracing::warn!("Notes are written without a link: {NO_LINK}");
         }
         tracing::info!("As configured, {}", settling(&settings.genesys));
         if settings.alarm.webhook_url.is_none() {
             tracing::warn!("{NO_RECEIVER}");
+        }
+        if settings.genesys.access()?.is_none() {
+            tracing::warn!("{}", enrichment::NO_ACCESS);
         }
         let client = client(&settings, &store)?;
         let listener = listen(&settings.worker)?;
@@ -256,6 +262,7 @@ impl Shared {
         .await?;
         Ok(Self {
             directory: Directory::new(settings, &store, client.clone()),
+            genesys: enrichment::access::client(settings, &store)?,
             store,
             client,
             publisher,
@@ -278,6 +285,7 @@ fn start_metrics() -> anyhow::Result<PrometheusHandle> {
         &metrics,
         &Labels {
             pauses: &PauseReason::LABELS,
+            artefacts: &enrichment::ARTEFACTS,
             alarms: &Rule::ALL.map(Rule::name),
         },
     );
@@ -382,6 +390,7 @@ fn tasks(
         rotation: Rotation {
             files: settings.secret_files,
             client: shared.client,
+            genesys: shared.genesys.zip(settings.genesys.client_id),
             broker: settings.broker,
             redis: settings.redis,
         },
@@ -455,6 +464,7 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
         poison_guard: PoisonGuard::new(DeliveryAttempts::new(store.clone(), settings.worker.lease)),
         refused: RefusedBodies::new(store.clone()),
         interactions: InteractionStore::new(store.clone(), settings.worker.lease),
+        enrichment: enrichment::access::enrichment(settings, store, shared.genesys.as_ref()),
         finder: PersonFinder {
             reader: PersonReader {
                 client: client.clone(),
@@ -474,6 +484,8 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
             records_internal_calls: settings.ingest.internal_calls,
         },
         recorder: Recorder {
+            owners: (settings.genesys.owner && shared.genesys.is_some())
+                .then(|| Owners::new(client.clone(), OwnerStore::new(store.clone()))),
             client,
             // An intent is searched for as long as it is stored.
             lookup: ActivityLookup::new(settings.redis.done_ttl.max(settings.redis.open_ttl)),
@@ -482,7 +494,8 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
                 chat_type: pipedrive.chat_type.clone(),
                 fallback_owner: pipedrive.fallback_owner_id.map(UserId),
                 person_url: person_url(&pipedrive.base_url),
-                interaction_url: settings.genesys.interaction_url.clone().unwrap_or_default(),
+                interaction_url: enrichment::access::interaction_url(&settings.genesys)
+                    .unwrap_or_default(),
                 time_zone: pipedrive.time_zone.clone(),
             },
             link_open_deal: pipedrive.link_open_deal,

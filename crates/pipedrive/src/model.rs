@@ -240,6 +240,15 @@ pub struct User {
     /// Of the company's host, such as `company` in `company.pipedrive.com`.
     #[serde(default, deserialize_with = "or_default")]
     pub company_domain: Option<String>,
+    /// The name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: Option<String>,
+    /// The e-mail address, in any case of letters.
+    #[serde(default, deserialize_with = "or_default")]
+    pub email: Option<String>,
+    /// Whether the user can log in; records cannot be given to others.
+    #[serde(default, deserialize_with = "or_default")]
+    pub active_flag: Option<bool>,
 }
 
 /// A type of activities, from `GET /v1/activityTypes`.

@@ -1,4 +1,4 @@
-//! The token's user, and the company's activity types.
+//! The token's user, the company's users, and its activity types.
 
 use crate::call::get;
 use crate::client::{Client, Probe};
@@ -19,6 +19,17 @@ impl Client {
             user: answer.data,
             limits: answer.limits,
         })
+    }
+
+    /// The company's users. 20 tokens.
+    ///
+    /// # Errors
+    ///
+    /// When Pipedrive does not answer with a list.
+    pub async fn users(&self) -> Result<Vec<User>, PipedriveError> {
+        let call = get::<Records>("list users", "/v1/users", 20);
+        let answer = self.read(&call).await?;
+        Ok(readable(call.operation, &answer.data))
     }
 
     /// Types of activities, past the budget like [`Client::probe`]. 20 tokens.

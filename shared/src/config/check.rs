@@ -45,6 +45,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
         let problem = "must be below redis.done_ttl: an event that is sent again must be too old, or known for a duplicate";
         return Err(ConfigError::value("ingest.auth.signature_max_age", problem));
     }
+    settings.genesys.check()?;
     check_base_url(&settings.pipedrive)
 }
 

@@ -9,6 +9,9 @@ use super::error::{ConfigError, PREFIX};
 use super::secret::{SecretFile, SecretFiles, bare_secret, is_blank, read_secret};
 use super::secret_keys::SECRETS;
 
+/// The key of which an empty variable is a value: no link.
+const MAY_BE_EMPTY: &str = "genesys.interaction_url";
+
 /// The settings in the environment, by dotted key, and where secrets came from. Empty variables count as unset, and so do
 /// secrets of blanks alone: a compose file passes them so.
 pub(super) fn overrides(
@@ -17,10 +20,13 @@ pub(super) fn overrides(
     let mut values = BTreeMap::new();
     let mut files = SecretFiles::default();
     for (variable, value) in environment {
-        let Some(key) = variable.strip_prefix(PREFIX).filter(|_| !value.is_empty()) else {
+        let Some(key) = variable.strip_prefix(PREFIX) else {
             continue;
         };
         let key = key.to_lowercase().replace("__", ".");
+        if value.is_empty() && key != MAY_BE_EMPTY {
+            continue;
+        }
         let value = if SECRETS.contains(&key.as_str()) {
             match bare_secret(&value) {
                 "" => continue,

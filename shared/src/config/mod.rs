@@ -7,6 +7,7 @@ mod check;
 mod directory;
 mod environment;
 mod error;
+mod genesys;
 mod hours;
 mod ingest;
 mod load;
@@ -36,6 +37,7 @@ pub use address::{
 };
 pub use directory::{Directory, DirectoryMode};
 pub use error::ConfigError;
+pub use genesys::{Genesys, GenesysAccess};
 pub use hours::Hours;
 pub use load::{DEFAULTS, load, load_from};
 pub use oauth::{Credential, OAuth, OAuthApp};
@@ -334,19 +336,6 @@ impl Phone {
             own: self.own_numbers.clone(),
         }
     }
-}
-
-/// `[genesys]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "every key is explained in config/default.toml")]
-pub struct Genesys {
-    pub interaction_url: Option<String>,
-    /// `None`: records are written at once.
-    #[serde(deserialize_with = "values::optional_delay")]
-    pub settle_delay: Option<RetryDelay>,
-    #[serde(deserialize_with = "values::duration")]
-    pub legs_wait: Duration,
 }
 
 /// `[alarm]`

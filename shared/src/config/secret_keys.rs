@@ -3,9 +3,10 @@
 use config::Config;
 
 /// Keys that hold secrets: each can be given by `…_FILE`.
-pub(super) const SECRETS: [&str; 11] = [
+pub(super) const SECRETS: [&str; 12] = [
     "alarm.webhook_url",
     "broker.url",
+    "genesys.client_secret",
     "ingest.auth.basic",
     "ingest.auth.signature_secrets",
     "ingest.auth.tokens",

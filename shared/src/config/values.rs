@@ -247,6 +247,24 @@ pub(super) fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::
     })
 }
 
+/// An address of the web, or none for an empty text.
+pub(super) fn optional_url<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Url>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|error: url::ParseError| {
+        D::Error::custom(format!(
+            "cannot be read as an address ({error}): write https://host"
+        ))
+    })
+}
+
 /// Whether an address is of this machine: `localhost`, 127.0.0.0/8 or `::1`.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {

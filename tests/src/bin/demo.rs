@@ -65,6 +65,10 @@ async fn show() -> Result<(Stage, bool)> {
     let troubled = scene::troubled();
     seen.extend(stage.play(&troubled).await?);
     scenes.extend(troubled);
+    eprintln!("And with access to a sandbox in place of Genesys.");
+    let (enriched, completed) = stage.play_with_genesys().await?;
+    seen.extend(completed);
+    scenes.extend(enriched);
 
     let rows: Vec<Row> = scenes
         .into_iter()

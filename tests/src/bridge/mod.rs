@@ -1,5 +1,6 @@
 //! The bridge under test: in the test's own process, as processes, or as several instances behind a load balancer.
 
+pub mod call_centre;
 pub mod fleet;
 mod in_process;
 mod oauth;

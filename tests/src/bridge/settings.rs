@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::WEBHOOK_TOKEN;
+use crate::sandbox::genesys::SandboxConfig;
 
 /// `BRIDGE__<key>` with its value.
 pub(super) fn variable(key: &str, value: &str) -> (String, String) {
@@ -30,6 +31,21 @@ pub(super) fn for_tests() -> Vec<(String, String)> {
         // Prices and faults of most tests are those of the search, which serves where there is no directory. Tests of the
         // directory switch it on.
         ("DIRECTORY__MODE", "off"),
+    ]
+    .map(|(key, value)| variable(key, value))
+    .to_vec()
+}
+
+/// Access to a sandbox of Genesys.
+pub(super) fn for_genesys(url: &str, sandbox: &SandboxConfig) -> Vec<(String, String)> {
+    let link = "https://apps.example.invalid/interactions/{id}";
+    [
+        ("GENESYS__API_URL", url),
+        ("GENESYS__LOGIN_URL", url),
+        ("GENESYS__CLIENT_ID", &sandbox.client_id),
+        ("GENESYS__CLIENT_SECRET", &sandbox.client_secret),
+        ("GENESYS__REQUESTS_PER_MINUTE", &sandbox.allowed.to_string()),
+        ("GENESYS__INTERACTION_URL", link),
     ]
     .map(|(key, value)| variable(key, value))
     .to_vec()

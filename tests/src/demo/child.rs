@@ -59,7 +59,7 @@ impl Service {
     }
 
     /// Stops it as an operator does, and waits until it has drained.
-    pub(super) async fn stop(mut self) -> Result<()> {
+    pub(super) async fn stop(&mut self) -> Result<()> {
         if !self.process.is_running() {
             bail!("{} has ended by itself:\n{}", self.name, self.last_words());
         }

@@ -4,6 +4,7 @@
 //! [`report`] shows it to a person. The binary `demo` puts them together.
 
 mod child;
+pub mod enriched;
 pub mod outcome;
 pub mod report;
 pub mod scene;

@@ -11,8 +11,10 @@ pub enum Expected {
         to: AttachedTo,
         /// Linked to which deal, by title.
         deal: Option<&'static str>,
-        /// A part of its note.
-        note: &'static str,
+        /// Parts of its note.
+        note: Vec<&'static str>,
+        /// Owned by whom, by name, if that matters.
+        owner: Option<&'static str>,
     },
     /// Taken for nothing to record.
     Ignored,
@@ -38,7 +40,8 @@ impl Expected {
         Self::Once {
             to,
             deal: None,
-            note: "",
+            note: Vec::new(),
+            owner: None,
         }
     }
 
@@ -51,7 +54,14 @@ impl Expected {
 
     pub(super) fn with_note(mut self, part: &'static str) -> Self {
         if let Self::Once { note, .. } = &mut self {
-            *note = part;
+            note.push(part);
+        }
+        self
+    }
+
+    pub(super) fn owned_by(mut self, name: &'static str) -> Self {
+        if let Self::Once { owner, .. } = &mut self {
+            *owner = Some(name);
         }
         self
     }
@@ -79,6 +89,8 @@ pub struct Landed {
     pub person: Option<Attached>,
     /// The deal's title.
     pub deal: Option<String>,
+    /// The owner's name, unless that is the token's user.
+    pub owner: Option<String>,
 }
 
 /// The person that an activity is attached to.
@@ -141,7 +153,16 @@ pub fn check(expected: &Expected, seen: &Seen) -> Result<(), String> {
         ));
     }
     match expected {
-        Expected::Once { to, deal, note } => check_activity(&seen.activities[0], *to, *deal, note),
+        Expected::Once {
+            to,
+            deal,
+            note,
+            owner,
+        } => {
+            let activity = &seen.activities[0];
+            check_owner(activity, *owner)?;
+            check_activity(activity, *to, *deal, note)
+        }
         Expected::Dead(reason) if seen.letters[0].reason != *reason => Err(format!(
             "died of {} rather than {reason}",
             seen.letters[0].reason
@@ -150,11 +171,22 @@ pub fn check(expected: &Expected, seen: &Seen) -> Result<(), String> {
     }
 }
 
+fn check_owner(activity: &Landed, owner: Option<&str>) -> Result<(), String> {
+    let present = activity.owner.as_deref();
+    if owner.is_none() || present == owner {
+        return Ok(());
+    }
+    Err(format!(
+        "activity {} is owned by {present:?} rather than {owner:?}",
+        activity.id
+    ))
+}
+
 fn check_activity(
     activity: &Landed,
     to: AttachedTo,
     deal: Option<&str>,
-    note: &str,
+    note: &[&str],
 ) -> Result<(), String> {
     let wanted = match to {
         AttachedTo::Known(name) => Some((name, false)),
@@ -177,8 +209,12 @@ fn check_activity(
             activity.id, activity.deal
         ));
     }
-    if !activity.note.contains(note) {
-        return Err(format!("activity {} lacks `{note}`", activity.id));
+    let mut parts = note.iter();
+    if let Some(missing) = parts.find(|part| !activity.note.contains(**part)) {
+        return Err(format!(
+            "the note of activity {} lacks `{missing}`",
+            activity.id
+        ));
     }
     Ok(())
 }
@@ -224,7 +260,11 @@ fn describe_activity(activity: &Landed) -> String {
     let deal = deal
         .map(|title| format!(", deal “{title}”"))
         .unwrap_or_default();
-    format!("activity {} {person}{deal}", activity.id)
+    let owner = activity.owner.as_ref();
+    let owner = owner
+        .map(|name| format!(", owner {name}"))
+        .unwrap_or_default();
+    format!("activity {} {person}{deal}{owner}", activity.id)
 }
 
 #[cfg(test)]
@@ -243,6 +283,7 @@ mod tests {
                 is_new: false,
             }),
             deal: None,
+            owner: None,
         };
         Seen {
             answers: vec![Answer {

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{collections::BTreeSet, fs, io::Write as _};
 
 use anyhow::{Context as _, Result, ensure};
@@ -12,9 +12,11 @@ use shared::broker::topology;
 use uuid::Uuid;
 
 use super::child::{Service, beside_us};
-use super::outcome::{Attached, Landed, Letter, Seen};
+use super::enriched;
+use super::outcome::{Attached, Landed, Letter, Seen, check};
 use super::scene::Scene;
 use crate::bridge::Answer;
+use crate::sandbox::genesys::{Sandbox as Genesys, SandboxConfig as GenesysConfig};
 use crate::sandbox::pipedrive::{Limits, Plan, Sandbox, SandboxConfig};
 use crate::servers::{
     Environment, Management, QueuedMessage, Scratch, Vhost, free_ports, wait_until,
@@ -24,6 +26,8 @@ use crate::servers::{
 pub const TOKEN: &str = "demo-token";
 /// How long an accepted event may take to its end; the longest is retried once, after two seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at records that are completed.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
 /// For one request of ours.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -41,6 +45,8 @@ pub struct Stage {
     /// The people who were there before.
     known: BTreeSet<i64>,
     accepted: usize,
+    settings: Vec<(&'static str, String)>,
+    genesys: Option<Genesys>,
     redis_prefix: String,
     vhost: Vhost,
     scratch: Scratch,
@@ -82,7 +88,8 @@ impl Stage {
             ],
         )?;
         let listen = format!("127.0.0.1:{worker_port}");
-        let mut worker = start("worker", &[("BRIDGE__WORKER__LISTEN", listen)])?;
+        let mut worker = start("worker", &[("BRIDGE__WORKER__LISTEN", listen.clone())])?;
+        let settings = [&settings[..], &[("BRIDGE__WORKER__LISTEN", listen)]].concat();
         let http = reqwest::Client::builder()
             .timeout(REQUEST_TIMEOUT)
             .build()?;
@@ -99,6 +106,8 @@ impl Stage {
             worker,
             known,
             accepted: 0,
+            settings,
+            genesys: None,
             redis_prefix,
             vhost,
             scratch,
@@ -139,11 +148,59 @@ impl Stage {
             });
         }
         self.wait_until_settled().await?;
+        self.look(scenes, &mut seen).await?;
+        Ok(seen)
+    }
+
+    /// Starts the worker anew with access to Genesys, posts the bodies of scenes, and waits until their records are complete:
+    /// what Genesys does not have at once comes later.
+    ///
+    /// # Errors
+    ///
+    /// When the worker does not start, or `ingest` does not answer.
+    pub async fn play_with_genesys(&mut self) -> Result<(Vec<Scene>, Vec<Seen>)> {
+        let genesys = Genesys::spawn(&GenesysConfig::default());
+        let scenes = enriched::scenes(&genesys, &self.sandbox);
+        let persons = self.sandbox.persons();
+        self.known.extend(persons.iter().map(|person| person.id));
+        let access = with_genesys(&genesys.base_url());
+        self.genesys = Some(genesys);
+        let settings = [&self.settings[..], &access].concat();
+        self.worker.stop().await?;
+        self.worker = Service::start("worker", &settings, self.scratch.path())?;
+        self.worker.wait_ready(&self.http, &self.worker_url).await?;
+        let mut seen = Vec::new();
+        for scene in &scenes {
+            let mut answers = Vec::new();
+            for body in &scene.bodies {
+                answers.push(self.post(body.clone(), TOKEN).await?);
+            }
+            seen.push(Seen {
+                answers,
+                ..Seen::default()
+            });
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.look(&scenes, &mut seen).await?;
+            let are_right = scenes
+                .iter()
+                .zip(&seen)
+                .all(|(scene, seen)| check(&scene.expected, seen).is_ok());
+            if are_right || Instant::now() > deadline {
+                return Ok((scenes, seen));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Takes down what became of scenes by now.
+    async fn look(&self, scenes: &[Scene], seen: &mut [Seen]) -> Result<()> {
         let letters = self
             .management()
             .get_messages(self.vhost.name(), topology::DEAD_LETTER_QUEUE, 100)
             .await?;
-        for (scene, seen) in scenes.iter().zip(&mut seen) {
+        for (scene, seen) in scenes.iter().zip(seen) {
             seen.activities = self.activities_of(scene.interaction);
             seen.letters = letters
                 .iter()
@@ -151,7 +208,7 @@ impl Stage {
                 .map(letter)
                 .collect();
         }
-        Ok(seen)
+        Ok(())
     }
 
     async fn post(&self, body: Vec<u8>, token: &str) -> Result<Answer> {
@@ -189,6 +246,7 @@ impl Stage {
     fn activities_of(&self, interaction: &str) -> Vec<Landed> {
         let marker = format!("Genesys interaction {interaction}");
         let (persons, deals) = (self.sandbox.persons(), self.sandbox.deals());
+        let users = self.sandbox.users();
         let ours = self.sandbox.activities().into_iter().filter(|activity| {
             let note = activity.note.as_deref().unwrap_or_default();
             !interaction.is_empty() && note.contains(&marker)
@@ -211,6 +269,11 @@ impl Stage {
                     is_new: !self.known.contains(&person.id),
                 }),
                 deal: deal.map(|deal| deal.title.clone()),
+                owner: users
+                    .iter()
+                    .skip(1)
+                    .find(|user| user.id == activity.owner_id)
+                    .map(|user| user.name.clone()),
             }
         })
         .collect()
@@ -260,7 +323,7 @@ impl Stage {
     /// # Errors
     ///
     /// When something does not stop, or cannot be tidied up.
-    pub async fn stop(self) -> Result<()> {
+    pub async fn stop(mut self) -> Result<()> {
         let services = [
             self.ingest.stop().await,
             self.worker.stop().await,
@@ -288,6 +351,20 @@ fn settings(
         ("BRIDGE__PIPEDRIVE__API_TOKEN", sandbox.api_token()),
         ("BRIDGE__PIPEDRIVE__CHAT_TYPE", "chat".to_owned()),
         ("BRIDGE__PIPEDRIVE__SETTLE_TIME", "1s".to_owned()),
+    ]
+}
+
+/// Access to a sandbox of Genesys, which is asked for summaries too.
+fn with_genesys(url: &str) -> Vec<(&'static str, String)> {
+    let client = GenesysConfig::default();
+    let link = "https://apps.example.invalid/directory/#/analytics/interactions/{id}/admin";
+    vec![
+        ("BRIDGE__GENESYS__API_URL", url.to_owned()),
+        ("BRIDGE__GENESYS__LOGIN_URL", url.to_owned()),
+        ("BRIDGE__GENESYS__CLIENT_ID", client.client_id),
+        ("BRIDGE__GENESYS__CLIENT_SECRET", client.client_secret),
+        ("BRIDGE__GENESYS__INTERACTION_URL", link.to_owned()),
+        ("BRIDGE__GENESYS__SUMMARY", "true".to_owned()),
     ]
 }
 

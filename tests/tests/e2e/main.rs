@@ -9,6 +9,8 @@ mod checks;
 mod conversations;
 mod dead_letters;
 mod edits;
+mod enriched_day;
+mod enrichment;
 mod error_classes;
 mod failures;
 mod handles;

@@ -1,7 +1,7 @@
 //! Which members of an activity may still be changed: those that hold a value of ours. What a person changed stays.
 
 use jiff::Timestamp;
-use pipedrive::{ActivityRecord, DealId, OrganizationId, Participant, PersonId};
+use pipedrive::{ActivityRecord, DealId, OrganizationId, Participant, PersonId, UserId};
 use serde::Serialize;
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
@@ -12,8 +12,8 @@ use crate::activity::note_pieces::lines_of;
 use crate::activity::{labels, subject, zone};
 use crate::store::{Answered, clock, due, primary};
 
-/// Body of `PATCH /api/v2/activities/{id}`: only what differs, and is not a person's. Type, owner and "done" are left to
-/// people once the activity exists.
+/// Body of `PATCH /api/v2/activities/{id}`: only what differs, and is not a person's. Type and "done" are left to
+/// people once the activity exists; the owner changes to the agent's user when that is known late.
 #[derive(Debug, Default, PartialEq, Serialize)]
 #[expect(
     clippy::option_option,
@@ -43,6 +43,8 @@ pub(crate) struct Change<'a> {
     /// `null` clears it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deal_id: Option<Option<DealId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<UserId>,
 }
 
 impl<'a> Change<'a> {
@@ -97,6 +99,7 @@ impl<'a> Change<'a> {
             person: self.is_moved.then_some(primary).into_iter().collect(),
             organization: self.org_id.into_iter().collect(),
             deal: self.deal_id.into_iter().collect(),
+            owner: self.owner_id.into_iter().collect(),
             ..Answered::default()
         }
     }
@@ -117,6 +120,16 @@ pub(crate) fn sent_with(new: &Activity) -> Answered {
         deal: vec![new.deal_id],
         ..Answered::default()
     }
+}
+
+/// The owner to send: the user of the agent, where the present one is ours. What a person changed stays.
+pub(crate) fn owner_for(
+    present: &ActivityRecord,
+    known: &Answered,
+    owner: Option<UserId>,
+) -> Option<UserId> {
+    let present = present.owner_id?;
+    owner.filter(|owner| *owner != present && known.owner.contains(&present))
 }
 
 /// Whether the record still belongs to the person that we attached it to, to none as we left it, or to `person`.

@@ -14,6 +14,7 @@ pub(crate) mod marker;
 mod note;
 mod note_merge;
 mod note_pieces;
+pub(crate) mod owners;
 pub(crate) mod recorder;
 pub(crate) mod style;
 mod subject;

@@ -37,6 +37,9 @@ pub(crate) fn note(
         joined(&interaction.wrapup_notes, "\n").as_deref(),
     );
     lines.excerpt("Summary", interaction.summary.as_deref());
+    lines.excerpt("Reason", interaction.reason.as_deref());
+    lines.excerpt("Follow-up", interaction.follow_up.as_deref());
+    lines.excerpt("Transcript", interaction.transcript.as_deref());
     let agents = named(&interaction.agents);
     match &*agents {
         [] => {}
@@ -53,16 +56,46 @@ pub(crate) fn note(
     );
     let after_call = interaction.after_call_ms.map(minutes_and_seconds);
     lines.optional("After-call work", after_call.as_deref());
-    if let Some(url) = &interaction.recording_url {
-        lines.link("Recording", url, url);
-    }
-    if !style.interaction_url.is_empty() {
-        let url = style
-            .interaction_url
-            .replace("{id}", &percent_encode(interaction.id.as_str()));
-        lines.link("Interaction", &url, "Open in Genesys Cloud");
-    }
+    links(&mut lines, interaction, style);
     lines.end_with(&marker::of(&interaction.id))
+}
+
+/// The recording and the interaction. A signed address of a recording ends within hours, and lets in whoever has it: it is
+/// never written.
+fn links(lines: &mut Lines, interaction: &Interaction, style: &Style) {
+    let own = interaction.recording_url.as_ref();
+    let lasting = own.filter(|url| !is_signed(url));
+    let id = percent_encode(interaction.id.as_str());
+    let page = style.interaction_url.replace("{id}", &id);
+    match lasting {
+        Some(url) => lines.link("Recording", url, url),
+        None if (interaction.has_recording || own.is_some()) && !page.is_empty() => {
+            lines.link("Recording", &page, "Listen in Genesys Cloud");
+        }
+        None => {}
+    }
+    if !page.is_empty() {
+        lines.link("Interaction", &page, "Open in Genesys Cloud");
+    }
+}
+
+/// Whether an address carries a signature, as those of stored media do for as long as they serve.
+fn is_signed(url: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let mut names = query
+        .split('&')
+        .map(|pair| pair.split('=').next().unwrap_or(pair));
+    names.any(|name| {
+        let name = name.to_ascii_lowercase();
+        [
+            "signature",
+            "x-amz-signature",
+            "x-amz-expires",
+            "expires",
+            "sig",
+        ]
+        .contains(&name.as_str())
+    })
 }
 
 fn outcome(interaction: &Interaction) -> String {

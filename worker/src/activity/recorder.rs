@@ -1,7 +1,7 @@
 //! Records an interaction: one activity, created once, kept up to date.
 
 use jiff::Timestamp;
-use pipedrive::{ActivityId, Client, PipedriveError};
+use pipedrive::{ActivityId, Client, PipedriveError, UserId};
 use shared::domain::facts::Facts;
 use shared::domain::ids::sha256_hex;
 use shared::domain::interaction::Interaction;
@@ -12,6 +12,7 @@ use crate::activity::edits;
 use crate::activity::intents::CreateIntent;
 use crate::activity::lookup::ActivityLookup;
 use crate::activity::note_merge as note;
+use crate::activity::owners::Owners;
 use crate::activity::style::Style;
 use crate::activity::wanted::Wanted;
 use crate::effect::once::{NotDone, once};
@@ -30,6 +31,8 @@ pub struct Recorder {
     pub client: Client,
     /// Finds activities that Redis does not know.
     pub lookup: ActivityLookup,
+    /// Finds the owner by the agent's e-mail address, if that is wanted.
+    pub owners: Option<Owners>,
     /// Types, owner and link of activities.
     pub style: Style,
     /// Whether a person's only open deal is linked.
@@ -133,7 +136,12 @@ impl Recorder {
         let existing = self
             .existing(lease, progress, interaction, attachment)
             .await?;
-        let activity = content::activity(interaction, party, attachment, None, &self.style);
+        let owner = match &self.owners {
+            Some(owners) => owners.of(interaction.agent_email.as_deref()).await?,
+            None => None,
+        };
+        let mut activity = content::activity(interaction, party, attachment, None, &self.style);
+        activity.owner_id = owner.or(activity.owner_id);
         let lines = note::fingerprint(&activity.note);
         let digest = sha256_hex(&serde_json::to_string(&activity).expect("activities are JSON"));
         let written = match existing {
@@ -148,6 +156,7 @@ impl Recorder {
                     interaction,
                     party,
                     attachment,
+                    owner,
                 };
                 self.update(lease, progress, id, &wanted).await?
             }
@@ -238,20 +247,52 @@ impl Recorder {
         attachment: &Attachment,
     ) -> Result<(Recorded, Answered), Failure> {
         activity.deal_id = self.deal(lease, attachment).await?;
-        progress.answered = before.answered.or(&edits::sent_with(&activity));
-        let call = pipedrive::create_activity(&activity);
-        let intent = CreateIntent {
-            lease,
-            progress,
-            before,
-        };
-        match once(&self.client, &call, &intent, self.timing).await {
-            Ok(created) => Ok((Recorded::Created(created.id), Answered::of(&created))),
-            Err(NotDone::Refused(error)) => {
-                let deal = activity.deal_id;
-                Err(self.unless_gone(error, attachment, deal).await.into())
+        // The agent's user, the fallback owner, and the token's user, who can always own what it creates.
+        loop {
+            progress.answered = before.answered.or(&edits::sent_with(&activity));
+            let call = pipedrive::create_activity(&activity);
+            let intent = CreateIntent {
+                lease,
+                progress,
+                before,
+            };
+            match once(&self.client, &call, &intent, self.timing).await {
+                Ok(created) => return Ok((Recorded::Created(created.id), Answered::of(&created))),
+                Err(NotDone::Refused(error)) => match activity.owner_id {
+                    Some(owner) if may_be_about_owner(&error) => {
+                        activity.owner_id = self.owner_in_place_of(owner, &error, attachment).await;
+                        lease.renew().await?;
+                    }
+                    Some(_) | None => {
+                        let deal = activity.deal_id;
+                        return Err(self.unless_gone(error, attachment, deal).await.into());
+                    }
+                },
+                Err(other) => return Err(other.into()),
             }
-            Err(other) => Err(other.into()),
         }
     }
+
+    /// The owner of a new activity that Pipedrive refused for `owner`; none is the token's user.
+    async fn owner_in_place_of(
+        &self,
+        owner: UserId,
+        error: &PipedriveError,
+        attachment: &Attachment,
+    ) -> Option<UserId> {
+        if let Some(owners) = &self.owners {
+            owners.note_refused(owner, error).await;
+        }
+        let is_attached = attachment.person().is_some() || attachment.organization().is_some();
+        let fallback = self.style.fallback_owner.filter(|_| !is_attached);
+        fallback.filter(|fallback| *fallback != owner)
+    }
+}
+
+/// Whether a refusal may be one of the owner: Pipedrive does not say it in a stable form.
+pub(super) fn may_be_about_owner(error: &PipedriveError) -> bool {
+    matches!(
+        error,
+        PipedriveError::Rejected { .. } | PipedriveError::Forbidden { .. }
+    )
 }

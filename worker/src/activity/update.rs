@@ -7,7 +7,7 @@ use crate::activity::content::Activity;
 use crate::activity::edits::{self, Change};
 use crate::activity::intents::ChangeIntent;
 use crate::activity::note_merge::{self as note, Merged};
-use crate::activity::recorder::{Recorded, Recorder, Written};
+use crate::activity::recorder::{Recorded, Recorder, Written, may_be_about_owner};
 use crate::activity::wanted::Wanted;
 use crate::effect::once::{NotDone, once};
 use crate::failure::Failure;
@@ -31,6 +31,7 @@ impl Recorder {
         };
         let known = known(progress, &present, wanted);
         let mut change = head(progress, &present, &known, wanted.activity);
+        change.owner_id = edits::owner_for(&present, &known, wanted.owner);
         self.attach(lease, progress, &present, &known, wanted, &mut change)
             .await?;
         let merged = merged_note(progress, id, &wanted.activity.note, present.note.as_deref());
@@ -48,7 +49,8 @@ impl Recorder {
                 lines,
             });
         }
-        let sending = self.send(lease, progress, id, wanted, &known, &change, &lines);
+        let sending =
+            self.send_with_owner(lease, progress, id, wanted, &known, &mut change, &lines);
         let answered = match sending.await {
             // Pipedrive documents nowhere that `null` clears a member.
             Err(Failure::Pipedrive(PipedriveError::Rejected { .. }))
@@ -122,6 +124,38 @@ impl Recorder {
             change.participants = Some(joined);
         }
         Ok(())
+    }
+
+    /// Sends a change, once more without the owner where Pipedrive refuses it with one.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a different part of one change, and none is used elsewhere together"
+    )]
+    async fn send_with_owner(
+        &self,
+        lease: &Lease,
+        progress: &Progress,
+        id: ActivityId,
+        wanted: &Wanted<'_>,
+        known: &Answered,
+        change: &mut Change<'_>,
+        lines: &str,
+    ) -> Result<Option<Answered>, Failure> {
+        let sent = self.send(lease, progress, id, wanted, known, change, lines);
+        match (sent.await, change.owner_id.take(), &self.owners) {
+            (Err(Failure::Pipedrive(error)), Some(owner), Some(owners))
+                if may_be_about_owner(&error) =>
+            {
+                owners.note_refused(owner, &error).await;
+                lease.renew().await?;
+                if change.is_empty() {
+                    return Ok(Some(known.clone()));
+                }
+                self.send(lease, progress, id, wanted, known, change, lines)
+                    .await
+            }
+            (sent, _, _) => sent,
+        }
     }
 
     /// Sends a change; what is known of the activity by then, or nothing if it was deleted meanwhile.

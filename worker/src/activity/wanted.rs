@@ -1,5 +1,6 @@
 //! What an activity is to become, and from what.
 
+use pipedrive::UserId;
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
 
@@ -12,4 +13,6 @@ pub(super) struct Wanted<'a> {
     pub interaction: &'a Interaction,
     pub party: &'a Party,
     pub attachment: &'a Attachment,
+    /// The user of the agent, if there is one.
+    pub owner: Option<UserId>,
 }

@@ -4,7 +4,8 @@ use shared::broker::{self, topology};
 use shared::check::{self, Found};
 use shared::config::Settings;
 
-use crate::commands::directory;
+use crate::commands::{directory, genesys};
+use crate::enrichment::access;
 use crate::startup;
 use crate::store::Store;
 use pipedrive::PipedriveError;
@@ -19,18 +20,28 @@ pub type Finding = (&'static str, Result<String, String>);
 ///
 /// When the settings do not even allow to look.
 pub async fn check(settings: &Settings) -> anyhow::Result<bool> {
+    let findings = findings(settings).await;
+    Ok(check::report(&findings, &mut std::io::stdout())?)
+}
+
+/// All findings, in the order of the report.
+pub async fn findings(settings: &Settings) -> Vec<check::Finding> {
     let findings = inspect(settings).await;
     let findings = findings.map(|(subject, result)| check::Finding::new(subject, result));
     let mut findings = Vec::from(findings);
     findings.push(check::Finding::new(
         "Genesys",
+        genesys::access(settings).await,
+    ));
+    findings.push(check::Finding::new(
+        "notes",
         Ok::<_, String>(links(settings)),
     ));
     findings.push(check::Finding::new(
         "events",
         Ok::<_, String>(startup::settling(&settings.genesys)),
     ));
-    Ok(check::report(&findings, &mut std::io::stdout())?)
+    findings
 }
 
 /// Looks at everything the worker needs. Nothing is changed that a worker would not change: an app's access token that
@@ -54,7 +65,7 @@ pub async fn inspect(settings: &Settings) -> [Finding; 6] {
 }
 
 fn links(settings: &Settings) -> Found {
-    match settings.genesys.interaction_url.as_deref() {
+    match access::interaction_url(&settings.genesys).as_deref() {
         None => Found::Warning(startup::NO_LINK.to_owned()),
         Some("") => "notes have no link to their interaction, as configured"
             .to_owned()

@@ -3,6 +3,8 @@
 pub mod alarm;
 pub mod check;
 pub mod directory;
+mod genesys;
 pub mod number;
+pub mod owners;
 pub mod replay;
 pub mod resume;

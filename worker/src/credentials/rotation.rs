@@ -13,6 +13,8 @@ pub struct Rotation {
     pub files: SecretFiles,
     /// Pipedrive's client: uses another API token or another secret of the app once Pipedrive has accepted it.
     pub client: Client,
+    /// Genesys' client with its id: the next access token is fetched with the new secret.
+    pub genesys: Option<(genesys::Client, String)>,
     /// The broker's settings: the next connection uses the new address.
     pub broker: Broker,
     /// Redis' settings: the next connection uses the new address.
@@ -24,6 +26,7 @@ impl Rotation {
     pub async fn run(self, shutdown: CancellationToken) {
         let secrets = Secrets {
             client: self.client,
+            genesys: self.genesys,
             broker: self.broker,
             redis: self.redis,
         };
@@ -33,6 +36,7 @@ impl Rotation {
 
 struct Secrets {
     client: Client,
+    genesys: Option<(genesys::Client, String)>,
     broker: Broker,
     redis: Redis,
 }
@@ -48,6 +52,17 @@ impl Adopter for Secrets {
             }
             "redis.url" => {
                 self.redis.url.replace(value);
+                return Ok(Adopted::Now);
+            }
+            "genesys.client_secret" => {
+                let Some((client, client_id)) = &self.genesys else {
+                    return Ok(Adopted::NotOurs);
+                };
+                let credentials = genesys::ClientCredentials {
+                    client_id: client_id.clone(),
+                    client_secret: value,
+                };
+                client.replace_credentials(credentials).await;
                 return Ok(Adopted::Now);
             }
             "pipedrive.api_token" => NewSecret::ApiToken(value),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pipedrive::ActivityId;
 use redis::{RedisError, Script};
+use shared::domain::ids::EventKey;
 
 use super::answered::Answered;
 use super::connection::Store;
@@ -158,11 +159,38 @@ impl Lease {
         progress: &Progress,
         activity: ActivityId,
     ) -> Result<(), LeaseError> {
+        self.write_recorded(progress, activity, None, Duration::ZERO)
+            .await
+    }
+
+    /// The same for all events but `open`, whose message comes again to complete the record; the lease goes on.
+    ///
+    /// # Errors
+    ///
+    /// When the lease is lost, or Redis does not answer.
+    pub async fn complete_but(
+        &self,
+        open: &EventKey,
+        progress: &Progress,
+        activity: ActivityId,
+    ) -> Result<(), LeaseError> {
+        self.write_recorded(progress, activity, Some(&open.digest()), self.duration)
+            .await
+    }
+
+    async fn write_recorded(
+        &self,
+        progress: &Progress,
+        activity: ActivityId,
+        open: Option<&str>,
+        lease: Duration,
+    ) -> Result<(), LeaseError> {
         let activity = format!("ok:{activity}");
         let person = progress.person.map_or(0, |id| id.0).to_string();
         let events: Vec<String> = progress
             .facts
             .keys()
+            .filter(|event| open != Some(event.as_str()))
             .map(|event| format!("e:{event}"))
             .collect();
         let answered = progress.answered.to_field(progress.written.as_deref());
@@ -183,7 +211,7 @@ impl Lease {
             ("doubted", ""),
         ];
         fields.extend(events.iter().map(|event| (event.as_str(), "1")));
-        self.step(&fields, Duration::ZERO, self.store.settings().done_ttl)
+        self.step(&fields, lease, self.store.settings().done_ttl)
             .await
     }
 

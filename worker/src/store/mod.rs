@@ -10,6 +10,7 @@ mod directory;
 mod encryption;
 mod epoch;
 pub(crate) mod first_start;
+mod genesys;
 mod handle;
 mod handle_keys;
 mod incidents;
@@ -17,6 +18,7 @@ mod interactions;
 mod lease;
 mod memory;
 mod numbers;
+mod owners;
 mod pauses;
 mod poison;
 mod progress;
@@ -25,6 +27,9 @@ mod refused;
 mod script;
 mod tokens;
 
+pub(crate) use self::genesys::{
+    Enrichments, GenesysNames, KnownName, NameKind, Remembered, RequestWindow,
+};
 pub use answered::{Answered, clock, due, primary};
 pub(crate) use budget::{Day, TokenBucket, TokenBucketSettings, smallest_plan};
 pub(crate) use connection::NO_INFO;
@@ -41,6 +46,7 @@ pub use interactions::{Claim, ClaimRequest, InteractionStore};
 pub use lease::{Lease, LeaseError};
 pub(crate) use memory::Memory;
 pub use numbers::{People, PersonClaim, PersonLease};
+pub(crate) use owners::OwnerStore;
 pub(crate) use pauses::{PausedWorker, Pauses};
 pub use poison::{AttemptState, DeliveryAttempts};
 pub use progress::{Effect, Progress};

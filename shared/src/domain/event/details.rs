@@ -19,7 +19,8 @@ pub enum Direction {
 
 impl Direction {
     /// Reads `INBOUND` or `outbound`; anything else is unknown.
-    pub(super) fn parse(text: Option<&str>) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: Option<&str>) -> Option<Self> {
         match text?.to_ascii_lowercase().as_str() {
             "inbound" => Some(Self::Inbound),
             "outbound" => Some(Self::Outbound),

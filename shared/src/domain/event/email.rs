@@ -9,7 +9,8 @@ const LABEL_MAX_BYTES: usize = 63;
 
 /// Reads an address, `mailto:address` or `Name <address>`, in lower case. Quoted parts and addresses without a dot in
 /// their domain are not read: they are not a customer's.
-pub(super) fn email(text: Option<&str>) -> Option<String> {
+#[must_use]
+pub fn email(text: Option<&str>) -> Option<String> {
     let text = text?.trim();
     let inside = text
         .strip_suffix('>')

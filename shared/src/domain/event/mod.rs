@@ -34,8 +34,11 @@ pub use recognised::{Event, Ignored, Recognised, Unrecognised};
 pub use source::Source;
 pub use sources::recognise;
 
+pub use email::email;
+pub use names::person_name;
+pub use texts::excerpt;
+
 pub(super) use json::Node;
-pub(super) use names::person_name;
 #[cfg(test)]
 pub(super) use texts::TEXT_MAX_CHARS;
 

@@ -37,7 +37,8 @@ const PLACEHOLDERS: [&str; 30] = [
 ];
 
 /// The name of a person, in one line; absent when the text is a placeholder, or has no visible character.
-pub(in crate::domain) fn person_name(text: Option<&str>) -> Option<String> {
+#[must_use]
+pub fn person_name(text: Option<&str>) -> Option<String> {
     let text = text?;
     let visible: String = text
         .chars()

@@ -123,7 +123,8 @@ pub(super) fn value(text: Option<&str>) -> Option<String> {
 }
 
 /// An excerpt of a text for people: without encoded media, and without control characters but line feeds and tabs.
-pub(super) fn excerpt(text: Option<&str>) -> Option<String> {
+#[must_use]
+pub fn excerpt(text: Option<&str>) -> Option<String> {
     let text = text.filter(|text| !is_one_variable(text))?;
     let is_media = |c: char| c.is_ascii_alphanumeric() || "+/=-_".contains(c);
     let is_kept = |c: &char| !c.is_control() || "\n\t".contains(*c);

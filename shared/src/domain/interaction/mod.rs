@@ -28,6 +28,10 @@ pub use timing::Session;
 
 /// One interaction as far as it is known. Durations are in milliseconds.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and every combination occurs"
+)]
 pub struct Interaction {
     /// Genesys' conversation id.
     pub id: InteractionId,
@@ -78,8 +82,18 @@ pub struct Interaction {
     pub recording_url: Option<String>,
     /// Genesys' id of the recording.
     pub recording: Option<String>,
+    /// Whether there is a recording in Genesys, which is linked and not copied.
+    pub has_recording: bool,
     /// Summary of the conversation.
     pub summary: Option<String>,
+    /// Why the customer got in touch. No event says it.
+    pub reason: Option<String>,
+    /// What is to be done. No event says it.
+    pub follow_up: Option<String>,
+    /// The beginning of what was said. No event says it.
+    pub transcript: Option<String>,
+    /// E-mail address of the agent who talked last. No event says it.
+    pub agent_email: Option<String>,
     /// What came of it.
     pub outcome: Outcome,
     /// The latest stage that is known.
@@ -145,6 +159,11 @@ impl Interaction {
             recording_url: known.first(|facts| facts.details.recording_url.clone()),
             recording: known.first(|facts| facts.details.recording.clone()),
             summary: known.first(|facts| facts.details.summary.clone()),
+            has_recording: false,
+            reason: None,
+            follow_up: None,
+            transcript: None,
+            agent_email: None,
             stage: stage::stage(&known),
             is_internal: known.is_internal(is_own),
             is_partial: known.ranked().any(|facts| facts.part.is_some()),

@@ -17,6 +17,7 @@ use url::Url;
 
 use super::settings::{self, variable};
 use super::{Answer, oauth};
+use crate::sandbox::genesys;
 use crate::sandbox::pipedrive::{Control, OAuthConfig, Sandbox, SandboxConfig};
 use crate::servers::{Environment, Management, Redis, Vhost, wait_until};
 
@@ -34,6 +35,7 @@ pub struct Builder {
     sandbox: SandboxConfig,
     without_worker: bool,
     oauth: Option<OAuthConfig>,
+    genesys: Option<genesys::SandboxConfig>,
     vhost: Option<Vhost>,
 }
 
@@ -63,6 +65,13 @@ impl Builder {
     #[must_use]
     pub fn oauth(mut self, app: OAuthConfig) -> Self {
         self.oauth = Some(app);
+        self
+    }
+
+    /// Starts a sandbox of Genesys too, and gives the bridge access to it.
+    #[must_use]
+    pub fn with_genesys(mut self, config: genesys::SandboxConfig) -> Self {
+        self.genesys = Some(config);
         self
     }
 
@@ -123,6 +132,11 @@ impl Builder {
             variables.retain(|(variable, _)| variable != "BRIDGE__PIPEDRIVE__API_TOKEN");
             variables.extend(oauth::variables(&pipedrive, &sandbox.base_url()));
         }
+        let genesys = self.genesys.map(|config| {
+            let sandbox = genesys::Sandbox::spawn(&config);
+            variables.extend(settings::for_genesys(&sandbox.base_url(), &config));
+            sandbox
+        });
         // A secret is given in one way only: its file goes before the default.
         let files = self
             .settings
@@ -154,6 +168,7 @@ impl Builder {
             totals_age: environment.totals_age(),
             vhost,
             sandbox,
+            genesys,
         };
         app.wait_ready(&app.ingest_url.clone()).await?;
         if !self.without_worker {
@@ -185,6 +200,7 @@ pub struct TestApp {
     /// How old its totals of queues are at most.
     totals_age: Duration,
     sandbox: Sandbox,
+    genesys: Option<genesys::Sandbox>,
 }
 
 #[derive(Debug)]
@@ -340,6 +356,16 @@ impl TestApp {
     #[must_use]
     pub fn sandbox(&self) -> &Sandbox {
         &self.sandbox
+    }
+
+    /// The Genesys sandbox.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the bridge was built without one.
+    #[must_use]
+    pub fn genesys(&self) -> &genesys::Sandbox {
+        self.genesys.as_ref().expect("built with Genesys")
     }
 
     /// Whether `ingest` still runs.

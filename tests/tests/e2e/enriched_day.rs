@@ -1,0 +1,241 @@
+//! A day of the call centre against its truth: person, outcome, agents, queue, times and owner of every record, and what they
+//! cost. `BRIDGE_TEST_DAY=2000` makes it longer.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::ensure;
+use bridge_tests::bridge::PATIENCE;
+use bridge_tests::bridge::call_centre::{CallCentre, line, note};
+use bridge_tests::sandbox::call_centre::{Happening, Outcome, Owner, Who};
+use bridge_tests::sandbox::pipedrive::Activity;
+use bridge_tests::servers::wait_until;
+use futures_util::StreamExt;
+use futures_util::stream;
+
+/// How many conversations a day has without a wish.
+const CONVERSATIONS: usize = 200;
+/// How many webhooks are on their way at once.
+const AT_ONCE: usize = 8;
+/// Tokens of a conversation of a known caller.
+const EACH: u64 = 7;
+/// Tokens of each late change.
+const CHANGE: u64 = 5;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_record_of_a_day_says_the_truth() {
+    let wanted = std::env::var("BRIDGE_TEST_DAY").ok();
+    let conversations = wanted
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(CONVERSATIONS);
+    // Legs of calls between colleagues wait so long for a customer who never comes.
+    let builder = CallCentre::builder().set("BRIDGE__GENESYS__LEGS_WAIT", "10s");
+    let centre = CallCentre::of(conversations, builder).await;
+    let meter = centre.app.pipedrive.meter();
+
+    let deliveries = centre.day.deliveries();
+    let posts = stream::iter(deliveries).map(|delivery| centre.app.post(delivery.body.clone()));
+    let answers: Vec<_> = posts.buffer_unordered(AT_ONCE).collect().await;
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    let recorded = centre
+        .day
+        .happenings
+        .iter()
+        .filter(|one| one.truth.is_recorded)
+        .count();
+    let patience = PATIENCE * u32::try_from(conversations / CONVERSATIONS + 1).unwrap_or(1);
+    let right = wait_until("a day that is recorded as it was", patience, async || {
+        let wrong = wrong(&centre);
+        let counts = wrong.iter().map(|(what, all)| (what, all.len(), &all[0]));
+        let counts: Vec<_> = counts.collect();
+        ensure!(wrong.is_empty(), "of {conversations}: {counts:#?}");
+        Ok(())
+    });
+    right.await.unwrap_or_else(|error| panic!("{error:#}"));
+    centre.app.wait_until_idle().await;
+
+    assert!(
+        wrong(&centre).is_empty(),
+        "a later event made a record wrong"
+    );
+    assert_eq!(centre.app.genesys().violations(), Vec::<String>::new());
+    centre.app.wait_for_dead_letters(0).await;
+    let by_operation = meter.by_operation();
+    let spent = |names: &[&str]| {
+        let readings = names.iter().filter_map(|name| by_operation.get(*name));
+        readings.map(|reading| reading.tokens).sum::<u64>()
+    };
+    let changes = by_operation
+        .get("PATCH /api/v2/activities/{id}")
+        .map_or(0, |spent| spent.requests);
+    // Searches, deals, and people who are created are prices of their own: of callers who are new, and of settings.
+    let of_known = spent(&[
+        "POST /api/v2/activities",
+        "GET /api/v2/activities/{id}",
+        "PATCH /api/v2/activities/{id}",
+        "GET /api/v2/persons/{id}",
+    ]);
+    let most = EACH * recorded as u64 + CHANGE * changes;
+    assert!(
+        of_known <= most,
+        "{of_known} tokens, {most} at most: {by_operation:#?}"
+    );
+    assert!(
+        spent(&["GET /v1/users"]) <= 20,
+        "users are listed once an hour"
+    );
+}
+
+/// What is wrong with the records, by what it is.
+fn wrong(centre: &CallCentre) -> BTreeMap<&'static str, Vec<String>> {
+    let mut records: BTreeMap<String, Activity> = BTreeMap::new();
+    for activity in centre.app.pipedrive.activities() {
+        let id = note(&activity).rsplit_once("Genesys interaction ");
+        let id = id.map(|(_, id)| id.split('<').next().unwrap_or(id).to_owned());
+        records.insert(id.unwrap_or_default(), activity);
+    }
+    let mut wrong: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for happening in &centre.day.happenings {
+        let record = records.get(&happening.truth.conversation);
+        for (what, problem) in compare(centre, happening, record) {
+            wrong.entry(what).or_default().push(problem);
+        }
+    }
+    wrong
+}
+
+/// What of a record is not as it was.
+fn compare(
+    centre: &CallCentre,
+    happening: &Happening,
+    record: Option<&Activity>,
+) -> Vec<(&'static str, String)> {
+    let truth = &happening.truth;
+    let Some(record) = record else {
+        let lost = truth
+            .is_recorded
+            .then(|| ("lost", format!("{happening:#?}")));
+        return lost.into_iter().collect();
+    };
+    if !truth.is_recorded {
+        return vec![("recorded", format!("{happening:#?}"))];
+    }
+    let text = note(record);
+    let agents: Vec<&str> = truth.agents.iter().map(|agent| &*agent.name).collect();
+    let queue = line(text, "Queue").and_then(|queues| queues.split(", ").last());
+    let minutes = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M").to_string();
+    let due = [record.due_date.as_deref(), record.due_time.as_deref()];
+    let due = due.map(|text| text.unwrap_or_default());
+    let begun = format!("{} {}", due[0], &due[1][..due[1].len().min(5)]);
+    let lasted = truth.end.duration_since(truth.start).unsigned_abs();
+    let checks = [
+        ("person", is_of(centre, &truth.who, record)),
+        ("outcome", outcome(text) == expected(truth.outcome)),
+        ("agents", agents_of(text) == agents),
+        ("queue", queue == truth.queue.as_deref()),
+        ("begin", begun == minutes(truth.start)),
+        (
+            "duration",
+            line(text, "Duration").map(seconds) == Some(rounded(lasted)),
+        ),
+        ("owner", owner(centre, &truth.owner) == record.owner_id),
+    ];
+    let wrong = checks.into_iter().filter(|(_, is_right)| !is_right);
+    wrong
+        .map(|(what, _)| {
+            let scenario = happening.scenario;
+            (
+                what,
+                format!(
+                    "{scenario:?}\n{truth:#?}\n{} {begun} person {:?} owner {}\n{}",
+                    record.subject,
+                    record.person_id,
+                    record.owner_id,
+                    text.replace("<br>", "\n")
+                ),
+            )
+        })
+        .collect()
+}
+
+fn is_of(centre: &CallCentre, who: &Who, record: &Activity) -> bool {
+    match who {
+        Who::Person(position) => record.person_id == Some(centre.people[*position]),
+        Who::Shared(_) | Who::Withheld | Who::Internal => record.person_id.is_none(),
+        Who::Unknown(_) => record
+            .person_id
+            .is_some_and(|person| !centre.people.contains(&person)),
+    }
+}
+
+fn owner(centre: &CallCentre, owner: &Owner) -> i64 {
+    let users = centre.app.pipedrive.users();
+    match owner {
+        Owner::Fallback => users[0].id,
+        Owner::User(email) => {
+            let user = users
+                .iter()
+                .find(|user| user.email.eq_ignore_ascii_case(email));
+            user.map_or(0, |user| user.id)
+        }
+    }
+}
+
+/// The agents of a note, without their talk.
+fn agents_of(text: &str) -> Vec<&str> {
+    let line = line(text, "Agent").or_else(|| line(text, "Agents"));
+    let agents = line.unwrap_or_default().split(", ");
+    let bare = agents.map(|agent| agent.split(" (").next().unwrap_or(agent));
+    bare.filter(|agent| !agent.is_empty()).collect()
+}
+
+/// What came of it: what stands behind the kind of conversation, and that it was called back.
+fn outcome(text: &str) -> String {
+    let line = line(text, "Outcome").unwrap_or_default();
+    let (_, came) = line.split_once(", ").unwrap_or((line, "unknown"));
+    came.trim_start_matches("called back, ").to_owned()
+}
+
+fn expected(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Connected => "connected".to_owned(),
+        Outcome::Abandoned(after) => {
+            let after = written(after);
+            format!("given up by the customer after {after} before an agent answered")
+        }
+        Outcome::NoAnswer => "not answered".to_owned(),
+        Outcome::Busy => "not answered: busy".to_owned(),
+        Outcome::Voicemail => "the customer left a voicemail".to_owned(),
+        Outcome::Callback => "the customer asks to be called back".to_owned(),
+        Outcome::Failed => "the connection failed".to_owned(),
+    }
+}
+
+/// A duration as notes write it.
+fn written(duration: Duration) -> String {
+    let seconds = rounded(duration);
+    match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
+
+fn rounded(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis().saturating_add(500) / 1000).unwrap_or(0)
+}
+
+/// The seconds of a duration in a note: `1 h 2 min 3 s`.
+fn seconds(text: &str) -> u64 {
+    let bare = text.split(" (").next().unwrap_or(text);
+    let words: Vec<&str> = bare.split(' ').collect();
+    let pairs = words.chunks(2);
+    let unit = |pair: &[&str]| {
+        let number: u64 = pair[0].parse().unwrap_or(0);
+        match pair.get(1) {
+            Some(&"h") => number * 3_600,
+            Some(&"min") => number * 60,
+            _ => number,
+        }
+    };
+    pairs.map(unit).sum()
+}
