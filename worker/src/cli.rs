@@ -10,6 +10,7 @@ use shared::{command_line, config, health, lifecycle, telemetry};
 
 use crate::commands::number::Texts;
 use crate::commands::replay::ReplayFilter;
+use crate::commands::waiting::{self, Limit};
 use crate::commands::{alarm, check, directory, number, replay};
 use crate::startup::Application;
 
@@ -39,6 +40,8 @@ enum Command {
     /// Send a test message to the receiver of the alarm.
     #[command(subcommand)]
     Alarm(alarm::Action),
+    /// List the messages that wait for another attempt: which, why, since when, and what comes next.
+    Waiting(Limit),
     /// Fill the directory of Pipedrive's people, show how far it is, or compare it with Pipedrive.
     #[command(subcommand)]
     Directory(directory::Action),
@@ -93,6 +96,10 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Alarm(action) => {
             alarm::execute(&settings, action).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Waiting(limit) => {
+            waiting::waiting(&settings, limit).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Directory(action) => {

@@ -5,3 +5,4 @@ pub mod check;
 pub mod directory;
 pub mod number;
 pub mod replay;
+pub mod waiting;

@@ -8,15 +8,15 @@ use shared::clock;
 use shared::error::chain;
 use tokio_util::sync::CancellationToken;
 
+use super::breakers::Breakers;
 use super::reason::PauseReason;
+use super::redis_trouble::RedisTrouble;
 use super::state::Pause;
 use crate::store::Store;
 use crate::store::first_start::FirstStart;
 
 /// Longest time between two checks of whether the reason is gone. Pipedrive is probed only when its interval is over.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// How many probe intervals pass before Cloudflare is tried again: it blocks clients that go on despite limits.
-const BLOCKED_INTERVALS: u32 = 6;
 
 /// Ends the pause as soon as its reason is gone.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(crate) struct PauseSupervisor {
     pub client: Client,
     /// Time between two probes.
     pub probe_interval: Duration,
+    /// Known before consumption begins: a breaker may be open.
+    pub breakers: Breakers,
 }
 
 impl PauseSupervisor {
@@ -54,11 +56,18 @@ impl PauseSupervisor {
                 Some((known, since)) if known == reason => since,
                 _ => clock::now(),
             };
-            tried = Some((reason, since));
+            tried = Some((reason.clone(), since));
             if self.is_redis_ready().await {
-                match self.recovery(reason, since).await {
-                    Recovery::Done if self.pause.end(reason) => return,
-                    Recovery::Done | Recovery::Waiting => {}
+                match self.recovery(&reason, since).await {
+                    Recovery::Done => {
+                        self.breakers.exchange().await;
+                        if self.pause.end(&reason) {
+                            // One that this pause hid.
+                            self.breakers.exchange().await;
+                            return;
+                        }
+                    }
+                    Recovery::Waiting => {}
                     Recovery::RefusedAgain => tried = Some((reason, clock::now())),
                 }
             }
@@ -80,6 +89,9 @@ impl PauseSupervisor {
         match connecting.await {
             Ok(()) => true,
             Err(error) => {
+                let trouble = RedisTrouble::of_connecting(&error);
+                self.pause
+                    .begin(trouble.map_or(PauseReason::Witness, PauseReason::Redis));
                 tracing::warn!(
                     error = chain(&error),
                     "Redis cannot be used yet; the worker connects again"
@@ -89,7 +101,7 @@ impl PauseSupervisor {
         }
     }
 
-    async fn recovery(&self, reason: PauseReason, since: Timestamp) -> Recovery {
+    async fn recovery(&self, reason: &PauseReason, since: Timestamp) -> Recovery {
         let elapsed = clock::now().duration_since(since).unsigned_abs();
         if elapsed < self.least_pause(reason) {
             return Recovery::Waiting;
@@ -99,8 +111,7 @@ impl PauseSupervisor {
             | PauseReason::Denied(_)
             | PauseReason::NoToken
             | PauseReason::ScopeMissing
-            | PauseReason::PeopleForbidden
-            | PauseReason::Blocked => match self.client.probe().await {
+            | PauseReason::PeopleForbidden => match self.client.probe().await {
                 Err(error) if !error.class().credential_is_accepted => {
                     tracing::warn!(
                         error = chain(&error),
@@ -114,25 +125,30 @@ impl PauseSupervisor {
                 }
                 Ok(_) | Err(_) => Recovery::Done,
             },
-            PauseReason::Redis | PauseReason::RedisLostData | PauseReason::BudgetSpent { .. } => {
-                Recovery::Done
-            }
+            PauseReason::Redis(_)
+            | PauseReason::RedisLostData
+            | PauseReason::Witness
+            | PauseReason::BudgetSpent { .. } => Recovery::Done,
+            // A message that passes ends it.
+            PauseReason::Broken(_) => Recovery::Waiting,
         }
     }
 
     /// Shortest pause. Pipedrive may answer `users/me` where it refuses the rest: without a shortest pause, consumption would
     /// resume and pause again at once, and each time the messages in progress cost tokens.
-    fn least_pause(&self, reason: PauseReason) -> Duration {
+    fn least_pause(&self, reason: &PauseReason) -> Duration {
         match reason {
-            PauseReason::Redis | PauseReason::RedisLostData => Duration::ZERO,
+            PauseReason::Redis(_)
+            | PauseReason::RedisLostData
+            | PauseReason::Witness
+            | PauseReason::Broken(_) => Duration::ZERO,
             PauseReason::Unauthorized { .. }
             | PauseReason::Denied(_)
             | PauseReason::ScopeMissing
             | PauseReason::PeopleForbidden
             | PauseReason::NoToken => self.probe_interval,
-            PauseReason::Blocked => self.probe_interval * BLOCKED_INTERVALS,
             // Pipedrive may state a time that is far too short.
-            PauseReason::BudgetSpent { wait } => wait.max(self.probe_interval),
+            PauseReason::BudgetSpent { wait } => (*wait).max(self.probe_interval),
         }
     }
 }
