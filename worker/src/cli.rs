@@ -10,6 +10,7 @@ use shared::{command_line, config, health, lifecycle, telemetry};
 
 use crate::commands::number::Texts;
 use crate::commands::replay::ReplayFilter;
+use crate::commands::waiting::{self, Limit};
 use crate::commands::{alarm, check, directory, number, owners, replay, resume};
 use crate::startup::Application;
 
@@ -42,6 +43,8 @@ enum Command {
     /// End every pause of all workers now; they pause again where its reason persists.
     #[command(long_about = resume::HELP)]
     Resume,
+    /// List the messages that wait for another attempt: which, why, since when, and what comes next.
+    Waiting(Limit),
     /// Fill the directory of Pipedrive's people, show how far it is, or compare it with Pipedrive.
     #[command(subcommand)]
     Directory(directory::Action),
@@ -104,6 +107,10 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Resume => {
             let has_ended = resume::resume(&settings).await?;
             Ok(command_line::exit_code(has_ended))
+        }
+        Command::Waiting(limit) => {
+            waiting::waiting(&settings, limit).await?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Directory(action) => {
             let is_well = directory::execute(&settings, action).await?;

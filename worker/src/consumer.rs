@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
 use shared::backoff::Backoff;
@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::delivery::message::Delivery;
+use crate::pause::breakers::Breakers;
 use crate::pause::state::Pause;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, Processed};
 
 /// Consumer tag; the connection's name identifies the worker.
 const CONSUMER_TAG: &str = "worker";
@@ -39,6 +40,10 @@ pub struct Consumer {
     pub pipeline: Arc<Pipeline>,
     /// Stops consumption while it is paused.
     pub pause: Pause,
+    /// Paces the probes while a breaker is open.
+    pub breakers: Breakers,
+    /// Between two questions whether a probe is due.
+    pub probe_poll: Duration,
     /// Whether messages are being consumed, for readiness.
     pub consuming: watch::Sender<bool>,
 }
@@ -63,13 +68,19 @@ impl Consumer {
     pub async fn run(self, shutdown: CancellationToken) {
         let mut backoff = Backoff::default();
         while !shutdown.is_cancelled() {
-            tokio::select! {
+            let is_probing = tokio::select! {
                 () = shutdown.cancelled() => break,
-                () = self.pause.ended() => {}
-            }
+                () = self.pause.ended() => false,
+                () = self.pause.breaker_opened() => true,
+            };
             // A pause begins when Redis does not answer: notes that could not be deleted then can be now.
             self.pipeline.poison_guard.retry_withdrawals().await;
-            if let Err(error) = self.session(&shutdown, &mut backoff).await {
+            let ended = if is_probing {
+                self.probe(&shutdown).await
+            } else {
+                self.session(&shutdown, &mut backoff).await
+            };
+            if let Err(error) = ended {
                 let pause = backoff.next_pause();
                 tracing::warn!(
                     error = chain(&error),
@@ -119,6 +130,69 @@ impl Consumer {
         outcome
     }
 
+    /// While a breaker is open: processes one message at a time, the oldest first, whenever a probe is due.
+    async fn probe(&self, shutdown: &CancellationToken) -> Result<(), ConsumerError> {
+        let Some(opened) = shutdown.run_until_cancelled(self.open_for_probes()).await else {
+            return Ok(());
+        };
+        let (connection, channel) = opened?;
+        let mut outcome = Ok(());
+        while let Some(breaker) = self.pause.open_breaker()
+            && !shutdown.is_cancelled()
+            && outcome.is_ok()
+        {
+            if self.breakers.take_probe(&breaker).await {
+                outcome = self.probe_once(&channel, shutdown).await;
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = self.pause.ended() => {}
+                () = tokio::time::sleep(self.probe_poll) => {}
+            }
+        }
+        let closing = connection.close(200, "done".into());
+        let closed = tokio::time::timeout(self.broker.connect_timeout, closing).await;
+        tracing::debug!(
+            ok = matches!(closed, Ok(Ok(()))),
+            "Closed the probing connection"
+        );
+        outcome
+    }
+
+    /// Processes messages until one reaches Pipedrive: one that does not proves nothing.
+    async fn probe_once(
+        &self,
+        channel: &Channel,
+        shutdown: &CancellationToken,
+    ) -> Result<(), ConsumerError> {
+        while self.pause.open_breaker().is_some() && !shutdown.is_cancelled() {
+            let got = channel
+                .basic_get(topology::WORK_QUEUE.into(), BasicGetOptions::default())
+                .await
+                .map_err(ConsumerError::Channel)?;
+            let Some(got) = got else {
+                self.breakers.give_probe_back().await;
+                return Ok(());
+            };
+            tracing::info!("Probing with one message while consumption is paused");
+            let running = TaskTracker::new();
+            let pipeline = Arc::clone(&self.pipeline);
+            let message = Delivery::new(got.delivery);
+            let processing = running.spawn(async move { pipeline.process(message).await });
+            running.close();
+            tokio::select! {
+                () = running.wait() => {}
+                () = shutdown.cancelled() => self.finish(running.wait(), &running).await,
+            }
+            if processing.is_finished() && processing.await.is_ok_and(|it| it == Processed::InVain)
+            {
+                self.breakers.postpone_probe().await;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
     /// Processes deliveries until shutdown, a pause, or an error.
     async fn take(
         &self,
@@ -136,7 +210,9 @@ impl Consumer {
             match next {
                 Some(Ok(delivery)) => {
                     let pipeline = Arc::clone(&self.pipeline);
-                    running.spawn(async move { pipeline.process(Delivery::new(delivery)).await });
+                    running.spawn(async move {
+                        pipeline.process(Delivery::new(delivery)).await;
+                    });
                 }
                 Some(Err(error)) => return Err(ConsumerError::Channel(error)),
                 None => return Err(ConsumerError::Cancelled),
@@ -167,15 +243,26 @@ impl Consumer {
         Ok((connection, channel, deliveries))
     }
 
+    /// Connects, and consumes nothing yet.
+    async fn open_for_probes(&self) -> Result<(Connection, Channel), ConsumerError> {
+        let connection = broker::connect(&self.broker, &self.name).await?;
+        let limit = self.broker.connect_timeout;
+        let opening = tokio::time::timeout(limit, self.open_channel(&connection)).await;
+        let channel = opening.map_err(|_| ConnectError::TimedOut(limit))??;
+        Ok((connection, channel))
+    }
+
+    async fn open_channel(&self, connection: &Connection) -> Result<Channel, ConsumerError> {
+        broker::declare(connection, &self.delays, self.broker.new_queue_pause).await?;
+        let channel = connection.create_channel().await;
+        channel.map_err(ConsumerError::Consume)
+    }
+
     async fn consume(
         &self,
         connection: &Connection,
     ) -> Result<(Channel, lapin::Consumer), ConsumerError> {
-        broker::declare(connection, &self.delays, self.broker.new_queue_pause).await?;
-        let channel = connection
-            .create_channel()
-            .await
-            .map_err(ConsumerError::Consume)?;
+        let channel = self.open_channel(connection).await?;
         // Without a prefetch count a quorum queue stalls at 2000 unacknowledged messages.
         let qos = channel
             .basic_qos(self.concurrency, BasicQosOptions::default())

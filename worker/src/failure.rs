@@ -4,12 +4,20 @@ use std::time::Duration;
 
 use pipedrive::PipedriveError;
 use redis::RedisError;
+use shared::error::chain;
 
+use crate::pause::breaker::FailureKind;
 use crate::pause::reason::PauseReason;
+use crate::pause::redis_trouble::RedisTrouble;
 use crate::store::LeaseError;
 
 /// Waits for the shortest delay of the retry schedule.
 const A_MOMENT: Duration = Duration::ZERO;
+
+/// The reason of an error of Redis that one key causes.
+const REDIS_REFUSED: &str = "redis_refused";
+/// What fails then, as a breaker names it.
+pub(crate) const REDIS_OPERATION: &str = "use its entry in Redis";
 
 /// How the message of a failure is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +28,8 @@ pub enum Disposition {
     Park(Duration),
     /// A retry would fail in the same way.
     DeadLetter,
+    /// Whose fault it is depends on how other messages fare.
+    Judged(FailureKind),
 }
 
 /// A message was not recorded.
@@ -65,8 +75,8 @@ pub enum Failure {
     /// Redis lost data while we were connected.
     #[error("Redis lost data")]
     EpochChanged,
-    /// Redis does not answer.
-    #[error("Redis does not answer")]
+    /// Redis does not answer, or refuses.
+    #[error("Redis does not answer, or refuses")]
     Redis(#[source] RedisError),
     /// A request to Pipedrive failed.
     #[error("a request to Pipedrive failed")]
@@ -101,7 +111,7 @@ impl From<LeaseError> for Failure {
 }
 
 /// What a failure means: for the message, and for consumption as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Classification {
     /// A stable code for headers and metrics.
     pub reason: &'static str,
@@ -116,6 +126,12 @@ pub struct Classification {
 }
 
 impl Classification {
+    /// Whether other messages decide whose fault it is.
+    #[must_use]
+    pub fn is_judged(&self) -> bool {
+        matches!(self.disposition, Disposition::Judged(_))
+    }
+
     /// A failure of this one message.
     fn of_message(reason: &'static str, disposition: Disposition) -> Self {
         Self {
@@ -164,7 +180,12 @@ impl Failure {
             Self::EpochChanged => {
                 Classification::of_all("redis_lost_data", PauseReason::RedisLostData)
             }
-            Self::Redis(_) => Classification::of_all("redis_unavailable", PauseReason::Redis),
+            Self::Redis(error) => match RedisTrouble::of(error) {
+                Some(trouble) => {
+                    Classification::of_all("redis_unavailable", PauseReason::Redis(trouble))
+                }
+                None => of_message(REDIS_REFUSED, Disposition::Judged(FailureKind::Refusal)),
+            },
             Self::PeopleForbidden => Classification {
                 http_status: Some(403),
                 ..Classification::of_all("pipedrive_forbidden", PauseReason::PeopleForbidden)
@@ -174,31 +195,92 @@ impl Failure {
     }
 }
 
+/// What a breaker is named by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Broken {
+    /// What failed; `None` where only the trace of the message says it.
+    pub operation: Option<&'static str>,
+    /// How it failed.
+    pub label: String,
+}
+
+impl Failure {
+    /// The failure for people: without what stands around Pipedrive's answer.
+    pub(crate) fn detail(&self) -> String {
+        match self {
+            Self::Pipedrive(error) => chain(error),
+            other => chain(other),
+        }
+    }
+
+    /// The breaker that a judged failure belongs to.
+    pub(crate) fn breaker(&self) -> Broken {
+        let of = |operation, label: &str| Broken {
+            operation: Some(operation),
+            label: label.to_owned(),
+        };
+        let Self::Pipedrive(error) = self else {
+            return of(REDIS_OPERATION, "redis");
+        };
+        match error {
+            PipedriveError::Unreachable { operation, .. }
+            | PipedriveError::NoAnswer { operation, .. }
+            | PipedriveError::Unreadable { operation, .. }
+            | PipedriveError::Server { operation, .. } => of(operation, "outage"),
+            PipedriveError::NotFound { operation, status }
+            | PipedriveError::Rejected {
+                operation, status, ..
+            } => of(operation, &status.to_string()),
+            PipedriveError::Forbidden { operation, .. } => of(operation, "403"),
+            PipedriveError::Blocked => Broken {
+                operation: None,
+                label: "blocked".to_owned(),
+            },
+            PipedriveError::Store(_)
+            | PipedriveError::RateLimited { .. }
+            | PipedriveError::BudgetSpent { .. }
+            | PipedriveError::Unauthorized { .. }
+            | PipedriveError::ScopeMissing { .. }
+            | PipedriveError::Denied(_)
+            | PipedriveError::NoToken(_) => of(REDIS_OPERATION, "redis"),
+        }
+    }
+}
+
 /// A failure that lies outside of the message pauses consumption: dead letters would empty the work queue within minutes
 /// of a token's end. The pause also keeps short waits from flooding Pipedrive.
 fn of_pipedrive(error: &PipedriveError) -> Classification {
     let class = error.class();
+    let pause = PauseReason::caused_by(error);
     let disposition = match error {
         PipedriveError::Unreachable { .. }
         | PipedriveError::NoAnswer { .. }
         | PipedriveError::Unreadable { .. }
-        | PipedriveError::Server { .. }
+        | PipedriveError::Server { .. } => Disposition::Judged(FailureKind::Outage),
         // A person may have been deleted or merged since it was read: the next attempt searches anew.
-        | PipedriveError::NotFound { .. } => Disposition::Retry,
+        PipedriveError::NotFound { .. }
+        | PipedriveError::Blocked
+        | PipedriveError::Forbidden { .. }
+        | PipedriveError::Rejected { .. } => Disposition::Judged(FailureKind::Refusal),
+        // An error of one key of Redis.
+        PipedriveError::Store(_) if pause.is_none() => {
+            return Classification::of_message(
+                REDIS_REFUSED,
+                Disposition::Judged(FailureKind::Refusal),
+            );
+        }
         PipedriveError::RateLimited { wait, .. } => Disposition::Park(*wait),
         PipedriveError::BudgetSpent { .. }
         | PipedriveError::Unauthorized { .. }
         | PipedriveError::ScopeMissing { .. }
         | PipedriveError::Denied(_)
         | PipedriveError::NoToken(_)
-        | PipedriveError::Blocked
         | PipedriveError::Store(_) => Disposition::Park(A_MOMENT),
-        PipedriveError::Forbidden { .. } | PipedriveError::Rejected { .. } => Disposition::DeadLetter,
     };
     Classification {
         reason: class.reason,
         disposition,
-        pause: PauseReason::caused_by(error),
+        pause,
         http_status: class.status,
         is_poison: false,
     }
@@ -238,24 +320,50 @@ mod tests {
     }
 
     #[test]
-    fn what_pipedrive_refuses_is_dead_and_what_it_fails_at_is_retried() {
+    fn a_refusal_and_an_outage_are_judged_by_how_other_messages_fare() {
         let rejected = PipedriveError::Rejected {
-            operation: "x",
+            operation: "create an activity",
             status: 400,
             message: String::new(),
         };
-        assert_eq!(
-            Failure::from(rejected).classify().disposition,
-            Disposition::DeadLetter
-        );
-
+        let forbidden = PipedriveError::Forbidden {
+            operation: "create an activity",
+            message: String::new(),
+        };
         let server = PipedriveError::Server {
-            operation: "x",
+            operation: "create an activity",
             status: 503,
         };
+        for (error, kind, label) in [
+            (rejected, FailureKind::Refusal, "400"),
+            (forbidden, FailureKind::Refusal, "403"),
+            (PipedriveError::Blocked, FailureKind::Refusal, "blocked"),
+            (server, FailureKind::Outage, "outage"),
+        ] {
+            let failure = Failure::from(error);
+            let class = failure.classify();
+
+            assert_eq!(class.disposition, Disposition::Judged(kind), "{label}");
+            assert_eq!(class.pause, None, "{label}");
+            assert_eq!(failure.breaker().label, label);
+        }
+    }
+
+    #[test]
+    fn an_error_of_one_key_of_redis_pauses_nothing() {
+        let away = RedisError::from((redis::ErrorKind::Io, "not connected to Redis"));
+        let odd = RedisError::from((redis::ErrorKind::UnexpectedReturnType, "no text"));
+
+        let class = Failure::from(away).classify();
+        assert_eq!(class.pause, Some(PauseReason::Redis(RedisTrouble::Away)));
+        let class = Failure::from(odd).classify();
         assert_eq!(
-            Failure::from(server).classify().disposition,
-            Disposition::Retry
+            (class.reason, class.pause, class.disposition),
+            (
+                "redis_refused",
+                None,
+                Disposition::Judged(FailureKind::Refusal)
+            )
         );
     }
 }

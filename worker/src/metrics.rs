@@ -7,6 +7,12 @@ use shared::metrics::{Kind, describe};
 pub const MESSAGES: &str = "bridge_worker_messages_total";
 /// Messages sent to a retry queue, by delay and reason.
 pub const RETRIES: &str = "bridge_worker_retries_total";
+/// Messages parked, by reason.
+pub const PARKS: &str = "bridge_worker_parks_total";
+/// Messages that wait and were received more than an hour ago.
+pub const WAITING_LONG: &str = "bridge_worker_waiting_over_an_hour";
+/// Since when the oldest of all that wait was received.
+pub const WAITING_OLDEST: &str = "bridge_worker_waiting_oldest_seconds";
 /// Dead letters, by class and reason.
 pub const DEAD_LETTERS: &str = "bridge_worker_dead_letters_total";
 /// Leases that ended while their holder worked.
@@ -76,6 +82,23 @@ pub const ALARM_DELIVERIES: &str = "bridge_alarm_deliveries_total";
 /// Alarms not delivered yet.
 pub const ALARM_UNDELIVERED: &str = "bridge_alarm_undelivered";
 
+/// Reasons of parked messages.
+const PARK_REASONS: [&str; 13] = [
+    "busy",
+    "settling",
+    "deferred",
+    "unsettled",
+    "lease_lost",
+    "redis_unavailable",
+    "redis_lost_data",
+    "redis_refused",
+    "pipedrive_rejected",
+    "pipedrive_forbidden",
+    "pipedrive_blocked",
+    "pipedrive_server_error",
+    "pipedrive_unreachable",
+];
+
 const OUTCOMES: [&str; 9] = [
     "created",
     "updated",
@@ -87,10 +110,13 @@ const OUTCOMES: [&str; 9] = [
     "parked",
     "dead_lettered",
 ];
-/// What is dead-lettered at once. What is first retried appears as `exhausted` with the reason it was retried for.
-const DEATHS: [(&str, &str); 6] = [
+/// What is dead-lettered for its own fault. What is first retried appears as `exhausted` with the reason it was retried for.
+const DEATHS: [(&str, &str); 9] = [
     ("permanent", "pipedrive_forbidden"),
     ("permanent", "pipedrive_rejected"),
+    ("permanent", "pipedrive_not_found"),
+    ("permanent", "pipedrive_blocked"),
+    ("permanent", "redis_refused"),
     ("permanent", "not_ours"),
     ("poison", "unrecognised"),
     ("poison", "panicked"),
@@ -120,6 +146,12 @@ pub fn register(_recorder: &PrometheusHandle, labels: &Labels<'_>) {
     }
     for (class, reason) in DEATHS {
         metrics::counter!(DEAD_LETTERS, "class" => class, "reason" => reason).increment(0);
+    }
+    for reason in PARK_REASONS {
+        metrics::counter!(PARKS, "reason" => reason).increment(0);
+    }
+    for name in [WAITING_LONG, WAITING_OLDEST] {
+        metrics::gauge!(name).set(0);
     }
     for &reason in labels.pauses {
         metrics::counter!(PAUSES, "reason" => reason).increment(0);
@@ -166,6 +198,10 @@ fn describe_counters() {
         (
             RETRIES,
             "Messages sent to a retry queue, by delay and reason",
+        ),
+        (
+            PARKS,
+            "Messages sent to a retry queue without counting an attempt, by reason",
         ),
         (DEAD_LETTERS, "Messages dead-lettered, by class and reason"),
         (
@@ -228,6 +264,14 @@ fn describe_gauges() {
         (
             QUEUE_OLDEST,
             "Estimated age of the oldest message that waits in a queue",
+        ),
+        (
+            WAITING_LONG,
+            "Messages that wait for another attempt and were received more than an hour ago",
+        ),
+        (
+            WAITING_OLDEST,
+            "Time since the oldest message that waits for another attempt was received",
         ),
         (QUEUES_SEEN, "Unix time at which the queues were last read"),
         (

@@ -20,6 +20,7 @@ use crate::effect::timing::surely_before;
 use crate::enrichment::{Enriched, Enrichment};
 use crate::failure::Failure;
 use crate::metrics as names;
+use crate::pause::trace::{self, traced};
 use crate::person::customer::find_people;
 use crate::person::finder::PersonFinder;
 use crate::settlement::{
@@ -58,6 +59,15 @@ pub struct Pipeline {
     pub settlement: Settlement,
 }
 
+/// Whether a message that was processed says something of Pipedrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Processed {
+    /// It was settled, or did not come as far as a request.
+    Silently,
+    /// It failed after a request to Pipedrive was begun, or in a way that other messages may share.
+    InVain,
+}
+
 /// A message at the end of the pipeline.
 enum Ended {
     Settled(Delivery<Settled>, Outcome),
@@ -72,18 +82,29 @@ impl Pipeline {
         attempt = message.envelope().attempts + 1,
         traceparent = message.envelope().traceparent,
     ))]
-    pub(crate) async fn process(&self, message: Delivery<Received>) {
+    pub(crate) async fn process(&self, message: Delivery<Received>) -> Processed {
+        // On the heap: it is large, and so would be every task that holds it.
+        Box::pin(traced(self.process_traced(message))).await
+    }
+
+    async fn process_traced(&self, message: Delivery<Received>) -> Processed {
         let begun = clock::now();
         let received = message.received_at();
         if !message.was_tried_before() {
             self.settlement.outcomes.begun(received);
         }
         let id = message.interaction().to_owned();
+        let mut processed = Processed::Silently;
         let acknowledged = match self.run_guarded(message).await {
             Ended::Settled(message, outcome) => {
                 self.settlement.finish(message, outcome, received).await
             }
-            Ended::Failed(message, failed) => self.settlement.divert(message, failed).await,
+            Ended::Failed(message, failed) => {
+                if failed.failure.classify().is_judged() || trace::current().last.is_some() {
+                    processed = Processed::InVain;
+                }
+                self.settlement.divert(message, failed).await
+            }
         };
         if let Err(error) = acknowledged {
             tracing::warn!(
@@ -92,6 +113,7 @@ impl Pipeline {
             );
         }
         metrics::histogram!(names::PROCESSING).record(seconds_since(begun));
+        processed
     }
 
     /// Runs the steps under a permit of the poison guard.

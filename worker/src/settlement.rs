@@ -1,19 +1,27 @@
 //! The end of a message: acknowledged with its outcome, or published to a retry queue or the dead letter queue.
 
-use jiff::Timestamp;
-use shared::broker::Publisher;
+use jiff::{SignedDuration, Timestamp};
+use redis::RedisResult;
 use shared::broker::message::{self, DeadLetter, Retry};
+use shared::broker::{Publisher, topology};
 use shared::clock;
 use shared::config::RetryDelay;
+use shared::domain::ids::sha256_hex_of;
 use shared::error::chain;
 
 use crate::activity::recorder::Recorded;
 use crate::alarm::OutcomeCounter;
 use crate::delivery::message::{Delivery, Failed, SettleError, Settled};
 use crate::delivery::retry::{Next, RetrySchedule};
-use crate::failure::{Classification, Disposition, Failure};
+use crate::failure::{Classification, Disposition, Failure, REDIS_OPERATION};
 use crate::metrics as names;
+use crate::pause::breaker::{FailureKind, Verdict};
+use crate::pause::breakers::{Breakers, Failed as JudgedFailure};
+use crate::pause::reason::PauseReason;
+use crate::pause::redis_trouble::RedisTrouble;
 use crate::pause::state::Pause;
+use crate::pause::trace;
+use crate::store::{FailedMessage, WaitingList, WaitingMessage};
 
 /// The steps of the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +94,10 @@ pub struct Settlement {
     pub outcomes: OutcomeCounter,
     /// Begins a pause where every other message would fail alike.
     pub pause: Pause,
+    /// Decides whose fault a failure is.
+    pub breakers: Breakers,
+    /// Lists what waits.
+    pub waiting: WaitingList,
     /// Name of this worker in dead letters.
     pub worker: String,
 }
@@ -99,6 +111,13 @@ impl Settlement {
         received: Timestamp,
     ) -> Result<(), SettleError> {
         self.outcomes.done();
+        self.note_end(&message).await;
+        let is_recorded = matches!(outcome, Outcome::Recorded(..));
+        let passed = trace::current().passed.into_iter();
+        let passed = passed.chain(is_recorded.then_some(REDIS_OPERATION));
+        self.breakers
+            .passed(passed, &digest_of_interaction(&message))
+            .await;
         let interaction = message.interaction();
         match outcome {
             Outcome::Duplicate => {
@@ -130,19 +149,27 @@ impl Settlement {
         failed: StepFailure,
     ) -> Result<(), SettleError> {
         let class = failed.failure.classify();
-        if let Some(reason) = class.pause {
-            self.pause.begin(reason);
+        if let Some(reason) = &class.pause {
+            self.pause.begin(reason.clone());
         }
-        if !matches!(class.disposition, Disposition::Park(_)) {
+        let attempts = message.envelope().attempts;
+        let next = match class.disposition {
+            Disposition::Judged(kind) => {
+                let verdict = self.judge(&message, &failed, kind).await;
+                self.schedule.judged(verdict, attempts)
+            }
+            Disposition::Retry | Disposition::Park(_) | Disposition::DeadLetter => {
+                self.schedule.next(class.disposition, attempts)
+            }
+        };
+        let is_parked = matches!(next, Next::Retry { attempts: after, .. } if after == attempts);
+        if !is_parked {
             self.outcomes.failed(class.reason);
         }
         if matches!(failed.failure, Failure::LeaseLost) {
             metrics::counter!(names::LEASE_LOSSES).increment(1);
         }
-        let letter_class = match self
-            .schedule
-            .next(class.disposition, message.envelope().attempts)
-        {
+        let letter_class = match next {
             Next::Retry { delay, attempts } => {
                 return self.retry(message, &failed, &class, delay, attempts).await;
             }
@@ -154,6 +181,74 @@ impl Settlement {
             .await
     }
 
+    /// Decides whose fault a failure is, by how other messages fared.
+    async fn judge(
+        &self,
+        message: &Delivery<Failed>,
+        failed: &StepFailure,
+        kind: FailureKind,
+    ) -> Verdict {
+        let (trace, breaker) = (trace::current(), failed.failure.breaker());
+        let operation = breaker
+            .operation
+            .or(trace.last)
+            .unwrap_or("reach Pipedrive");
+        let interaction = digest_of_interaction(message);
+        // What it went through before it failed, works.
+        let passed = trace.passed.into_iter().filter(|it| *it != operation);
+        self.breakers.passed(passed, &interaction).await;
+        let failure = JudgedFailure {
+            message: FailedMessage {
+                message: &digest(message),
+                interaction: &interaction,
+                begins_anew: message.envelope().is_replay,
+            },
+            operation,
+            label: &breaker.label,
+            kind,
+            why: &failed.failure.detail(),
+        };
+        match self.breakers.judge(&failure).await {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                if let Some(trouble) = RedisTrouble::of(&error) {
+                    self.pause.begin(PauseReason::Redis(trouble));
+                }
+                tracing::warn!(
+                    error = chain(&error),
+                    "Cannot decide whose fault a failure is: interaction {} waits",
+                    message.interaction()
+                );
+                Verdict::SHORTLY
+            }
+        }
+    }
+
+    /// Takes a message that waited off the list of what waits.
+    async fn note_end<Stage>(&self, message: &Delivery<Stage>) {
+        if message.envelope().retry_since.is_some() {
+            let removed = self.waiting.remove(&[digest(message)]).await;
+            log_unlisted(&removed, message.interaction());
+        }
+    }
+
+    /// Puts a message on the list of what waits.
+    async fn note_wait(&self, message: &Delivery<Failed>, delay: &RetryDelay, retry: &Retry<'_>) {
+        let wait = SignedDuration::try_from(delay.duration).unwrap_or(SignedDuration::MAX);
+        let entry = WaitingMessage {
+            interaction: message.interaction().to_owned(),
+            event: message.envelope().event.clone(),
+            reason: retry.reason.to_owned(),
+            received: retry.received,
+            since: retry.since,
+            attempts: retry.attempts,
+            queue: topology::retry_queue(delay),
+            returns: clock::now().checked_add(wait).unwrap_or(Timestamp::MAX),
+        };
+        let added = self.waiting.add(&digest(message), &entry).await;
+        log_unlisted(&added, message.interaction());
+    }
+
     async fn retry(
         &self,
         message: Delivery<Failed>,
@@ -162,9 +257,12 @@ impl Settlement {
         delay: &RetryDelay,
         attempts: u32,
     ) -> Result<(), SettleError> {
-        let is_parked = matches!(class.disposition, Disposition::Park(_));
+        let is_parked = attempts == message.envelope().attempts;
         let reason = class.reason;
         count(if is_parked { "parked" } else { "retried" });
+        if is_parked {
+            metrics::counter!(names::PARKS, "reason" => reason).increment(1);
+        }
         metrics::counter!(names::RETRIES, "delay" => delay.name().to_owned(), "reason" => reason)
             .increment(1);
         let (interaction, name) = (message.interaction(), delay.name());
@@ -188,11 +286,13 @@ impl Settlement {
         let headers = Retry {
             attempts,
             since: envelope.retry_since.unwrap_or_else(clock::now),
+            received: message.received_at(),
             reason,
             deferred: envelope.deferred || matches!(failed.failure, Failure::Deferred),
             settling,
             failed_deliveries: envelope.failed_deliveries,
         };
+        self.note_wait(&message, delay, &headers).await;
         let properties = message::retry_properties(message.properties(), &headers);
         message.retry(&self.publisher, delay, properties).await
     }
@@ -205,6 +305,7 @@ impl Settlement {
         letter_class: &'static str,
     ) -> Result<(), SettleError> {
         count("dead_lettered");
+        self.note_end(&message).await;
         metrics::counter!(names::DEAD_LETTERS, "class" => letter_class, "reason" => class.reason)
             .increment(1);
         let detail = chain(&failed.failure);
@@ -243,6 +344,28 @@ pub(crate) fn note_recorded(interaction: &str, recorded: Recorded, ended_at: Opt
         outcome,
         "Recorded as activity {id} ({outcome}): interaction {interaction}"
     );
+}
+
+/// What names a message in Redis.
+fn digest<Stage>(message: &Delivery<Stage>) -> String {
+    sha256_hex_of(message.body())
+}
+
+/// What names its interaction there.
+fn digest_of_interaction<Stage>(message: &Delivery<Stage>) -> String {
+    match message.interaction_id() {
+        Some(id) => sha256_hex_of(id.as_bytes()),
+        None => digest(message),
+    }
+}
+
+fn log_unlisted(written: &RedisResult<()>, interaction: &str) {
+    if let Err(error) = written {
+        tracing::debug!(
+            error = chain(error),
+            "Cannot change the list of what waits for interaction {interaction}: it is listed late, or too long"
+        );
+    }
 }
 
 fn count(outcome: &'static str) {

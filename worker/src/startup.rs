@@ -35,10 +35,12 @@ use crate::enrichment;
 use crate::http::health::{self, Health};
 use crate::metrics::Labels;
 use crate::outbound;
+use crate::pause::breakers::Breakers;
 use crate::pause::reason::PauseReason;
 use crate::pause::recovery::PauseSupervisor;
 use crate::pause::spent::SpentDay;
 use crate::pause::state::Pause;
+use crate::pause::trace::TracedBudget;
 use crate::person::access::Access;
 use crate::person::directory::Directory;
 use crate::person::directory::sync::DirectorySync;
@@ -49,10 +51,13 @@ use crate::process;
 use crate::settlement::Settlement;
 use crate::store::first_start::FirstStart;
 use crate::store::{
-    DeliveryAttempts, EncryptedTokens, InteractionStore, NO_INFO, OwnerStore, Pauses, People,
-    QueueAges, RefusedBodies, Store, StoreError, TokenBucket, TokenBucketSettings,
+    BreakerStore, DeliveryAttempts, EncryptedTokens, InteractionStore, NO_INFO, OwnerStore, Pauses,
+    People, QueueAges, RefusedBodies, Store, StoreError, TokenBucket, TokenBucketSettings,
+    WaitingList,
 };
 
+/// While a breaker is open: longest time after which a newly arrived message is tried, if a probe is due.
+const PROBE_POLL: Duration = Duration::from_secs(1);
 /// How often a failed read is repeated, and the first pause before that.
 const READ_REPEATS: usize = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -101,6 +106,7 @@ struct Admin {
 #[derive(Debug)]
 struct Tasks {
     pause_supervisor: PauseSupervisor,
+    breakers: Breakers,
     rotation: Rotation,
     refresher: Option<TokenRefresher>,
     directory: Option<DirectorySync>,
@@ -114,6 +120,7 @@ struct Shared {
     client: Client,
     publisher: Publisher,
     pause: Pause,
+    breakers: Breakers,
     outcomes: OutcomeCounter,
     directory: Option<Directory>,
     genesys: Option<genesys::Client>,
@@ -235,6 +242,7 @@ impl Tasks {
     fn start(self, supervisor: &mut Supervisor, shutdown: &CancellationToken) {
         let stop = || shutdown.clone();
         supervisor.spawn("pause supervisor", self.pause_supervisor.run(stop()));
+        supervisor.spawn("breakers", self.breakers.run(stop()));
         supervisor.spawn("secret rotation", self.rotation.run(stop()));
         supervisor.spawn("queue monitor", self.queue_monitor.run(stop()));
         supervisor.spawn("alarm", self.alarm.run(stop()));
@@ -260,13 +268,20 @@ impl Shared {
             format!("{worker} publish"),
         )
         .await?;
+        let pause = Pause::until_redis_answers();
+        let breakers = Breakers::new(
+            BreakerStore::new(store.clone()),
+            pause.clone(),
+            settings.pipedrive.probe_interval,
+        );
         Ok(Self {
             directory: Directory::new(settings, &store, client.clone()),
             genesys: enrichment::access::client(settings, &store)?,
             store,
             client,
             publisher,
-            pause: Pause::until_redis_answers(),
+            pause,
+            breakers,
             outcomes: OutcomeCounter::default(),
             worker,
         })
@@ -353,6 +368,8 @@ fn consumer(
         name: format!("{} consume", shared.worker),
         pipeline: Arc::new(pipeline(settings, shared)),
         pause: shared.pause.clone(),
+        breakers: shared.breakers.clone(),
+        probe_poll: PROBE_POLL.min(settings.pipedrive.probe_interval),
         consuming,
     }
 }
@@ -386,7 +403,9 @@ fn tasks(
             store: shared.store,
             client: shared.client.clone(),
             probe_interval,
+            breakers: shared.breakers.clone(),
         },
+        breakers: shared.breakers,
         rotation: Rotation {
             files: settings.secret_files,
             client: shared.client,
@@ -436,7 +455,7 @@ pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<Clie
         request_timeout: pipedrive.request_timeout,
         repeat_pauses: || Box::new(backoff::pauses(FIRST_PAUSE, READ_REPEATS)),
     };
-    let budget = Arc::new(token_bucket(pipedrive, store));
+    let budget = Arc::new(TracedBudget(token_bucket(pipedrive, store)));
     Ok(Client::new(http, client, budget))
 }
 
@@ -509,6 +528,8 @@ fn pipeline(settings: &config::Settings, shared: &Shared) -> Pipeline {
             publisher: shared.publisher.clone(),
             outcomes: shared.outcomes.clone(),
             pause: shared.pause.clone(),
+            breakers: shared.breakers.clone(),
+            waiting: WaitingList::new(store.clone()),
             worker: shared.worker.clone(),
         },
     }

@@ -316,6 +316,8 @@ pub struct Retry<'a> {
     pub attempts: u32,
     /// When it was first sent to a retry queue.
     pub since: Timestamp,
+    /// When it was first received, for a message that does not say it: one that was published by hand.
+    pub received: Timestamp,
     /// Why: a stable code.
     pub reason: &'a str,
     /// Whether it waits for the event that it enriches.
@@ -351,6 +353,13 @@ pub struct DeadLetter<'a> {
 #[must_use]
 pub fn retry_properties(original: &BasicProperties, retry: &Retry<'_>) -> BasicProperties {
     let mut headers = kept_headers(original);
+    if !headers.inner().contains_key(accepted::RECEIVED_AT) {
+        put(
+            &mut headers,
+            accepted::RECEIVED_AT,
+            &retry.received.to_string(),
+        );
+    }
     headers.insert(
         retried::ATTEMPT.into(),
         AMQPValue::LongLongInt(retry.attempts.into()),
@@ -515,6 +524,7 @@ mod tests {
             &Retry {
                 attempts: 2,
                 since,
+                received: since,
                 reason: "server",
                 deferred: false,
                 settling: Settling::default().and(Duration::from_secs(75), true),
@@ -554,6 +564,27 @@ mod tests {
             "2026-03-10T14:14:03Z".parse().unwrap()
         );
         assert_eq!(Settling::OVER.after(received), received);
+    }
+
+    #[test]
+    fn a_message_published_by_hand_carries_from_its_first_wait_when_it_was_received() {
+        let received: Timestamp = "2026-03-10T14:12:50Z".parse().unwrap();
+        let retry = |received| Retry {
+            attempts: 0,
+            since: received,
+            received,
+            reason: "busy",
+            deferred: false,
+            settling: Settling::default(),
+            failed_deliveries: 0,
+        };
+
+        let once = retry_properties(&BasicProperties::default(), &retry(received));
+        let later = "2026-03-10T15:00:00Z".parse().unwrap();
+        let twice = retry_properties(&once, &retry(later));
+
+        let envelope = Envelope::read(&twice, false);
+        assert_eq!(envelope.received_at, Some(received));
     }
 
     #[test]

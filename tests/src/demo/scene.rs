@@ -189,10 +189,11 @@ pub fn troubled() -> Vec<Scene> {
         Scene {
             trouble: create(Fault::forbidden()),
             ..scene(
-                "A create that Pipedrive forbids",
+                "A create that Pipedrive forbids once; tried again",
                 refused,
                 guide_call(refused, "+15550123456", "Guide Example", 77),
-                Expected::Dead("pipedrive_forbidden"),
+                Expected::once(AttachedTo::Known("Guide Example"))
+                    .with_deal("Guide Example: yearly contract"),
             )
         },
     ]

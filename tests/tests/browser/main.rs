@@ -20,6 +20,7 @@ async fn a_dead_letter_is_read_and_replayed_in_the_management_ui() {
     }
     let app = TestApp::spawn().await;
     app.pipedrive.add_person("Casey Customer", &[NUMBER]);
+    app.let_another_pass("create an activity").await;
     app.pipedrive.add_fault(FaultRule::always(
         "POST",
         "/api/v2/activities",

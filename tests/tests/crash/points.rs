@@ -209,7 +209,10 @@ async fn c10_where_the_activity_was_created_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c11_between_the_dead_letter_and_the_acknowledgement() {
-    let app = app_with_fault(ACTIVITIES, Fault::forbidden()).await;
+    let app = app().await;
+    app.let_another_pass("create an activity").await;
+    let refused = FaultRule::always("POST", ACTIVITIES, Fault::forbidden());
+    app.pipedrive.add_fault(refused.times(3));
     let heir = crash(&app, "dead-letter-published").await;
 
     // The original came again and was recorded. Its dead letter is replayed in vain.

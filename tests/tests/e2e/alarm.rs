@@ -131,6 +131,7 @@ async fn an_alarm_that_cannot_be_delivered_is_seen_and_delivered_later() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let app = alarmed(address.port()).spawn().await;
+    app.let_another_pass("create an activity").await;
     app.pipedrive.add_fault(FaultRule::always(
         "POST",
         "/api/v2/activities",
@@ -194,6 +195,8 @@ async fn a_failed_share_rings_with_its_reasons_and_waiting_for_limits_does_not()
     app.wait_for_activities(10).await;
     assert_eq!(receiver.heard(), Vec::<String>::new());
 
+    // Were all to fail, consumption would pause instead.
+    app.let_another_pass("list open deals").await;
     app.pipedrive.add_fault(
         FaultRule::always(
             "GET",

@@ -79,9 +79,11 @@ async fn an_activity_whose_answer_was_lost_is_found_though_its_person_was_merged
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_pipedrive_refuses_is_dead_lettered_with_its_reason_and_its_body_unchanged() {
+async fn what_pipedrive_refuses_of_one_message_is_dead_lettered_with_its_reason_and_its_body_unchanged()
+ {
     let app = TestApp::spawn().await;
     let body = call("call-1", "+12025550143");
+    app.let_another_pass("create an activity").await;
     app.pipedrive.add_fault(FaultRule::always(
         "POST",
         "/api/v2/activities",
@@ -103,11 +105,12 @@ async fn what_pipedrive_refuses_is_dead_lettered_with_its_reason_and_its_body_un
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_heal_in_time_is_dead_lettered_as_exhausted() {
+async fn what_does_not_heal_in_time_while_others_pass_is_dead_lettered_as_exhausted() {
     let app = TestApp::builder()
         .set("BRIDGE__RETRY__MAX_AGE", "3s")
         .spawn()
         .await;
+    app.let_another_pass("search people by phone").await;
     app.pipedrive.add_fault(FaultRule::always(
         "GET",
         "/api/v2/persons/search",

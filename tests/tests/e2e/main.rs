@@ -3,6 +3,7 @@
 mod activities;
 mod alarm;
 mod authentication;
+mod breakers;
 mod budget;
 mod certificates;
 mod checks;

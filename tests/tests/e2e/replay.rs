@@ -7,6 +7,7 @@ use worker::commands::replay::{ReplayFilter, Replayed, replay};
 
 async fn with_dead_letters(count: usize) -> TestApp {
     let app = TestApp::spawn().await;
+    app.let_another_pass("create an activity").await;
     app.pipedrive.add_fault(FaultRule::always(
         "POST",
         "/api/v2/activities",

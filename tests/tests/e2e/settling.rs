@@ -293,6 +293,7 @@ async fn a_third_party_whose_session_ends_first_is_no_customer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replayed_dead_letter_does_not_wait_again() {
     let app = bridge("50m").spawn().await;
+    app.let_another_pass("create an activity").await;
     let refused = FaultRule::always("POST", "/api/v2/activities", Fault::forbidden());
     app.pipedrive.add_fault(refused);
     post(&app, &[end()]).await;

@@ -42,7 +42,8 @@ async fn the_documented_metrics_are_those_that_traffic_leaves_behind() {
         .assert_accepted();
     app.wait_for_activities(1).await;
     app.wait_until_idle().await;
-    app.pipedrive.add_fault(FaultRule::once(
+    app.let_another_pass("create an activity").await;
+    app.pipedrive.add_fault(FaultRule::always(
         "POST",
         "/api/v2/activities",
         Fault::forbidden(),

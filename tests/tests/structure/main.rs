@@ -3,6 +3,7 @@
 mod circles;
 mod modules;
 mod planted;
+mod stops;
 mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::metrics as names;
 use crate::pause::reason::PauseReason;
 use crate::pause::state::Pause;
-use crate::store::{self, Incidents, Store, TokenBucket, Window};
+use crate::store::{self, Incidents, Store, TokenBucket, WaitingList, WaitingSummary, Window};
 
 pub(crate) use outcomes::OutcomeCounter;
 pub(crate) use rules::Rule;
@@ -84,6 +84,9 @@ pub struct Alarm {
     /// When this alarm began to watch.
     since: Timestamp,
     paused_since: Option<Timestamp>,
+    waiting: WaitingList,
+    /// Since when there are messages that wait for more than an hour.
+    waiting_since: Option<Timestamp>,
 }
 
 /// Sends a test message to a receiver, in the name of an installation.
@@ -122,6 +125,7 @@ impl Alarm {
         let installation = store.settings().prefix.clone();
         let url = settings.webhook_url.clone();
         let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+        let waiting = WaitingList::new(store.clone());
         let shared = Incidents::new(store.clone(), settings.failed_window);
         Ok(Self {
             sources,
@@ -142,6 +146,8 @@ impl Alarm {
             expectation,
             since: clock::now(),
             paused_since: None,
+            waiting,
+            waiting_since: None,
         })
     }
 
@@ -190,6 +196,7 @@ impl Alarm {
             paused,
             silence,
             window: shared.map(|(window, _)| window),
+            waiting: self.waiting(now).await,
             queues,
             budgets: self.budgets(now).await,
             memory: self.memory().await,
@@ -230,6 +237,23 @@ impl Alarm {
         let reason = reason?;
         let since = *self.paused_since.get_or_insert(now);
         Some((reason, now.duration_since(since)))
+    }
+
+    /// Reads what waits, and since when some of it waits for more than an hour.
+    async fn waiting(&mut self, now: Timestamp) -> Option<(WaitingSummary, SignedDuration)> {
+        let summary = self.waiting.summary(now).await.ok()?;
+        let oldest = summary
+            .oldest
+            .map_or(0.0, |it| now.duration_since(it).as_secs_f64().max(0.0));
+        metrics::gauge!(names::WAITING_OLDEST).set(oldest);
+        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+        metrics::gauge!(names::WAITING_LONG).set(summary.over_an_hour as f64);
+        if summary.over_an_hour == 0 {
+            self.waiting_since = None;
+            return Some((summary, SignedDuration::ZERO));
+        }
+        let since = *self.waiting_since.get_or_insert(now);
+        Some((summary, now.duration_since(since)))
     }
 
     /// Shares the counts of this worker, and reads those of all; with the time at which the last message came.

@@ -12,12 +12,14 @@ use super::forecast::Budget;
 use super::incidents::Verdict;
 use super::queues::{QueueSnapshot, QueueState};
 use crate::pause::reason::PauseReason;
-use crate::store::{Memory, Window};
+use crate::store::{Memory, WaitingSummary, Window};
 
 /// Part of the day's tokens that must be spent before a forecast fires: a busy hour in the morning is no incident yet.
 const BUDGET_FLOOR: f64 = 0.5;
-/// How long Redis may be away, or Cloudflare block, before the rule fires: a restart is over by then.
+/// How long Redis may be away before the rule fires: a restart is over by then.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_mins(1);
+/// How long messages may wait that are older than an hour: an old dead letter that is replayed may be parked for a moment.
+const WAITING_MAX: SignedDuration = SignedDuration::from_mins(1);
 /// Percent of Redis' memory from which on the rule fires, and from which on it is urgent.
 const MEMORY_WARNING: u64 = 70;
 const MEMORY_CRITICAL: u64 = 90;
@@ -35,6 +37,8 @@ pub enum Rule {
     Paused,
     /// The work queue does not move.
     StuckQueue,
+    /// Messages wait for another attempt for more than an hour.
+    Waiting,
     /// There is a dead letter.
     DeadLetters,
     /// The day's tokens will not suffice.
@@ -49,11 +53,12 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::FailedShare,
         Self::Unauthorized,
         Self::Paused,
         Self::StuckQueue,
+        Self::Waiting,
         Self::DeadLetters,
         Self::Budget,
         Self::NoWebhook,
@@ -69,6 +74,7 @@ impl Rule {
             Self::Unauthorized => "unauthorized",
             Self::Paused => "paused",
             Self::StuckQueue => "stuck_queue",
+            Self::Waiting => "waiting",
             Self::DeadLetters => "dead_letters",
             Self::Budget => "budget",
             Self::NoWebhook => "no_webhook",
@@ -85,6 +91,7 @@ impl Rule {
             Self::Unauthorized => "Pipedrive refuses the credential",
             Self::Paused => "Consumption is paused",
             Self::StuckQueue => "The work queue is stuck",
+            Self::Waiting => "Messages wait for more than an hour",
             Self::DeadLetters => "There are dead letters",
             Self::Budget => "Pipedrive's daily budget will not suffice",
             Self::NoWebhook => "No webhook comes",
@@ -105,11 +112,14 @@ impl Rule {
                  402: have the account opened. Nothing is lost meanwhile, and work resumes by itself."
             }
             Self::Paused => {
-                "Redis: start it again. Token endpoint: check Pipedrive's status page. Cloudflare: wait, and check what else \
-                 sends from this address. Nothing is lost meanwhile."
+                "Do what the text names; what is refused for every message is corrected in Pipedrive or in the settings, an \
+                 outage is waited out. Nothing is lost meanwhile, and work resumes by itself."
             }
             Self::StuckQueue => {
                 "Check /health/ready of the workers; if they are ready, start more workers, or Pipedrive is too slow."
+            }
+            Self::Waiting => {
+                "Run `worker waiting`: it lists which, why, and what comes next. Nothing is lost meanwhile."
             }
             Self::DeadLetters => {
                 "Read x-failure-reason in interactions.dead, fix the cause, then run `worker replay`."
@@ -141,6 +151,8 @@ pub struct Findings {
     pub paused: Option<(PauseReason, SignedDuration)>,
     /// Outcomes of messages.
     pub window: Option<Window>,
+    /// What waits for another attempt, and since when some of it waits for more than an hour.
+    pub waiting: Option<(WaitingSummary, SignedDuration)>,
     /// Last measurement of the queues.
     pub queues: Option<QueueSnapshot>,
     /// The day's tokens and writes.
@@ -159,7 +171,7 @@ impl Findings {
     pub fn verdict(&self, rule: Rule, settings: &config::Alarm) -> Verdict {
         match rule {
             Rule::FailedShare => self.failed_share(settings),
-            Rule::Unauthorized => match self.paused {
+            Rule::Unauthorized => match &self.paused {
                 Some((
                     reason @ (PauseReason::Unauthorized { .. }
                     | PauseReason::Denied(_)
@@ -169,15 +181,18 @@ impl Findings {
                 )) => Verdict::Firing(sentence(&reason.explain())),
                 _ => Verdict::Clear,
             },
-            Rule::Paused => match self.paused {
+            Rule::Paused => match &self.paused {
+                Some((reason @ PauseReason::Broken(_), _)) => {
+                    Verdict::Firing(sentence(&reason.explain()))
+                }
                 Some((
-                    reason @ (PauseReason::Redis
+                    reason @ (PauseReason::Redis(_)
                     | PauseReason::RedisLostData
-                    | PauseReason::NoToken
-                    | PauseReason::Blocked),
+                    | PauseReason::Witness
+                    | PauseReason::NoToken),
                     lasted,
                 )) => {
-                    if lasted < PAUSE_MAX {
+                    if *lasted < PAUSE_MAX {
                         Verdict::Unknown
                     } else {
                         Verdict::Firing(sentence(&reason.explain()))
@@ -186,6 +201,7 @@ impl Findings {
                 _ => Verdict::Clear,
             },
             Rule::StuckQueue => self.stuck_queue(settings.queue_max_age),
+            Rule::Waiting => self.waiting(),
             Rule::DeadLetters => self.dead_letters(),
             Rule::Budget => self.budget(),
             Rule::NoWebhook => self.no_webhook(),
@@ -195,6 +211,10 @@ impl Findings {
     }
 
     fn failed_share(&self, settings: &config::Alarm) -> Verdict {
+        // The failures that opened a breaker have its alarm.
+        if matches!(self.paused, Some((PauseReason::Broken(_), _))) {
+            return Verdict::Unknown;
+        }
         let Some(window) = &self.window else {
             return Verdict::Unknown;
         };
@@ -236,6 +256,23 @@ impl Findings {
         ))
     }
 
+    fn waiting(&self) -> Verdict {
+        // What waits for the end of a pause has that pause's alarm.
+        let Some((waiting, lasted)) = self.waiting.filter(|_| self.paused.is_none()) else {
+            return Verdict::Unknown;
+        };
+        if waiting.over_an_hour == 0 {
+            return Verdict::Clear;
+        }
+        if lasted < WAITING_MAX {
+            return Verdict::Unknown;
+        }
+        Verdict::Firing(format!(
+            "{} messages were received more than an hour ago and wait for another attempt.",
+            waiting.over_an_hour
+        ))
+    }
+
     fn dead_letters(&self) -> Verdict {
         let Some(queue) = self.queue(topology::DEAD_LETTER_QUEUE) else {
             return Verdict::Unknown;
@@ -256,7 +293,7 @@ impl Findings {
     }
 
     fn budget(&self) -> Verdict {
-        if let Some((reason @ PauseReason::BudgetSpent { .. }, _)) = self.paused {
+        if let Some((reason @ PauseReason::BudgetSpent { .. }, _)) = &self.paused {
             return Verdict::Firing(sentence(&reason.explain()));
         }
         let Some(budgets) = &self.budgets else {

@@ -1,4 +1,8 @@
+use std::sync::Arc;
+
 use super::*;
+use crate::pause::redis_trouble::RedisTrouble;
+use crate::store::OpenBreaker;
 use jiff::Timestamp;
 use pipedrive::{Allowance, Denial};
 
@@ -123,13 +127,76 @@ fn an_app_that_is_turned_away_is_an_incident_at_once_and_a_token_endpoint_that_i
 }
 
 #[test]
+fn an_open_breaker_is_an_incident_at_once_that_says_what_fails_and_why() {
+    let breaker = |label: &str| {
+        PauseReason::Broken(Arc::new(OpenBreaker {
+            operation: "create an activity".to_owned(),
+            label: label.to_owned(),
+            why: "Pipedrive answered so".to_owned(),
+            since: Timestamp::UNIX_EPOCH,
+        }))
+    };
+    for (label, remedy) in [
+        ("400", "pipedrive.call_type"),
+        ("403", "grant the right"),
+        ("outage", "status page"),
+        ("blocked", "this address"),
+    ] {
+        let findings = paused(breaker(label), 0);
+
+        let what = text(findings.verdict(Rule::Paused, &settings()));
+        for part in ["create an activity", "Pipedrive answered so", remedy] {
+            assert!(what.contains(part), "{part}: {what}");
+        }
+        let stuck = findings.verdict(Rule::StuckQueue, &settings());
+        assert_eq!(stuck, Verdict::Unknown, "{label}");
+    }
+}
+
+#[test]
+fn messages_older_than_an_hour_that_wait_are_an_incident_unless_a_pause_holds_them() {
+    let findings = |over_an_hour, lasted| Findings {
+        waiting: Some((
+            WaitingSummary {
+                over_an_hour,
+                oldest: Some(Timestamp::UNIX_EPOCH),
+            },
+            SignedDuration::from_secs(lasted),
+        )),
+        ..Findings::default()
+    };
+    let verdict = |found: Findings| found.verdict(Rule::Waiting, &settings());
+
+    assert_eq!(verdict(findings(0, 0)), Verdict::Clear);
+    assert_eq!(verdict(findings(2, 59)), Verdict::Unknown);
+    assert!(text(verdict(findings(2, 60))).starts_with("2 messages"));
+    let held = Findings {
+        paused: paused(PauseReason::NoToken, 0).paused,
+        ..findings(2, 60)
+    };
+    assert_eq!(verdict(held), Verdict::Unknown);
+}
+
+#[test]
+fn an_empty_redis_without_rabbitmq_is_named_as_rabbitmqs_matter() {
+    let findings = paused(PauseReason::Witness, 60);
+
+    let what = text(findings.verdict(Rule::Paused, &settings()));
+    assert!(what.starts_with("RabbitMQ does not answer"), "{what}");
+    assert!(what.contains("broker.url"), "{what}");
+    assert_eq!(PauseReason::Witness.label(), "rabbitmq");
+}
+
+#[test]
 fn redis_away_is_an_incident_when_it_lasts() {
-    let verdict = |lasted| paused(PauseReason::Redis, lasted).verdict(Rule::Paused, &settings());
+    let verdict = |lasted| {
+        paused(PauseReason::Redis(RedisTrouble::Away), lasted).verdict(Rule::Paused, &settings())
+    };
 
     assert_eq!(verdict(59), Verdict::Unknown);
     assert!(text(verdict(60)).contains("Redis"));
     assert_eq!(
-        paused(PauseReason::Redis, 60).verdict(Rule::Unauthorized, &settings()),
+        paused(PauseReason::Redis(RedisTrouble::Away), 60).verdict(Rule::Unauthorized, &settings()),
         Verdict::Clear
     );
 }
@@ -217,7 +284,10 @@ fn an_hour_without_a_webhook_rings_unless_messages_wait_or_consumption_is_paused
     assert_eq!(verdict(&silent(None, 0)), Verdict::Clear);
     assert_eq!(verdict(&silent(Some(75), 3)), Verdict::Unknown);
     let in_a_pause = Findings {
-        paused: Some((PauseReason::Redis, SignedDuration::from_mins(70))),
+        paused: Some((
+            PauseReason::Redis(RedisTrouble::Away),
+            SignedDuration::from_mins(70),
+        )),
         ..silent(Some(75), 0)
     };
     assert_eq!(verdict(&in_a_pause), Verdict::Unknown);
@@ -230,7 +300,7 @@ fn a_queue_that_only_grows_rings_and_one_that_stands_in_a_pause_does_not() {
         ..queue(topology::WORK_QUEUE, 900, 100)
     };
     let in_a_pause = Findings {
-        paused: Some((PauseReason::Blocked, SignedDuration::from_mins(20))),
+        paused: Some((PauseReason::NoToken, SignedDuration::from_mins(20))),
         ..queue(topology::WORK_QUEUE, 900, 7_200)
     };
 

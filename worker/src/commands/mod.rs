@@ -8,3 +8,4 @@ pub mod number;
 pub mod owners;
 pub mod replay;
 pub mod resume;
+pub mod waiting;

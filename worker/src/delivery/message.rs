@@ -162,8 +162,16 @@ impl<Stage> Delivery<Stage> {
     /// The interaction id in the properties, for log lines.
     #[must_use]
     pub(crate) fn interaction(&self) -> &str {
-        let id = self.properties().message_id().as_ref();
-        id.map_or("without an id", ShortString::as_str)
+        self.interaction_id().unwrap_or("without an id")
+    }
+
+    /// The interaction id in the properties; a message that was published by hand may have none.
+    #[must_use]
+    pub(crate) fn interaction_id(&self) -> Option<&str> {
+        self.properties()
+            .message_id()
+            .as_ref()
+            .map(ShortString::as_str)
     }
 
     fn into_stage<Next>(self, stage: Next) -> Delivery<Next> {

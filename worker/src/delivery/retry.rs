@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::config::RetryDelay;
 
 use crate::failure::Disposition;
+use crate::pause::breaker::Verdict;
 
 /// Where a message goes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,8 @@ impl RetrySchedule {
                 delay: self.at_least(wait),
                 attempts,
             },
+            // Without a judge a message waits.
+            Disposition::Judged(_) => self.judged(Verdict::SHORTLY, attempts),
             Disposition::Retry if attempts > 0 && self.age(attempts) >= self.max_age => {
                 Next::Exhausted
             }
@@ -75,6 +78,34 @@ impl RetrySchedule {
                 attempts: attempts + 1,
             },
         }
+    }
+
+    /// Decides where a message goes after its failure was judged.
+    #[must_use]
+    pub(crate) fn judged(&self, verdict: Verdict, attempts: u32) -> Next<'_> {
+        match verdict {
+            Verdict::CountAttempt => self.next(Disposition::Retry, attempts),
+            Verdict::DeadLetter => Next::Permanent,
+            Verdict::Pause => self.judged(Verdict::SHORTLY, attempts),
+            Verdict::Wait { step, at_most } => Next::Retry {
+                delay: self.at_most(step, at_most),
+                attempts,
+            },
+        }
+    }
+
+    /// The delay of this step, or the longest one up to `longest` where that is shorter; at least the shortest.
+    fn at_most(&self, step: u32, longest: Duration) -> &RetryDelay {
+        let delay = self.delay(step);
+        if delay.duration <= longest {
+            return delay;
+        }
+        let short_enough = self
+            .delays
+            .iter()
+            .filter(|delay| delay.duration <= longest)
+            .max_by_key(|delay| delay.duration);
+        short_enough.unwrap_or_else(|| self.at_least(Duration::ZERO))
     }
 
     /// Sum of the delays of a message with this many failed attempts.
@@ -173,6 +204,29 @@ mod tests {
 
         assert_eq!(parked(75), "75s");
         assert_eq!(parked(60), "2m");
+    }
+
+    #[test]
+    fn a_judged_message_waits_without_an_attempt_and_no_longer_than_it_may() {
+        let schedule = schedule();
+        let delay = |step, at_most| {
+            let at_most = Duration::from_secs(at_most);
+            match schedule.judged(Verdict::Wait { step, at_most }, 7) {
+                Next::Retry { delay, attempts: 7 } => delay.name().to_owned(),
+                other => panic!("{other:?}"),
+            }
+        };
+
+        assert_eq!(delay(0, 0), "5s");
+        assert_eq!(delay(1, 3600), "30s");
+        assert_eq!(delay(9, 3600), "2m");
+        assert_eq!(delay(9, 40), "30s");
+        assert_eq!(delay(9, 2), "5s");
+        assert_eq!(schedule.judged(Verdict::DeadLetter, 0), Next::Permanent);
+        assert!(matches!(
+            schedule.judged(Verdict::CountAttempt, 0),
+            Next::Retry { attempts: 1, .. }
+        ));
     }
 
     #[test]

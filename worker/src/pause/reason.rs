@@ -1,14 +1,23 @@
 //! Why consumption is paused, in words and labels.
 
+use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
+use pipedrive::ports::StoreError;
 use pipedrive::{Allowance, Denial, PipedriveError};
+use redis::RedisError;
+
+use super::redis_trouble::RedisTrouble;
+use crate::store::OpenBreaker;
 
 /// Why nothing is consumed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PauseReason {
-    /// Redis does not answer.
-    Redis,
+    /// Redis cannot be used.
+    Redis(RedisTrouble),
+    /// RabbitMQ does not answer whether Redis lost its data.
+    Witness,
     /// Redis lost data while we were connected.
     RedisLostData,
     /// Pipedrive refuses the credential.
@@ -24,8 +33,8 @@ pub(crate) enum PauseReason {
     ScopeMissing,
     /// Pipedrive refused one person after another: the credential's user sees no people.
     PeopleForbidden,
-    /// Cloudflare blocks this address.
-    Blocked,
+    /// An operation fails for every message.
+    Broken(Arc<OpenBreaker>),
     /// The day's tokens, or its writes, are spent.
     BudgetSpent {
         /// Of what nothing is left.
@@ -40,12 +49,11 @@ impl PauseReason {
     #[must_use]
     pub fn caused_by(error: &PipedriveError) -> Option<Self> {
         match error {
-            PipedriveError::Store(_) => Some(Self::Redis),
+            PipedriveError::Store(error) => redis_trouble(error).map(Self::Redis),
             PipedriveError::Unauthorized { status } => Some(Self::Unauthorized { status: *status }),
             PipedriveError::Denied(denial) => Some(Self::Denied(*denial)),
             PipedriveError::NoToken(_) => Some(Self::NoToken),
             PipedriveError::ScopeMissing { .. } => Some(Self::ScopeMissing),
-            PipedriveError::Blocked => Some(Self::Blocked),
             PipedriveError::BudgetSpent { of, wait, .. } => Some(Self::BudgetSpent {
                 of: *of,
                 wait: *wait,
@@ -53,6 +61,7 @@ impl PauseReason {
             PipedriveError::Unreachable { .. }
             | PipedriveError::NoAnswer { .. }
             | PipedriveError::Unreadable { .. }
+            | PipedriveError::Blocked
             | PipedriveError::Server { .. }
             | PipedriveError::RateLimited { .. }
             | PipedriveError::Forbidden { .. }
@@ -62,22 +71,25 @@ impl PauseReason {
     }
 
     /// Whether Redis is the reason.
-    pub fn is_redis(self) -> bool {
-        matches!(self, Self::Redis | Self::RedisLostData)
+    pub fn is_redis(&self) -> bool {
+        matches!(self, Self::Redis(_) | Self::RedisLostData | Self::Witness)
     }
 
     /// Whether it takes the place of `present`. Redis is checked in any case, so its failure does not hide that Pipedrive
-    /// refuses us; nor does a Redis that is away hide that it lost data.
-    pub fn replaces(self, present: Self) -> bool {
+    /// refuses us; nor does a Redis that is away hide that it lost data. Without Redis no breaker is known.
+    pub fn replaces(&self, present: &Self) -> bool {
         let is_hidden = match self {
-            Self::Redis => true,
+            Self::Redis(_) | Self::Witness => {
+                !matches!(present, Self::Redis(_) | Self::Witness | Self::Broken(_))
+            }
             Self::RedisLostData => !present.is_redis(),
+            // The credential, and the day, are the more telling reasons for what fails.
+            Self::Broken(_) => !present.is_redis() && !matches!(present, Self::Broken(_)),
             Self::Unauthorized { .. }
             | Self::Denied(_)
             | Self::NoToken
             | Self::ScopeMissing
             | Self::PeopleForbidden
-            | Self::Blocked
             | Self::BudgetSpent { .. } => false,
         };
         !is_hidden && self != present
@@ -85,9 +97,13 @@ impl PauseReason {
 
     /// For readiness, logs and alarms: the reason and its remedy.
     #[must_use]
-    pub fn explain(self) -> String {
+    pub fn explain(&self) -> String {
         match self {
-            Self::Redis => "Redis does not answer; work resumes by itself once it does (redis.url)".to_owned(),
+            Self::Redis(trouble) => trouble.explain(),
+            Self::Witness => {
+                "RabbitMQ does not answer, which knows whether Redis lost its data; start it, work resumes by itself (broker.url)"
+                    .to_owned()
+            }
             Self::RedisLostData => {
                 "Redis lost data: records are searched for first; work resumes by itself".to_owned()
             }
@@ -115,9 +131,7 @@ impl PauseReason {
                  groups); work resumes by itself"
                     .to_owned()
             }
-            Self::Blocked => {
-                "Cloudflare blocks this address; the worker tries again from time to time (pipedrive.probe_interval)".to_owned()
-            }
+            Self::Broken(breaker) => explain_breaker(breaker),
             Self::BudgetSpent { of, wait } => {
                 let remedy = match of {
                     Allowance::Tokens => {
@@ -133,25 +147,33 @@ impl PauseReason {
     }
 
     /// All labels there are.
-    pub const LABELS: [&'static str; 6] = [
+    pub const LABELS: [&'static str; 9] = [
         "redis",
+        "rabbitmq",
         "unauthorized",
         "no_token",
         "blocked",
+        "refused",
+        "outage",
         "budget",
         "writes",
     ];
 
     /// The label in metrics.
-    pub fn label(self) -> &'static str {
+    pub fn label(&self) -> &'static str {
         match self {
-            Self::Redis | Self::RedisLostData => "redis",
+            Self::Redis(_) | Self::RedisLostData => "redis",
+            Self::Witness => "rabbitmq",
             Self::Unauthorized { .. }
             | Self::Denied(_)
             | Self::ScopeMissing
             | Self::PeopleForbidden => "unauthorized",
             Self::NoToken => "no_token",
-            Self::Blocked => "blocked",
+            Self::Broken(breaker) => match &*breaker.label {
+                "outage" => "outage",
+                "blocked" => "blocked",
+                _ => "refused",
+            },
             Self::BudgetSpent {
                 of: Allowance::Tokens | Allowance::Share,
                 ..
@@ -161,5 +183,35 @@ impl PauseReason {
                 ..
             } => "writes",
         }
+    }
+}
+
+/// What fails for every message, and what to do.
+fn explain_breaker(breaker: &OpenBreaker) -> String {
+    let remedy = match &*breaker.label {
+        "outage" => "nothing to do here; see Pipedrive's status page, or what is between",
+        "blocked" => "find what else sends from this address; it usually ends by itself",
+        "403" => "grant the right to the user of the credential",
+        "404" | "410" => "check pipedrive.base_url, and what was deleted in Pipedrive",
+        "redis" => "repair or delete the key that the log names",
+        _ => {
+            "correct what it names: a type, an owner or a field that is gone or switched off (pipedrive.call_type, \
+             pipedrive.chat_type, pipedrive.fallback_owner_id)"
+        }
+    };
+    format!(
+        "it fails for every message to {}: {}; {remedy}; one message at a time is tried, and the first that passes resumes work",
+        breaker.operation, breaker.why
+    )
+}
+
+/// What keeps the store of the client from being used.
+fn redis_trouble(error: &StoreError) -> Option<RedisTrouble> {
+    match error
+        .source()
+        .and_then(<dyn Error>::downcast_ref::<RedisError>)
+    {
+        Some(error) => RedisTrouble::of(error),
+        None => Some(RedisTrouble::Away),
     }
 }

@@ -8,7 +8,9 @@ use shared::clock;
 use shared::error::chain;
 use tokio_util::sync::CancellationToken;
 
+use super::breakers::Breakers;
 use super::reason::PauseReason;
+use super::redis_trouble::RedisTrouble;
 use super::resume::ResumeWatch;
 use super::spent::SpentDay;
 use super::state::Pause;
@@ -17,8 +19,6 @@ use crate::store::{Pauses, Store};
 
 /// Longest time between two checks of whether the reason is gone. Pipedrive is probed only when its interval is over.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// How many probe intervals pass before Cloudflare is tried again: it blocks clients that go on despite limits.
-const BLOCKED_INTERVALS: u32 = 6;
 
 /// Ends the pause as soon as its reason is gone.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub(crate) struct PauseSupervisor {
     pub pauses: Pauses,
     /// The name of this worker there.
     pub worker: String,
+    /// Known before consumption begins: a breaker may be open.
+    pub breakers: Breakers,
 }
 
 impl PauseSupervisor {
@@ -69,20 +71,35 @@ impl PauseSupervisor {
                 Some((known, since)) if known == reason => since,
                 _ => clock::now(),
             };
-            tried = Some((reason, since));
+            tried = Some((reason.clone(), since));
             if self.is_redis_ready().await {
-                if resume.is_requested(&reason).await && self.pause.end(reason) {
+                if resume.is_requested(&reason).await && self.resume(&reason).await {
                     tracing::info!("An operator ended the pause (worker resume)");
                     return;
                 }
-                match self.recovery(reason, since).await {
-                    Recovery::Done if self.pause.end(reason) => return,
-                    Recovery::Done | Recovery::Waiting => {}
+                match self.recovery(&reason, since).await {
+                    Recovery::Done => {
+                        self.breakers.exchange().await;
+                        if self.pause.end(&reason) {
+                            // One that this pause hid.
+                            self.breakers.exchange().await;
+                            return;
+                        }
+                    }
+                    Recovery::Waiting => {}
                     Recovery::RefusedAgain => tried = Some((reason, clock::now())),
                 }
             }
             tokio::time::sleep(self.probe_interval.min(POLL_INTERVAL)).await;
         }
+    }
+
+    /// Ends the pause at an operator's request. A breaker that stays open would begin it again at once.
+    async fn resume(&self, reason: &PauseReason) -> bool {
+        if matches!(reason, PauseReason::Broken(_)) {
+            self.breakers.close_all().await;
+        }
+        self.pause.end(reason)
     }
 
     /// Whether Redis is connected; connects it. After a failure the present connection is thrown away.
@@ -99,6 +116,9 @@ impl PauseSupervisor {
         match connecting.await {
             Ok(()) => true,
             Err(error) => {
+                let trouble = RedisTrouble::of_connecting(&error);
+                self.pause
+                    .begin(trouble.map_or(PauseReason::Witness, PauseReason::Redis));
                 tracing::warn!(
                     error = chain(&error),
                     "Redis cannot be used yet; the worker connects again"
@@ -108,7 +128,7 @@ impl PauseSupervisor {
         }
     }
 
-    async fn recovery(&self, reason: PauseReason, since: Timestamp) -> Recovery {
+    async fn recovery(&self, reason: &PauseReason, since: Timestamp) -> Recovery {
         let elapsed = clock::now().duration_since(since).unsigned_abs();
         if elapsed < self.least_pause(reason) {
             return Recovery::Waiting;
@@ -118,8 +138,7 @@ impl PauseSupervisor {
             | PauseReason::Denied(_)
             | PauseReason::NoToken
             | PauseReason::ScopeMissing
-            | PauseReason::PeopleForbidden
-            | PauseReason::Blocked => match self.client.probe().await {
+            | PauseReason::PeopleForbidden => match self.client.probe().await {
                 Err(error) if !error.class().credential_is_accepted => {
                     tracing::warn!(
                         error = chain(&error),
@@ -134,7 +153,7 @@ impl PauseSupervisor {
                 Ok(_) | Err(_) => Recovery::Done,
             },
             PauseReason::BudgetSpent { of, wait } => {
-                match self.day.is_over(of, elapsed, wait).await {
+                match self.day.is_over(*of, elapsed, *wait).await {
                     Ok(true) => Recovery::Done,
                     Ok(false) => Recovery::Waiting,
                     Err(error) => {
@@ -145,15 +164,22 @@ impl PauseSupervisor {
                     }
                 }
             }
-            PauseReason::Redis | PauseReason::RedisLostData => Recovery::Done,
+            PauseReason::Redis(_) | PauseReason::RedisLostData | PauseReason::Witness => {
+                Recovery::Done
+            }
+            // A message that passes ends it.
+            PauseReason::Broken(_) => Recovery::Waiting,
         }
     }
 
     /// Shortest pause. Pipedrive may answer `users/me` where it refuses the rest: without a shortest pause, consumption would
     /// resume and pause again at once, and each time the messages in progress cost tokens.
-    fn least_pause(&self, reason: PauseReason) -> Duration {
+    fn least_pause(&self, reason: &PauseReason) -> Duration {
         match reason {
-            PauseReason::Redis | PauseReason::RedisLostData => Duration::ZERO,
+            PauseReason::Redis(_)
+            | PauseReason::RedisLostData
+            | PauseReason::Witness
+            | PauseReason::Broken(_) => Duration::ZERO,
             PauseReason::Unauthorized { .. }
             | PauseReason::Denied(_)
             | PauseReason::ScopeMissing
@@ -161,7 +187,6 @@ impl PauseSupervisor {
             | PauseReason::NoToken
             // Pipedrive may state a time that is far too short.
             | PauseReason::BudgetSpent { .. } => self.probe_interval,
-            PauseReason::Blocked => self.probe_interval * BLOCKED_INTERVALS,
         }
     }
 }

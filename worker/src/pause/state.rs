@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
 use super::reason::PauseReason;
+use super::redis_trouble::RedisTrouble;
 use crate::metrics as names;
+use crate::store::OpenBreaker;
 
 /// Running, or paused for a reason. Clones share the state.
 #[derive(Clone, Debug)]
@@ -19,9 +21,10 @@ pub(crate) struct Pause {
 impl Pause {
     /// Paused until Redis was reached.
     pub fn until_redis_answers() -> Self {
-        set_paused(Some(PauseReason::Redis));
+        let reason = PauseReason::Redis(RedisTrouble::Away);
+        set_paused(Some(&reason));
         Self {
-            state: watch::Sender::new(Some(PauseReason::Redis)),
+            state: watch::Sender::new(Some(reason)),
             redis_failed: Arc::default(),
         }
     }
@@ -33,17 +36,16 @@ impl Pause {
         }
         let mut before = None;
         let is_new = self.state.send_if_modified(|state| {
-            before = *state;
-            let is_new = state.is_none_or(|present| why.replaces(present));
+            let is_new = state.as_ref().is_none_or(|present| why.replaces(present));
             if is_new {
-                *state = Some(why);
+                before = state.replace(why.clone());
             }
             is_new
         });
         if !is_new {
             return;
         }
-        set_paused(Some(why));
+        set_paused(Some(&why));
         let (reason, explanation) = (why.label(), why.explain());
         match (before, why) {
             (None, _) => {
@@ -58,7 +60,21 @@ impl Pause {
 
     /// Why consumption is paused, if it is.
     pub fn reason(&self) -> Option<PauseReason> {
-        *self.state.borrow()
+        self.state.borrow().clone()
+    }
+
+    /// The open breaker for which consumption is paused.
+    pub fn open_breaker(&self) -> Option<Arc<OpenBreaker>> {
+        match &*self.state.borrow() {
+            Some(PauseReason::Broken(breaker)) => Some(Arc::clone(breaker)),
+            Some(_) | None => None,
+        }
+    }
+
+    /// Waits until consumption is paused by a breaker.
+    pub async fn breaker_opened(&self) {
+        self.wait_for(|state| matches!(state, Some(PauseReason::Broken(_))))
+            .await;
     }
 
     /// Receiver that follows the reason of the pause.
@@ -89,10 +105,10 @@ impl Pause {
     }
 
     /// Ends the pause for `healed`, unless there is another reason by now. Returns whether consumption runs.
-    pub fn end(&self, healed: PauseReason) -> bool {
+    pub fn end(&self, healed: &PauseReason) -> bool {
         let has_ended = !self.redis_failed.load(Ordering::SeqCst)
             && self.state.send_if_modified(|state| {
-                let is_the_same = *state == Some(healed);
+                let is_the_same = state.as_ref() == Some(healed);
                 if is_the_same {
                     *state = None;
                 }
@@ -109,7 +125,7 @@ impl Pause {
     }
 }
 
-fn set_paused(reason: Option<PauseReason>) {
+fn set_paused(reason: Option<&PauseReason>) {
     let label = reason.map(PauseReason::label);
     for each in PauseReason::LABELS {
         let is_paused = label == Some(each);
@@ -121,34 +137,50 @@ fn set_paused(reason: Option<PauseReason>) {
 mod tests {
     use super::*;
 
-    fn paused(reasons: [PauseReason; 2]) -> Option<PauseReason> {
+    fn paused(reasons: &[&PauseReason; 2]) -> Option<PauseReason> {
         let pause = Pause {
             state: watch::Sender::new(None),
             redis_failed: Arc::default(),
         };
         for reason in reasons {
-            pause.begin(reason);
+            pause.begin((*reason).clone());
         }
         pause.reason()
     }
 
+    fn broken(operation: &str) -> PauseReason {
+        PauseReason::Broken(Arc::new(OpenBreaker {
+            operation: operation.to_owned(),
+            label: "400".to_owned(),
+            why: "it is refused".to_owned(),
+            since: jiff::Timestamp::UNIX_EPOCH,
+        }))
+    }
+
     #[test]
-    fn the_last_reason_counts_unless_redis_would_hide_a_more_telling_one() {
-        let (away, lost) = (PauseReason::Redis, PauseReason::RedisLostData);
-        let (refused, blocked) = (
-            PauseReason::Unauthorized { status: 401 },
-            PauseReason::Blocked,
-        );
+    fn the_last_reason_counts_unless_it_would_hide_a_more_telling_one() {
+        let away = PauseReason::Redis(RedisTrouble::Away);
+        let full = PauseReason::Redis(RedisTrouble::Full);
+        let lost = PauseReason::RedisLostData;
+        let refused = PauseReason::Unauthorized { status: 401 };
+        let no_token = PauseReason::NoToken;
+        let (create, search) = (broken("create"), broken("search"));
 
         for (reasons, shown) in [
-            ([refused, blocked], blocked),
-            ([away, refused], refused),
-            ([refused, away], refused),
-            ([refused, lost], refused),
-            ([away, lost], lost),
-            ([lost, away], lost),
+            ([&refused, &no_token], &no_token),
+            ([&away, &refused], &refused),
+            ([&refused, &away], &refused),
+            ([&refused, &lost], &refused),
+            ([&away, &lost], &lost),
+            ([&lost, &away], &lost),
+            ([&away, &full], &full),
+            ([&create, &search], &search),
+            ([&create, &refused], &refused),
+            ([&refused, &create], &refused),
+            ([&create, &away], &away),
+            ([&away, &create], &create),
         ] {
-            assert_eq!(paused(reasons), Some(shown), "{reasons:?}");
+            assert_eq!(paused(&reasons).as_ref(), Some(shown), "{reasons:?}");
         }
     }
 }

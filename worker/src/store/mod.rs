@@ -3,6 +3,7 @@
 //! Each new connection checks the eviction policy and the epoch, so that a Redis that lost data is recognised.
 
 mod answered;
+mod breakers;
 mod budget;
 mod client;
 mod connection;
@@ -26,11 +27,13 @@ mod queue_ages;
 mod refused;
 mod script;
 mod tokens;
+mod waiting;
 
 pub(crate) use self::genesys::{
     Enrichments, GenesysNames, KnownName, NameKind, Remembered, RequestWindow,
 };
 pub use answered::{Answered, clock, due, primary};
+pub(crate) use breakers::{BreakerStore, FailedMessage, Observation, OpenBreaker, Pass};
 pub(crate) use budget::{Day, TokenBucket, TokenBucketSettings, smallest_plan};
 pub(crate) use connection::NO_INFO;
 pub use connection::{Facts as StoreFacts, Store, StoreError};
@@ -53,3 +56,4 @@ pub use progress::{Effect, Progress};
 pub(crate) use queue_ages::QueueAges;
 pub(crate) use refused::RefusedBodies;
 pub(crate) use tokens::EncryptedTokens;
+pub(crate) use waiting::{WaitingList, WaitingMessage, WaitingSummary};

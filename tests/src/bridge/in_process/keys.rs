@@ -1,5 +1,6 @@
 //! What the services keep in Redis.
 
+use shared::clock;
 use url::Url;
 
 use super::TestApp;
@@ -33,5 +34,23 @@ impl TestApp {
             .query_async(&mut self.redis().await)
             .await;
         keys.expect("Redis answers")
+    }
+
+    /// Lets the workers know of another message that passes `operation`, until an hour from now: what is refused meanwhile
+    /// is its message's own fault, and a dead letter at the third refusal.
+    ///
+    /// # Panics
+    ///
+    /// Panics if Redis does not answer.
+    pub async fn let_another_pass(&self, operation: &str) {
+        let in_an_hour = clock::now().as_millisecond() + 3_600_000;
+        let key = format!("{}:{{waits}}:passed", self.settings.redis.prefix);
+        let noted: redis::RedisResult<()> = redis::cmd("HSET")
+            .arg(key)
+            .arg(operation)
+            .arg(format!("{in_an_hour} another"))
+            .query_async(&mut self.redis().await)
+            .await;
+        noted.expect("Redis answers");
     }
 }

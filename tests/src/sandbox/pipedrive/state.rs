@@ -125,9 +125,12 @@ impl State {
 
     /// Faults of a request, for its entry in the log.
     fn strike(&mut self, incoming: &Incoming<'_>, number: u64) -> Misfortune {
-        let misfortune = self
-            .faults
-            .strike(incoming.method, incoming.path, incoming.query);
+        let misfortune = self.faults.strike(
+            incoming.method,
+            incoming.path,
+            incoming.query,
+            incoming.body,
+        );
         if let Some(record) = self
             .log
             .record(number)

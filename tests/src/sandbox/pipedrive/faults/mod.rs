@@ -32,6 +32,9 @@ pub struct FaultRule {
     /// Concerns only lists and searches that ask for more than so many records a page.
     #[serde(default)]
     pub above_limit: Option<u32>,
+    /// Concerns only requests whose body contains this text.
+    #[serde(default)]
+    pub body_contains: Option<String>,
     /// How many requests it lets pass first.
     #[serde(default)]
     pub after: u32,
@@ -64,6 +67,7 @@ impl FaultRule {
             path: path.to_owned(),
             fault,
             above_limit: None,
+            body_contains: None,
             after: 0,
             times: None,
             probability: None,
@@ -85,6 +89,15 @@ impl FaultRule {
     pub fn above_limit(self, records: u32) -> Self {
         Self {
             above_limit: Some(records),
+            ..self
+        }
+    }
+
+    /// The same fault, for requests whose body contains this text alone.
+    #[must_use]
+    pub fn of_body(self, text: &str) -> Self {
+        Self {
+            body_contains: Some(text.to_owned()),
             ..self
         }
     }
@@ -167,12 +180,21 @@ impl Faults {
     }
 
     /// What befalls a request: every latency that applies, and the first other fault.
-    pub(super) fn strike(&mut self, method: &str, path: &str, query: &str) -> Misfortune {
+    pub(super) fn strike(
+        &mut self,
+        method: &str,
+        path: &str,
+        query: &str,
+        body: &[u8],
+    ) -> Misfortune {
         let page = page_size(query);
+        let body = String::from_utf8_lossy(body);
         let mut misfortune = Misfortune::default();
         for armed in &mut self.rules {
             let is_latency = matches!(armed.rule.fault, Fault::Latency { .. });
-            if (!is_latency && misfortune.fault.is_some()) || !armed.strikes(method, path, page) {
+            if (!is_latency && misfortune.fault.is_some())
+                || !armed.strikes(method, path, page, &body)
+            {
                 continue;
             }
             misfortune.names.push(armed.rule.fault.name());
@@ -193,10 +215,14 @@ impl Faults {
 }
 
 impl Armed {
-    fn strikes(&mut self, method: &str, path: &str, page: u32) -> bool {
+    fn strikes(&mut self, method: &str, path: &str, page: u32, body: &str) -> bool {
         let Self { rule, chance, .. } = self;
         let concerns = rule.method.as_deref().is_none_or(|wanted| wanted == method)
             && rule.above_limit.is_none_or(|limit| page > limit)
+            && rule
+                .body_contains
+                .as_deref()
+                .is_none_or(|text| body.contains(text))
             && path_matches(&rule.path, path);
         if !concerns || rule.times == Some(0) {
             return false;
