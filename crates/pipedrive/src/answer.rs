@@ -177,6 +177,7 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{ActivityRecord, Deal, Person};
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs
@@ -279,6 +280,22 @@ mod tests {
         ] {
             assert!(read(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_record_without_an_id_is_none() {
+        fn read<T: DeserializeOwned>(id: &str) -> bool {
+            let body = format!(r#"{{"success":true,"data":{{{id}}}}}"#);
+            parse::<T>(body.as_bytes(), Limits::default(), None).is_ok()
+        }
+
+        for id in ["", r#""id":null"#, r#""id":0"#, r#""id":"7""#] {
+            assert!(!read::<Person>(id), "person: {id}");
+            assert!(!read::<ActivityRecord>(id), "activity: {id}");
+            assert!(!read::<Deal>(id), "deal: {id}");
+        }
+        let id = r#""id":7,"participants":[{"person_id":0}],"phones":null"#;
+        assert!(read::<Person>(id) && read::<ActivityRecord>(id) && read::<Deal>(id));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Records as Pipedrive really sends them: a `null` or an odd value in one member leaves that member out, no more.
 
+use std::num::NonZeroU64;
+
 use serde::de::DeserializeOwned;
+use serde::de::value::U64Deserializer;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -12,6 +15,16 @@ where
 {
     let value = Value::deserialize(deserializer)?;
     Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+/// Reads the id of a record. Pipedrive counts from 1: an answer with 0 is about no record.
+pub(crate) fn record_id<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let id = NonZeroU64::deserialize(deserializer)?;
+    T::deserialize(U64Deserializer::<D::Error>::new(id.get()))
 }
 
 /// Reads the id of a linked record, which is an object with an `id`; nothing where there is no such object.

@@ -1,14 +1,14 @@
 //! Pipedrive's records, as far as they are read or written. Names are Pipedrive's.
 //!
-//! Only a record's `id` must be right. Every other member may be absent, `null` or odd without making the record
-//! unreadable.
+//! Only a record's `id` must be right, and above 0. Every other member may be absent, `null` or odd without making the
+//! record unreadable.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::ids::{ActivityId, DealId, OrganizationId, PersonId, UserId};
-use crate::lenient::{items, linked, or_default};
+use crate::lenient::{items, linked, or_default, record_id};
 
 /// The envelope of every answer.
 #[derive(Debug, Deserialize)]
@@ -59,45 +59,45 @@ pub(crate) struct Identified {
 
 /// An activity, from `/api/v2/activities` and `/api/v2/activities/{id}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
 pub struct ActivityRecord {
     /// Its id.
+    #[serde(deserialize_with = "record_id")]
     pub id: ActivityId,
     /// Whether it was deleted; it is readable for 30 days more.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub is_deleted: bool,
     /// The headline.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub subject: Option<String>,
     /// `YYYY-MM-DD`, UTC.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub due_date: Option<String>,
     /// `HH:MM` or `HH:MM:SS`, UTC.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub due_time: Option<String>,
     /// `HH:MM` or `HH:MM:SS`.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub duration: Option<String>,
     /// Whether it is done.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub done: Option<bool>,
     /// The user that owns it.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub owner_id: Option<UserId>,
     /// Its note, in HTML.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub note: Option<String>,
     /// The primary participant.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub person_id: Option<PersonId>,
     /// Every participant.
-    #[serde(deserialize_with = "items")]
+    #[serde(default, deserialize_with = "items")]
     pub participants: Vec<Participant>,
     /// The organisation.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub org_id: Option<OrganizationId>,
     /// The deal.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub deal_id: Option<DealId>,
 }
 
@@ -105,6 +105,7 @@ pub struct ActivityRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
     /// The person.
+    #[serde(deserialize_with = "record_id")]
     pub person_id: PersonId,
     /// Whether the activity stands on this person's timeline first. Written as `primary`; some answers say
     /// `primary_flag`.
@@ -114,33 +115,33 @@ pub struct Participant {
 
 /// A person, from `/api/v2/persons` and `/api/v2/persons/{id}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
 pub struct Person {
     /// Its id.
+    #[serde(deserialize_with = "record_id")]
     pub id: PersonId,
     /// The full name.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub name: Option<String>,
     /// Whether it was deleted, or merged into another.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub is_deleted: bool,
     /// The organisation it belongs to.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub org_id: Option<OrganizationId>,
     /// The user that owns it.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub owner_id: Option<UserId>,
     /// Telephone numbers.
-    #[serde(deserialize_with = "items")]
+    #[serde(default, deserialize_with = "items")]
     pub phones: Vec<Phone>,
     /// E-mail addresses.
-    #[serde(deserialize_with = "items")]
+    #[serde(default, deserialize_with = "items")]
     pub emails: Vec<Email>,
     /// When it changed last, RFC 3339.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub update_time: Option<String>,
     /// How many open deals it has; only where that was asked for, and Pipedrive answers it.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub open_deals_count: Option<u64>,
 }
 
@@ -148,6 +149,7 @@ pub struct Person {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct PersonHit {
     /// Its id.
+    #[serde(deserialize_with = "record_id")]
     pub id: PersonId,
     /// The full name.
     #[serde(default, deserialize_with = "or_default")]
@@ -206,6 +208,7 @@ pub struct NewPerson {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Deal {
     /// Its id.
+    #[serde(deserialize_with = "record_id")]
     pub id: DealId,
     /// The person it is with.
     #[serde(default, deserialize_with = "or_default")]

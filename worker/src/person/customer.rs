@@ -28,6 +28,7 @@ pub(crate) async fn find_people(
 ) -> Result<Attachment, Failure> {
     let to = find_customer(finder, interaction, party, progress).await?;
     let customer = to.person();
+    let former = progress.person;
     let found = find_third_parties(finder, reader, interaction, (lease, progress)).await?;
     let mut attachment = Attachment {
         to,
@@ -47,7 +48,8 @@ pub(crate) async fn find_people(
             continue;
         }
         attachment.third_parties.push(id);
-        if is_new {
+        // Whom we took for the customer before is a participant already, or was removed by a person.
+        if is_new && former != Some(id) {
             attachment.newcomers.push(id);
         }
     }

@@ -368,6 +368,15 @@ fn an_e_mail_address_is_taken_by_any_of_its_usual_names() {
     assert_eq!(message.details.email.as_deref(), Some("casey@example.com"));
     let none = facts(br#"{"data":{"id":"a","channelType":"chat","email":"unknown"}}"#);
     assert_eq!(none.details.email, None);
+    let by_number = |channel: &str| {
+        let data =
+            format!(r#""id":"a","channelType":"{channel}","phoneNumber":"casey@example.com""#);
+        facts(format!(r#"{{"data":{{{data}}}}}"#).as_bytes())
+            .details
+            .email
+    };
+    assert_eq!(by_number("chat").as_deref(), Some("casey@example.com"));
+    assert_eq!(by_number("voice"), None, "a SIP address");
 }
 
 #[test]

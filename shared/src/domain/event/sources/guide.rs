@@ -43,19 +43,23 @@ pub(super) fn recognise(
         kind,
         key: members::content_key(kind.as_str(), &interaction, body),
         interaction,
-        channel,
         at: timestamp(data.end_time.as_deref()),
-        details: details(data),
+        details: details(data, &channel),
+        channel,
         part: None,
         is_inferred: false,
     })))
 }
 
-fn details(data: &Node<'_>) -> Details {
+/// Outside of calls, senders put the customer's address where a call has the number, whichever kind it is. In a call,
+/// what looks like an e-mail address is a SIP address.
+fn details(data: &Node<'_>, channel: &Channel) -> Details {
+    let number = data.phone_number.as_deref();
+    let address = number.filter(|_| *channel != Channel::Voice);
     Details {
         direction: Direction::parse(data.direction.as_deref()),
-        number: value(data.phone_number.as_deref()),
-        email: email(data.any_email()),
+        number: value(number),
+        email: email(data.any_email()).or_else(|| email(address)),
         ..shared_details(data)
     }
 }
