@@ -16,6 +16,7 @@ mod note_merge;
 mod note_pieces;
 pub(crate) mod owners;
 pub(crate) mod recorder;
+mod refused_change;
 pub(crate) mod style;
 mod subject;
 mod target_line;

@@ -49,22 +49,9 @@ impl Recorder {
                 lines,
             });
         }
-        let sending =
-            self.send_with_owner(lease, progress, id, wanted, &known, &mut change, &lines);
-        let answered = match sending.await {
-            // Pipedrive documents nowhere that `null` clears a member.
-            Err(Failure::Pipedrive(PipedriveError::Rejected { .. }))
-                if change.without_clearing() =>
-            {
-                tracing::warn!(
-                    activity.id = %id,
-                    "Pipedrive clears no deal and no organisation: activity {id} keeps those of its former person"
-                );
-                let sending = self.send(lease, progress, id, wanted, &known, &change, &lines);
-                sending.await?
-            }
-            other => other?,
-        };
+        let answered = self
+            .send_what_is_taken(lease, progress, id, wanted, &known, &mut change, &lines)
+            .await?;
         Ok(match answered {
             Some(answered) => Written {
                 recorded: Recorded::Updated(id),
@@ -131,7 +118,7 @@ impl Recorder {
         clippy::too_many_arguments,
         reason = "each is a different part of one change, and none is used elsewhere together"
     )]
-    async fn send_with_owner(
+    pub(super) async fn send_with_owner(
         &self,
         lease: &Lease,
         progress: &Progress,
@@ -163,7 +150,7 @@ impl Recorder {
         clippy::too_many_arguments,
         reason = "each is a different part of one change, and none is used elsewhere together"
     )]
-    async fn send(
+    pub(super) async fn send(
         &self,
         lease: &Lease,
         progress: &Progress,
