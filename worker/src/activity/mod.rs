@@ -1,5 +1,6 @@
 //! The one activity of an interaction: what it says, how it is created, found again and kept up to date.
 
+mod adoption;
 mod attachment_lines;
 pub(crate) mod content;
 mod deals;

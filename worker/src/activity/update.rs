@@ -223,14 +223,14 @@ fn known(progress: &Progress, present: &ActivityRecord, wanted: &Wanted<'_>) -> 
     progress.answered.clone()
 }
 
-/// Events that only add to others leave the head of an activity as it is whose other events Redis forgot.
+/// Without an event of the customer's own, the head of an activity stays as it is whose other events Redis forgot.
 fn head<'a>(
     progress: &Progress,
     present: &ActivityRecord,
     known: &Answered,
     wanted: &'a Activity,
 ) -> Change<'a> {
-    if progress.adopted && only_adds(progress) {
+    if progress.adopted && progress.adoption.leads {
         return Change::default();
     }
     Change::of_head(wanted, present, known)
@@ -240,7 +240,7 @@ fn head<'a>(
 fn merged_note(progress: &Progress, id: ActivityId, new: &str, present: Option<&str>) -> Merged {
     let present = present.unwrap_or_default();
     let merged = if progress.adopted {
-        note::inherit(new, present, &progress.lines, only_adds(progress))
+        note::inherit(new, present, &progress.lines, progress.adoption.leads)
     } else {
         // While the outcome of a write is unknown, so is which of its lines were ever there.
         let is_settled = matches!(progress.activity, Effect::Done(_));
@@ -254,9 +254,4 @@ fn merged_note(progress: &Progress, id: ActivityId, new: &str, present: Option<&
         );
     }
     merged
-}
-
-/// Whether all known events only add to others.
-fn only_adds(progress: &Progress) -> bool {
-    progress.facts.values().all(|facts| facts.kind.enriches())
 }
