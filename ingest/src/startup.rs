@@ -33,8 +33,9 @@ const SPOOL_CONNECTION_NAME: &str = "ingest spool";
 const MAX_THREADS: usize = 4;
 /// How long a shutdown waits, beyond the budgets of publishing and spooling, for requests whose body is still arriving.
 const BODY_GRACE: Duration = Duration::from_secs(5);
-/// How long the head of a connection's first request may take; then it is answered 408.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the head of a connection's first request may take; then it is answered 408. Longer than EventBridge waits for
+/// an answer (5 s): after its own timeout it sends again, after a 408 it does not.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than the usual 60 s of a proxy in front, so that it is the proxy that ends an idle connection: the other way
 /// round a request may meet a connection that is just being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);

@@ -217,21 +217,26 @@ impl Pipeline {
         if !is_due(due).during(PipelineStep::Lease)? {
             return Ok(Outcome::Remembered);
         }
+        // An activity that is found after a lost answer is recorded for the first time, too.
+        let is_first = !matches!(progress.activity, Effect::Done(_));
         // From here on the record is written. What else is asked about the interaction is asked here, once.
         let completing =
             self.enrichment
                 .complete(interaction, &progress.facts, lease, &self.reader);
         let Enriched {
-            interaction,
+            mut interaction,
             recheck,
         } = completing.await.during(PipelineStep::Match)?;
+        let reader = &self.reader;
+        let adopting = self
+            .recorder
+            .adopt(lease, progress, &mut interaction, reader);
+        adopting.await.during(PipelineStep::Record)?;
         let party = self.reader.read(interaction.number.as_deref()).party;
         let (finder, reader) = (&self.finder, &self.reader);
         let finding = find_people(finder, reader, &interaction, &party, (lease, progress));
         let attachment = finding.await.during(PipelineStep::Match)?;
         fail_point::reach(FailPoint::Matched).await;
-        // An activity that is found after a lost answer is recorded for the first time, too.
-        let is_first = !matches!(progress.activity, Effect::Done(_));
         let recording = async {
             let recorded = self
                 .recorder

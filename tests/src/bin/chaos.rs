@@ -54,6 +54,11 @@ struct Arguments {
     #[arg(long)]
     blind_search: bool,
 
+    /// How long a record waits for the other events of its conversation: `0s`, `1s`, `2s` or `5s`. Where nothing is said,
+    /// 2 s, and 0 s with one seed in four.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    settle_delay: Option<Duration>,
+
     /// How long after the last fault everything may take to settle. A message that RabbitMQ was just moving from a retry
     /// queue when it was struck is tried again by it after three minutes.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
@@ -88,6 +93,7 @@ async fn main() -> ExitCode {
             workers: usize::from(arguments.workers),
             directory: arguments.directory,
             blind_search: arguments.blind_search,
+            settle_delay: arguments.settle_delay,
         },
         patience: arguments.patience,
         misbehaves: !arguments.calm,

@@ -13,6 +13,10 @@ use super::mishap::{Mishap, Planned};
 use super::numbers::{self, Holders, Number, Pool};
 use super::strike::{Scheduled, Strike};
 
+/// Over which time the events of most conversations come; and of those whose record waits for some of them alone.
+const SHORT: Duration = Duration::from_secs(3);
+const LONG: Duration = Duration::from_secs(20);
+
 /// How much is to happen.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
@@ -28,6 +32,8 @@ pub struct Size {
     pub directory: Option<bool>,
     /// Whether Pipedrive's search finds no person.
     pub blind_search: bool,
+    /// How long a record waits for the other events of its conversation; the seed decides where nothing is said.
+    pub settle_delay: Option<Duration>,
 }
 
 /// All choices of a campaign. The same seed and size give the same plan.
@@ -49,6 +55,8 @@ pub struct Plan {
     pub has_directory: bool,
     /// Whether Pipedrive's search finds no person.
     pub blind_search: bool,
+    /// How long a record waits for the other events of its conversation.
+    pub settle_delay: Duration,
     /// With what the bridge is let in.
     pub credential: Credential,
 }
@@ -74,6 +82,14 @@ pub struct Post {
     pub event: usize,
 }
 
+/// As long as customers' records wait, to scale; with one seed in four none waits, and each event is a write of its own.
+fn settle_delay(seed: u64) -> Duration {
+    match (seed / 4) % 4 {
+        3 => Duration::ZERO,
+        _ => Duration::from_secs(2),
+    }
+}
+
 /// Draws a plan.
 #[must_use]
 pub fn draw(seed: u64, size: Size) -> Plan {
@@ -94,6 +110,7 @@ pub fn draw(seed: u64, size: Size) -> Plan {
             // In turns that are not those of the credential: each meets both.
             has_directory: size.directory.unwrap_or((seed / 2) % 2 == 1),
             blind_search: size.blind_search,
+            settle_delay: size.settle_delay.unwrap_or(settle_delay(seed)),
             credential: Credential::of(seed),
         },
     };
@@ -140,8 +157,8 @@ impl Traffic {
             let at = self.size.duration.mul_f64(share);
             interactions += match self.rng.random_range(0..100) {
                 0..4 => self.burst(at, interactions),
-                4..36 => self.conversation(at, interactions, share, Duration::from_secs(3)),
-                36..44 => self.conversation(at, interactions, share, Duration::from_secs(20)),
+                4..36 => self.conversation(at, interactions, share, SHORT),
+                36..44 => self.conversation(at, interactions, share, LONG),
                 44..54 => self.single(at, interactions, share, Form::CustomerEnd),
                 54..60 => self.anonymous(at, interactions),
                 60..65 => self.ignored(at, interactions),
@@ -180,16 +197,14 @@ impl Traffic {
         1
     }
 
-    /// A third party takes part. The event of a supplier may come first: the record moves from them to the caller. That of
-    /// a stranger comes last, since one who is the only known party is a customer, who gets a person.
+    /// A third party takes part. The event of a supplier may come first, where it waits for the caller's. That of a
+    /// stranger comes last, since one who is the only known party is a customer, who gets a person.
     fn third_party(&mut self, at: Duration, n: usize, spread: Duration) {
         let is_known = self.rng.random_bool(0.5);
         let number = numbers::third_party(&mut self.rng, is_known);
-        let delay = if is_known {
-            spread.mul_f64(self.rng.random_range(0.0..1.0))
-        } else {
-            spread
-        };
+        let delay = spread.mul_f64(self.rng.random_range(0.0..1.0));
+        let may_be_first = is_known && spread <= SHORT && !self.plan.settle_delay.is_zero();
+        let delay = if may_be_first { delay } else { spread };
         self.event(at + delay, n, Form::ThirdParty, Some(number));
     }
 
@@ -229,9 +244,7 @@ impl Traffic {
             offset: at,
         });
         self.plan.posts.push(Post { at, event });
-        // Where Redis loses a conversation, what comes again of a third party alone is taken for the customer's.
-        let late = if form == Form::ThirdParty { 0.0 } else { 0.03 };
-        for (chance, within) in [(0.1, 3.0), (late, 30.0)] {
+        for (chance, within) in [(0.1, 3.0), (0.03, 30.0)] {
             if self.rng.random_bool(chance) {
                 let at = at + Duration::from_secs_f64(self.rng.random_range(0.0..within));
                 self.plan.posts.push(Post { at, event });
@@ -256,6 +269,7 @@ mod tests {
         workers: 2,
         directory: None,
         blind_search: false,
+        settle_delay: None,
     };
 
     /// Number of kinds of strikes.
@@ -300,6 +314,8 @@ mod tests {
             assert!(plan.known.iter().any(|(_, known)| *known == holders));
         }
         let both = [1, 2].map(|seed| draw(seed, SIZE).has_directory);
+        assert_eq!(both, [false, true]);
+        let both = [11, 12].map(|seed| draw(seed, SIZE).settle_delay.is_zero());
         assert_eq!(both, [false, true]);
     }
 }

@@ -73,6 +73,10 @@ fn write_all(
                 }
                 .to_owned(),
             ),
+            (
+                "records wait for other events",
+                format!("{} s", plan.settle_delay.as_secs()),
+            ),
             ("storm", minutes(outcome.stormed)),
             ("settled after", minutes(outcome.settled)),
         ],

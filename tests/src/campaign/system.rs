@@ -34,6 +34,8 @@ const LEASE: Duration = Duration::from_secs(28);
 const SETTLE_TIME: Duration = Duration::from_secs(5);
 /// Longer than [`INDEX_LAG`].
 const SEARCH_LAG: Duration = Duration::from_secs(4);
+/// How long agents' legs wait for the end of the customer's session: less than the events of some conversations take.
+const LEGS_WAIT: Duration = Duration::from_secs(6);
 /// How long the sandbox's search does not know a new person.
 const INDEX_LAG: Duration = Duration::from_millis(1_500);
 /// The type of activities for chats.
@@ -134,6 +136,7 @@ impl System {
         let mut common = settings();
         let mode = if plan.has_directory { "on" } else { "off" };
         common.push(variable("DIRECTORY__MODE", mode));
+        common.extend(waits(plan.settle_delay));
         let mut variables = common.clone();
         variables.push(variable("INGEST__LISTEN", &ingest_address));
         variables.push(variable(
@@ -237,8 +240,6 @@ fn settings() -> Vec<(String, String)> {
         variable("WORKER__LEASE", &seconds(LEASE)),
         variable("REDIS__PREFIX", REDIS_PREFIX),
         variable("RETRY__DELAYS", &RETRY_DELAYS.join(",")),
-        // Each event is a write of its own: more that a fault can spoil.
-        variable("GENESYS__SETTLE_DELAY", "0s"),
         variable("PIPEDRIVE__CHAT_TYPE", CHAT_TYPE),
         variable("PIPEDRIVE__REQUESTS_PER_2S", &4000),
         variable("PIPEDRIVE__SEARCHES_PER_2S", &1000),
@@ -247,6 +248,18 @@ fn settings() -> Vec<(String, String)> {
         variable("PIPEDRIVE__SETTLE_TIME", &seconds(SETTLE_TIME)),
         variable("PIPEDRIVE__SEARCH_LAG", &seconds(SEARCH_LAG)),
         variable("PIPEDRIVE__PROBE_INTERVAL", "500ms"),
+    ]
+}
+
+/// How long records wait for the other events of their conversations.
+fn waits(settle_delay: Duration) -> [(String, String); 2] {
+    let legs_wait = settle_delay.max(LEGS_WAIT);
+    [
+        variable(
+            "GENESYS__SETTLE_DELAY",
+            &format!("{}s", settle_delay.as_secs()),
+        ),
+        variable("GENESYS__LEGS_WAIT", &format!("{}s", legs_wait.as_secs())),
     ]
 }
 

@@ -17,6 +17,7 @@ use crate::invariants::{assert_recorded_once, assert_settled};
 use crate::process::Worker;
 
 const UNKNOWN_CALLER: &str = "+15550123456";
+const SUPPLIER: &str = "+12025550177";
 
 async fn app() -> (TestApp, Redis) {
     let (mut app, redis) = app_with_redis().await;
@@ -33,6 +34,20 @@ fn now(name: &str) -> String {
 fn at(name: &str, time: Timestamp) -> String {
     let mut event: Value = serde_json::from_slice(&sample(name)).expect("samples are JSON");
     event["detail"]["eventBody"]["eventTime"] = json!(time.as_millisecond());
+    event.to_string()
+}
+
+/// The end of the session of a supplier whom an agent called into the conversation of the samples, now.
+fn supplier_end() -> String {
+    let mut event: Value = serde_json::from_str(&now("eventbridge-customer-end-voice-inbound"))
+        .expect("samples are JSON");
+    let body = &mut event["detail"]["eventBody"];
+    let called = json!({"participantId": "supplier", "sessionId": "supplier", "direction": "OUTBOUND",
+        "ani": "tel:+12025550100", "dnis": format!("tel:{SUPPLIER}"), "interactingDurationMs": 15_000,
+        "externalContactId": null, "conversationExternalContactIds": null});
+    for (name, value) in called.as_object().expect("members of an event") {
+        body[name] = value.clone();
+    }
     event.to_string()
 }
 
@@ -88,6 +103,40 @@ async fn what_forgotten_events_stated_stays_in_the_one_activity() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_third_party_whose_event_comes_after_redis_forgot_the_customer_takes_part_in_their_record()
+ {
+    let (app, redis) = app().await;
+    let end = now("eventbridge-customer-end-voice-inbound");
+    let recorded = record(&app, end, "<b>Duration:</b> 7 min 22 s").await;
+    redis.flush().await.unwrap();
+
+    record(&app, supplier_end(), SUPPLIER).await;
+    redis.flush().await.unwrap();
+    // What is joined already stays so when another event follows, and when it comes again.
+    record(&app, supplier_end(), SUPPLIER).await;
+    let wrapup = now("eventbridge-acw-voice-inbound");
+    let activity = record(&app, wrapup, "call back on Friday").await;
+
+    let people = app.pipedrive.persons();
+    assert_eq!(people.len(), 1, "no one is created for the supplier");
+    assert_eq!(activity.person_id, recorded.person_id);
+    assert_eq!(activity.subject, recorded.subject);
+    assert_eq!(activity.due_time, recorded.due_time);
+    assert_eq!(activity.duration, recorded.duration);
+    let note = activity.note.unwrap();
+    for once in [
+        "<b>Outcome:</b> Inbound call",
+        "<b>Number:</b> +12025550143",
+        "<b>Duration:</b> 7 min 22 s",
+        "<b>Also took part:</b> +12025550177",
+    ] {
+        assert_eq!(note.matches(once).count(), 1, "{once} in {note}");
+    }
+    assert_eq!(note.matches(SUPPLIER).count(), 1, "{note}");
+    assert_settled(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_sent_again_after_redis_forgot_it_is_recorded_once() {
     let (app, redis) = app().await;
     record(
@@ -114,7 +163,7 @@ async fn a_clock_that_is_ahead_makes_nothing_new_that_redis_forgot() {
     let (app, redis) = app().await;
     let in_two_hours = clock::now() + SignedDuration::from_hours(2);
     let end = at("eventbridge-customer-end-voice-inbound", in_two_hours);
-    record(&app, end.clone(), "<b>Duration:</b> 7 min 22 s").await;
+    record(&app, end, "<b>Duration:</b> 7 min 22 s").await;
     redis.flush().await.unwrap();
 
     // Over another call the worker notices: what comes next is not parked for that, which would be a sign by itself.

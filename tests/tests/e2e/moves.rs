@@ -178,6 +178,35 @@ async fn a_third_party_who_is_deleted_before_the_write_is_left_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_whose_person_was_deleted_takes_in_a_third_party_in_its_note_alone() {
+    let app = TestApp::spawn().await;
+    let casey = app.pipedrive.add_person("Casey Customer", &[CUSTOMER]);
+    app.pipedrive.add_person("Sam Supplier", &[SUPPLIER]);
+    post(&app, customer()).await;
+    assert!(app.pipedrive.delete_person(casey));
+
+    let joined = post(&app, supplier()).await;
+
+    assert_eq!(joined.person_id, Some(casey), "what was attached stays so");
+    assert_eq!(joined.participants.len(), 1);
+    assert!(note(&joined).contains(SUPPLIER), "{}", note(&joined));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_moves_away_from_a_person_who_was_deleted() {
+    let app = TestApp::spawn().await;
+    let sam = app.pipedrive.add_person("Sam Supplier", &[SUPPLIER]);
+    let casey = app.pipedrive.add_person("Casey Customer", &[CUSTOMER]);
+    post(&app, supplier()).await;
+    assert!(app.pipedrive.delete_person(sam));
+
+    let moved = post(&app, customer()).await;
+
+    assert_eq!(moved.person_id, Some(casey));
+    assert_eq!(moved.participants.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_no_side_is_the_customers_the_note_names_both_and_no_person_is_created() {
     let app = TestApp::spawn().await;
     let ended = json!({"event": "conversation.ended", "conversationId": "call-1", "callerId": CUSTOMER,

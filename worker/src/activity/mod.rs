@@ -1,5 +1,6 @@
 //! The one activity of an interaction: what it says, how it is created, found again and kept up to date.
 
+mod adoption;
 mod attachment_lines;
 pub(crate) mod content;
 mod deals;
@@ -16,6 +17,7 @@ mod note_merge;
 mod note_pieces;
 pub(crate) mod owners;
 pub(crate) mod recorder;
+mod refused_change;
 pub(crate) mod style;
 mod subject;
 mod target_line;

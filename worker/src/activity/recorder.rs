@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use pipedrive::{ActivityId, Client, PipedriveError, UserId};
-use shared::domain::facts::Facts;
 use shared::domain::ids::sha256_hex;
 use shared::domain::interaction::Interaction;
 use shared::domain::phone::Party;
@@ -10,7 +9,7 @@ use shared::domain::phone::Party;
 use crate::activity::content::{self, Activity};
 use crate::activity::edits;
 use crate::activity::intents::CreateIntent;
-use crate::activity::lookup::ActivityLookup;
+use crate::activity::lookup::{ActivityLookup, Found};
 use crate::activity::note_merge as note;
 use crate::activity::owners::Owners;
 use crate::activity::style::Style;
@@ -195,15 +194,14 @@ impl Recorder {
                 if let Some(update_in_doubt) = progress.update_in_doubt {
                     wait_since(update_in_doubt, self.timing.settle_time)?;
                 }
+                if progress.adoption.has_person {
+                    // A person in it stays: a user may have moved the activity.
+                    progress.person = attachment.person();
+                }
                 return Ok(Some(id));
             }
-            Effect::NotTried if progress.known_unrecorded => return Ok(None),
-            Effect::NotTried => {
-                // A delivery that Redis forgot may be about to write.
-                wait_since(lease.epoch_began(), self.timing.in_flight())?;
-                let earliest = progress.facts.values().map(Facts::earliest).min();
-                earliest.unwrap_or(interaction.started)
-            }
+            // Known to be unrecorded, or searched for when it was to be adopted.
+            Effect::NotTried => return Ok(None),
             Effect::Intended(at) => {
                 wait_since(at, self.timing.settle_time)?;
                 // Redis may have forgotten a later intent.
@@ -211,31 +209,23 @@ impl Recorder {
                 at
             }
         };
-        self.search(progress, interaction, attachment, since).await
+        let found = self.find(interaction, since).await?;
+        Ok(found.map(|found| found.id))
     }
 
-    /// Searches for an activity that Redis does not know. One that is found without an intent is adopted: its content is
-    /// kept, since Redis forgot the events that it was written for.
-    async fn search(
+    /// Searches for an activity that Redis does not know.
+    pub(super) async fn find(
         &self,
-        progress: &mut Progress,
         interaction: &Interaction,
-        attachment: &Attachment,
         since: Timestamp,
-    ) -> Result<Option<ActivityId>, Failure> {
+    ) -> Result<Option<Found>, Failure> {
         let searching = self
             .lookup
             .find(&self.client, &interaction.id, surely_before(since));
         let found = searching.await?;
         metrics::counter!(names::RECONCILIATIONS, "found" => found.is_some().to_string())
             .increment(1);
-        let Some(found) = found else { return Ok(None) };
-        if progress.activity == Effect::NotTried {
-            progress.adopted = true;
-            // A person in it stays: a user may have moved the activity.
-            progress.person = attachment.person().filter(|_| found.has_person);
-        }
-        Ok(Some(found.id))
+        Ok(found)
     }
 
     async fn create(

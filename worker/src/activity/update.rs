@@ -49,22 +49,9 @@ impl Recorder {
                 lines,
             });
         }
-        let sending =
-            self.send_with_owner(lease, progress, id, wanted, &known, &mut change, &lines);
-        let answered = match sending.await {
-            // Pipedrive documents nowhere that `null` clears a member.
-            Err(Failure::Pipedrive(PipedriveError::Rejected { .. }))
-                if change.without_clearing() =>
-            {
-                tracing::warn!(
-                    activity.id = %id,
-                    "Pipedrive clears no deal and no organisation: activity {id} keeps those of its former person"
-                );
-                let sending = self.send(lease, progress, id, wanted, &known, &change, &lines);
-                sending.await?
-            }
-            other => other?,
-        };
+        let answered = self
+            .send_what_is_taken(lease, progress, id, wanted, &known, &mut change, &lines)
+            .await?;
         Ok(match answered {
             Some(answered) => Written {
                 recorded: Recorded::Updated(id),
@@ -131,7 +118,7 @@ impl Recorder {
         clippy::too_many_arguments,
         reason = "each is a different part of one change, and none is used elsewhere together"
     )]
-    async fn send_with_owner(
+    pub(super) async fn send_with_owner(
         &self,
         lease: &Lease,
         progress: &Progress,
@@ -163,7 +150,7 @@ impl Recorder {
         clippy::too_many_arguments,
         reason = "each is a different part of one change, and none is used elsewhere together"
     )]
-    async fn send(
+    pub(super) async fn send(
         &self,
         lease: &Lease,
         progress: &Progress,
@@ -236,14 +223,14 @@ fn known(progress: &Progress, present: &ActivityRecord, wanted: &Wanted<'_>) -> 
     progress.answered.clone()
 }
 
-/// Events that only add to others leave the head of an activity as it is whose other events Redis forgot.
+/// Without an event of the customer's own, the head of an activity stays as it is whose other events Redis forgot.
 fn head<'a>(
     progress: &Progress,
     present: &ActivityRecord,
     known: &Answered,
     wanted: &'a Activity,
 ) -> Change<'a> {
-    if progress.adopted && only_adds(progress) {
+    if progress.adopted && progress.adoption.leads {
         return Change::default();
     }
     Change::of_head(wanted, present, known)
@@ -253,7 +240,7 @@ fn head<'a>(
 fn merged_note(progress: &Progress, id: ActivityId, new: &str, present: Option<&str>) -> Merged {
     let present = present.unwrap_or_default();
     let merged = if progress.adopted {
-        note::inherit(new, present, &progress.lines, only_adds(progress))
+        note::inherit(new, present, &progress.lines, progress.adoption.leads)
     } else {
         // While the outcome of a write is unknown, so is which of its lines were ever there.
         let is_settled = matches!(progress.activity, Effect::Done(_));
@@ -267,9 +254,4 @@ fn merged_note(progress: &Progress, id: ActivityId, new: &str, present: Option<&
         );
     }
     merged
-}
-
-/// Whether all known events only add to others.
-fn only_adds(progress: &Progress) -> bool {
-    progress.facts.values().all(|facts| facts.kind.enriches())
 }

@@ -52,7 +52,7 @@ pub use numbers::{People, PersonClaim, PersonLease};
 pub(crate) use owners::OwnerStore;
 pub(crate) use pauses::{PausedWorker, Pauses};
 pub use poison::{AttemptState, DeliveryAttempts};
-pub use progress::{Effect, Progress};
+pub use progress::{Adoption, Effect, Progress};
 pub(crate) use queue_ages::QueueAges;
 pub(crate) use refused::RefusedBodies;
 pub(crate) use tokens::EncryptedTokens;

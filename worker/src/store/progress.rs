@@ -39,8 +39,19 @@ pub struct Progress {
     pub update_in_doubt: Option<Timestamp>,
     /// Whether the activity was found in Pipedrive, written for events that Redis has lost.
     pub adopted: bool,
+    /// What this delivery read of an adopted activity. Not stored.
+    pub adoption: Adoption,
     /// Whether this entry is complete: no activity can exist that it does not show.
     pub known_unrecorded: bool,
+}
+
+/// What a delivery reads of an activity that was found in Pipedrive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Adoption {
+    /// Whether the activity was found in this delivery, attached to a person.
+    pub has_person: bool,
+    /// Whether no event of the customer's own is known whom the activity names: its subject, number and times stay.
+    pub leads: bool,
 }
 
 /// State of an effect that must happen once.
@@ -116,6 +127,7 @@ impl Progress {
                 .and_then(|ms| ms.parse().ok())
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
             adopted: fields.contains_key("inherited"),
+            adoption: Adoption::default(),
             known_unrecorded: same_epoch && fields.get("clean") == Some(&"1"),
         }
     }
