@@ -209,9 +209,7 @@ impl Alarm {
         queues: Option<&QueueSnapshot>,
         now: Timestamp,
     ) -> Option<u32> {
-        let Some(queue) = queues.and_then(|snapshot| snapshot.queue(topology::WORK_QUEUE)) else {
-            return None;
-        };
+        let queue = queues?.queue(topology::WORK_QUEUE)?;
         if is_paused {
             self.growth.reset();
             return None;

@@ -158,6 +158,7 @@ pub struct Findings {
     /// The day's tokens and writes.
     pub budgets: Option<Vec<Budget>>,
     /// How long no webhook has come, if that is longer than allowed; the outer `None` where it is not known.
+    #[expect(clippy::option_option, reason = "unknown differs from none")]
     pub silence: Option<Option<SignedDuration>>,
     /// By how many messages the work queue grew, if it only grew.
     pub grown: Option<u32>,
