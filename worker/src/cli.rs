@@ -68,7 +68,8 @@ enum Command {
 // One thread does more than any plan of Pipedrive takes, and waking others costs a fifth of the processor time.
 #[tokio::main(flavor = "current_thread")]
 pub async fn main() -> ExitCode {
-    command_line::end("worker", execute(Cli::parse()).await)
+    // On the heap: it holds the state of every command.
+    command_line::end("worker", Box::pin(execute(Cli::parse())).await)
 }
 
 #[expect(clippy::print_stdout, reason = "the answer to a command")]
