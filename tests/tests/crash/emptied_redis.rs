@@ -163,7 +163,7 @@ async fn a_clock_that_is_ahead_makes_nothing_new_that_redis_forgot() {
     let (app, redis) = app().await;
     let in_two_hours = clock::now() + SignedDuration::from_hours(2);
     let end = at("eventbridge-customer-end-voice-inbound", in_two_hours);
-    record(&app, end, "<b>Duration:</b> 7 min 22 s").await;
+    record(&app, end.clone(), "<b>Duration:</b> 7 min 22 s").await;
     redis.flush().await.unwrap();
 
     // Over another call the worker notices: what comes next is not parked for that, which would be a sign by itself.

@@ -22,12 +22,21 @@ const EACH: u64 = 7;
 /// Tokens of each late change.
 const CHANGE: u64 = 5;
 
+/// A longer day takes minutes: `BRIDGE_TEST_DAY=2000`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a size of this test, no setting of the bridge"
+)]
+fn conversations() -> usize {
+    let wanted = std::env::var("BRIDGE_TEST_DAY").ok();
+    wanted
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(CONVERSATIONS)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_record_of_a_day_says_the_truth() {
-    let wanted = std::env::var("BRIDGE_TEST_DAY").ok();
-    let conversations = wanted
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(CONVERSATIONS);
+    let conversations = conversations();
     // Legs of calls between colleagues wait so long for a customer who never comes.
     let builder = CallCentre::builder().set("BRIDGE__GENESYS__LEGS_WAIT", "10s");
     let centre = CallCentre::of(conversations, builder).await;
@@ -125,7 +134,7 @@ fn compare(
     let queue = line(text, "Queue").and_then(|queues| queues.split(", ").last());
     let minutes = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M").to_string();
     let due = [record.due_date.as_deref(), record.due_time.as_deref()];
-    let due = due.map(|text| text.unwrap_or_default());
+    let due = due.map(Option::unwrap_or_default);
     let begun = format!("{} {}", due[0], &due[1][..due[1].len().min(5)]);
     let lasted = truth.end.duration_since(truth.start).unsigned_abs();
     let checks = [
