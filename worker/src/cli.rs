@@ -77,7 +77,7 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     }
     let settings = config::load(cli.config.as_deref())?;
     match command {
-        Command::Run => run(settings).await,
+        Command::Run => Box::pin(run(settings)).await,
         Command::Check => {
             let is_well = check::check(&settings).await?;
             Ok(command_line::exit_code(is_well))
@@ -102,7 +102,7 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Resume => {
-            let has_ended = resume::resume(&settings).await?;
+            let has_ended = Box::pin(resume::resume(&settings)).await?;
             Ok(command_line::exit_code(has_ended))
         }
         Command::Directory(action) => {
