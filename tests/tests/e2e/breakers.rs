@@ -120,6 +120,27 @@ async fn each_failure_of_every_message_is_named_with_its_remedy_and_ends_with_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_operator_who_resumes_ends_the_pause_and_what_failed_before_counts_no_more() {
+    let app = TestApp::builder()
+        .set("BRIDGE__PIPEDRIVE__PROBE_INTERVAL", "1h")
+        .spawn()
+        .await;
+    let refusal = FaultRule::always(CREATE.0, CREATE.1, Fault::forbidden());
+    let rule = app.pipedrive.add_fault(refusal);
+    post_calls(&app, "call", 4).await;
+    app.wait_until_not_ready(OPERATION).await;
+    app.pipedrive.remove_fault(rule);
+
+    // No probe is due for an hour.
+    worker::commands::resume::resume(&app.settings)
+        .await
+        .unwrap();
+
+    app.wait_for_exactly(4).await;
+    assert!(was_open(&app, "403").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_scope_that_is_removed_pauses_consumption_and_loses_nothing() {
     let app = TestApp::spawn().await;
     let refusal = FaultRule::always(CREATE.0, CREATE.1, Fault::scope_missing());

@@ -15,6 +15,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use redis::{AsyncCommands, RedisResult, Script};
 use serde::{Deserialize, Serialize};
+use shared::clock;
 
 use super::connection::Store;
 use super::script::ms;
@@ -245,13 +246,20 @@ impl BreakerStore {
             .await
     }
 
-    /// Closes all breakers.
+    /// Closes all breakers; what failed before counts no more.
     ///
     /// # Errors
     ///
     /// When Redis does not answer.
     pub async fn close_all(&self) -> RedisResult<()> {
-        self.0.connection()?.del(self.key("open")).await
+        let now = clock::now().as_millisecond();
+        let mut pipe = redis::pipe();
+        for breaker in self.all_open().await? {
+            let closed = format!("closed {}", breaker.name());
+            pipe.hset(self.key("passed"), closed, now).ignore();
+        }
+        pipe.del(self.key("open")).ignore();
+        pipe.query_async(&mut self.0.connection()?).await
     }
 
     /// Gives the right back: there was no message to probe with.
