@@ -177,6 +177,8 @@ pub fn register(_recorder: &PrometheusHandle, labels: &Labels<'_>) {
     ] {
         metrics::gauge!(name).set(0);
     }
+    let asked = genesys::operations::CONVERSATION.name.replace(' ', "_");
+    metrics::counter!(GENESYS_REQUESTS, "operation" => asked, "result" => "ok").increment(0);
     for state in ["pending", "attached", "unavailable"] {
         for &artefact in labels.artefacts {
             metrics::counter!(GENESYS_ARTEFACTS, "artefact" => artefact, "state" => state)

@@ -135,7 +135,8 @@ impl OwnProcess {
         ];
         let metrics = wait_until("the metrics of the certificate", PATIENCE, async || {
             let client = self.server.client(files.client());
-            let page = client.get(self.server.url("/metrics")).send().await?;
+            let page = client.get(self.server.url("/metrics"));
+            let page = page.header("host", "localhost").send().await?;
             let page = page.text().await?;
             for line in &lines {
                 ensure!(page.contains(line), "{line} is not in {page}");
