@@ -9,9 +9,10 @@ use shared::config::Settings;
 use shared::{command_line, config, health, lifecycle, telemetry};
 
 use crate::commands::number::Texts;
+use crate::commands::reconcile::Span;
 use crate::commands::replay::ReplayFilter;
 use crate::commands::waiting::{self, Limit};
-use crate::commands::{alarm, check, directory, number, owners, replay, resume};
+use crate::commands::{alarm, check, directory, number, owners, reconcile, replay, resume};
 use crate::startup::Application;
 
 /// Consumes interactions from RabbitMQ and records each once in Pipedrive.
@@ -45,6 +46,8 @@ enum Command {
     Resume,
     /// List the messages that wait for another attempt: which, why, since when, and what comes next.
     Waiting(Limit),
+    /// Compare the conversations that ended in Genesys with what is recorded. Exit code 1 when any is missing.
+    Reconcile(Span),
     /// Fill the directory of Pipedrive's people, show how far it is, or compare it with Pipedrive.
     #[command(subcommand)]
     Directory(directory::Action),
@@ -112,6 +115,10 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Waiting(limit) => {
             waiting::waiting(&settings, limit).await?;
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Reconcile(span) => {
+            let is_complete = reconcile::reconcile(&settings, &span).await?;
+            Ok(command_line::exit_code(is_complete))
         }
         Command::Directory(action) => {
             let is_well = directory::execute(&settings, action).await?;

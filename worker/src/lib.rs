@@ -20,6 +20,7 @@ mod pause;
 mod person;
 mod pipeline;
 mod process;
+mod reconcile;
 mod settlement;
 pub mod startup;
 pub mod store;

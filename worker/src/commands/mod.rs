@@ -6,6 +6,7 @@ pub mod directory;
 mod genesys;
 pub mod number;
 pub mod owners;
+pub mod reconcile;
 pub mod replay;
 pub mod resume;
 pub mod waiting;

@@ -7,6 +7,7 @@ mod breakers;
 mod budget;
 mod client;
 mod connection;
+pub(crate) mod coverage;
 mod directory;
 mod encryption;
 mod epoch;

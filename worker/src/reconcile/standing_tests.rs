@@ -1,0 +1,106 @@
+use super::*;
+use crate::reconcile::ended::LeftOut;
+use shared::domain::ids::InteractionId;
+
+const END: &str = "2026-03-10T14:00:00Z";
+const PATIENCE: Patience = Patience {
+    delivery: Duration::from_secs(120),
+    settling: Duration::from_secs(3_600),
+};
+
+fn ended(content: Result<(), LeftOut>) -> Ended {
+    Ended {
+        id: InteractionId::parse("conversation-1").unwrap(),
+        at: END.parse().unwrap(),
+        content,
+    }
+}
+
+fn minutes_later(minutes: i64) -> Timestamp {
+    let end: Timestamp = END.parse().unwrap();
+    end + SignedDuration::from_mins(minutes)
+}
+
+fn stands(ended: &Ended, known: &Known, minutes: i64) -> Standing {
+    standing(ended, known, PATIENCE, minutes_later(minutes))
+}
+
+fn reason(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+#[test]
+fn a_conversation_of_which_nothing_is_known_is_missing_once_its_event_is_overdue() {
+    let nothing = Known::default();
+
+    assert!(matches!(
+        stands(&ended(Ok(())), &nothing, 1),
+        Standing::Waiting { .. }
+    ));
+    assert_eq!(stands(&ended(Ok(())), &nothing, 3), Standing::Missing);
+}
+
+#[test]
+fn a_conversation_that_was_seen_waits_until_its_record_is_overdue_and_is_missing_then() {
+    let seen = Known {
+        is_seen: true,
+        ..Known::default()
+    };
+
+    assert!(matches!(
+        stands(&ended(Ok(())), &seen, 59),
+        Standing::Waiting { .. }
+    ));
+    assert_eq!(stands(&ended(Ok(())), &seen, 61), Standing::Missing);
+}
+
+#[test]
+fn an_activity_counts_before_everything_else() {
+    let known = Known {
+        activity: Some(4711),
+        is_seen: true,
+        waits: reason("busy"),
+        dead: reason("pipedrive_rejected"),
+        ..Known::default()
+    };
+
+    for content in [Ok(()), Err(LeftOut::Internal)] {
+        let standing = stands(&ended(content), &known, 500);
+        assert!(matches!(standing, Standing::Written { activity: 4711, .. }));
+    }
+}
+
+#[test]
+fn what_the_settings_leave_out_is_never_missing() {
+    let left_out = ended(Err(LeftOut::Channel("email".to_owned())));
+
+    let reason = "channel email is not recorded".to_owned();
+    assert_eq!(
+        stands(&left_out, &Known::default(), 500),
+        Standing::LeftOut { reason }
+    );
+}
+
+#[test]
+fn a_dead_letter_and_a_message_in_a_queue_are_found_however_old() {
+    let dead = Known {
+        dead: reason("pipedrive_rejected"),
+        waits: reason("busy"),
+        ..Known::default()
+    };
+    let waiting = Known {
+        waits: reason("rate_limited"),
+        ..Known::default()
+    };
+
+    let reason = "pipedrive_rejected".to_owned();
+    assert_eq!(
+        stands(&ended(Ok(())), &dead, 5_000),
+        Standing::Dead { reason }
+    );
+    let reason = "rate_limited".to_owned();
+    assert_eq!(
+        stands(&ended(Ok(())), &waiting, 5_000),
+        Standing::Waiting { reason }
+    );
+}
