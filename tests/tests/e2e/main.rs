@@ -8,6 +8,7 @@ mod budget;
 mod certificates;
 mod checks;
 mod conversations;
+mod coverage;
 mod dead_letters;
 mod edits;
 mod enriched_day;

@@ -40,10 +40,10 @@ fn ended(details: &ConversationDetails, channels: &[&str]) -> Ended {
 }
 
 /// The events that are made of a conversation.
-fn events(details: &ConversationDetails) -> Vec<Box<Event>> {
+fn events(details: &ConversationDetails) -> Vec<Event> {
     let ends = customer_end::of(details);
     let event = |end: &CustomerEnd<'_>| match recognised(end, &Filter::everything()) {
-        Some(Recognised::Event(event)) => event,
+        Some(Recognised::Event(event)) => *event,
         other => panic!("{other:?}"),
     };
     ends.iter().map(event).collect()

@@ -142,11 +142,11 @@ impl Row {
             Standing::Missing => ("missing", ""),
         };
         let link = self.genesys.as_deref().unwrap_or_default();
-        let line = format!(
+        let text = format!(
             "{word:8} {} {} {reason} {link}",
             self.ended, self.conversation
         );
-        writeln!(f, "{}", line.trim_end())
+        writeln!(f, "{}", text.trim_end())
     }
 }
 

@@ -25,10 +25,6 @@ fn stands(ended: &Ended, known: &Known, minutes: i64) -> Standing {
     standing(ended, known, PATIENCE, minutes_later(minutes))
 }
 
-fn reason(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
 #[test]
 fn a_conversation_of_which_nothing_is_known_is_missing_once_its_event_is_overdue() {
     let nothing = Known::default();
@@ -59,9 +55,8 @@ fn an_activity_counts_before_everything_else() {
     let known = Known {
         activity: Some(4711),
         is_seen: true,
-        waits: reason("busy"),
-        dead: reason("pipedrive_rejected"),
-        ..Known::default()
+        waits: Some("busy".to_owned()),
+        dead: Some("pipedrive_rejected".to_owned()),
     };
 
     for content in [Ok(()), Err(LeftOut::Internal)] {
@@ -84,12 +79,12 @@ fn what_the_settings_leave_out_is_never_missing() {
 #[test]
 fn a_dead_letter_and_a_message_in_a_queue_are_found_however_old() {
     let dead = Known {
-        dead: reason("pipedrive_rejected"),
-        waits: reason("busy"),
+        dead: Some("pipedrive_rejected".to_owned()),
+        waits: Some("busy".to_owned()),
         ..Known::default()
     };
     let waiting = Known {
-        waits: reason("rate_limited"),
+        waits: Some("rate_limited".to_owned()),
         ..Known::default()
     };
 

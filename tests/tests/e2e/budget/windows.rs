@@ -91,7 +91,10 @@ async fn a_backlog_uses_the_allowance_and_does_not_exceed_it() {
                 "{refused} of {BACKLOG} exceeded the allowance"
             );
             // How much is used depends on the machine: what is free again is known by answers, and a busy one answers late.
-            assert!(part > 0.5, "{part:.3}: more than one window in two passed unused");
+            assert!(
+                part > 0.5,
+                "{part:.3}: more than one window in two passed unused"
+            );
         }
     }
 }
