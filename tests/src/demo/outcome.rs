@@ -13,7 +13,7 @@ pub enum Expected {
         deal: Option<&'static str>,
         /// Parts of its note.
         note: Vec<&'static str>,
-        /// Owned by whom, by name, if that matters.
+        /// The owner's name, if that matters.
         owner: Option<&'static str>,
     },
     /// Taken for nothing to record.

@@ -37,7 +37,7 @@ fn at(name: &str, time: Timestamp) -> String {
     event.to_string()
 }
 
-/// The end of the session of a supplier whom an agent called into the conversation of the samples, now.
+/// The end of the session of a supplier that an agent called into the conversation of the samples, now.
 fn supplier_end() -> String {
     let mut event: Value = serde_json::from_str(&now("eventbridge-customer-end-voice-inbound"))
         .expect("samples are JSON");

@@ -118,7 +118,7 @@ async fn for_a_record_that_a_person_moved_no_person_is_created() {
     let participants = found.participants.iter().map(|it| it.person_id);
     assert!(
         participants.eq([chosen]),
-        "whom a person removed stays away"
+        "who was removed by a person stays away"
     );
     assert_eq!(app.pipedrive.persons().len(), 2, "no stray person");
     assert!(!note(&found).contains("Not attached"), "{}", note(&found));

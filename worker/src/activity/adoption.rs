@@ -17,8 +17,8 @@ use crate::store::{Effect, Lease, Progress};
 const WITHHELD: &str = "anonymous";
 
 impl Recorder {
-    /// Searches for the record of an interaction that Redis does not know, and joins `interaction` to the customer whom it
-    /// names. This comes before people are looked for: nobody is created for an interaction that has a person.
+    /// Searches for the record of an interaction that Redis does not know, and joins `interaction` to the customer that it
+    /// names. This comes before people are looked for: no person is created for an interaction that has one.
     ///
     /// # Errors
     ///

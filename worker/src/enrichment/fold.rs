@@ -55,7 +55,7 @@ fn with_conversation(
     let all = completed(interaction, facts, conversation);
     let merged = Interaction::merge(&interaction.id, &all, &is_own);
     let mut merged = merged.unwrap_or_else(|| interaction.clone());
-    // Legs without the end of a customer's session create nobody, whatever Genesys knows of it.
+    // Legs without the end of a customer's session create no person, whatever Genesys knows of it.
     let has_end = facts.values().any(|facts| !facts.kind.enriches());
     merged.may_create &= has_end;
     if let Some(started) = conversation.started {
@@ -73,7 +73,7 @@ fn with_conversation(
     merged
 }
 
-/// The facts of events, those of parts completed, and of each session and leg that no event told of.
+/// The facts of events, those of parts completed, and of each session and leg that no event gives.
 fn completed(
     interaction: &Interaction,
     facts: &BTreeMap<String, Facts>,
@@ -87,30 +87,30 @@ fn completed(
     let knows_customer = all
         .values()
         .any(|facts| !facts.kind.enriches() && facts.part.is_none());
-    let missing = conversation.facts.iter().filter(|told| match told.kind {
+    let missing = conversation.facts.iter().filter(|given| match given.kind {
         Kind::Completed | Kind::CustomerEnd => !knows_customer,
         Kind::UserEnd => !all
             .values()
-            .any(|known| known.kind == Kind::UserEnd && is_of(known, told)),
+            .any(|known| known.kind == Kind::UserEnd && is_of(known, given)),
         Kind::Acw | Kind::Wrapup => !all
             .values()
-            .any(|known| known.kind > Kind::UserEnd && is_of(known, told)),
+            .any(|known| known.kind > Kind::UserEnd && is_of(known, given)),
     });
     let missing: Vec<(String, Facts)> = missing
         .enumerate()
-        .map(|(position, told)| (key(interaction, position, told), told.clone()))
+        .map(|(position, given)| (key(interaction, position, given), given.clone()))
         .collect();
     all.extend(missing);
     all
 }
 
 /// A key that no event has.
-fn key(interaction: &Interaction, position: usize, told: &Facts) -> String {
+fn key(interaction: &Interaction, position: usize, given: &Facts) -> String {
     let position = position.to_string();
     EventKey::from_parts(&[
         "genesys",
         interaction.id.as_str(),
-        told.kind.as_str(),
+        given.kind.as_str(),
         &position,
     ])
     .digest()
@@ -125,44 +125,44 @@ fn is_of(one: &Facts, other: &Facts) -> bool {
 
 /// The whole of a part: what it lacks, of the same session.
 fn whole(part: &Facts, conversation: &Conversation) -> Option<Facts> {
-    let same_kind = |told: &&Facts| match part.kind {
-        Kind::Completed | Kind::CustomerEnd => told.kind == Kind::CustomerEnd,
-        Kind::UserEnd => told.kind == Kind::UserEnd,
-        Kind::Acw | Kind::Wrapup => told.kind == Kind::Acw,
+    let same_kind = |given: &&Facts| match part.kind {
+        Kind::Completed | Kind::CustomerEnd => given.kind == Kind::CustomerEnd,
+        Kind::UserEnd => given.kind == Kind::UserEnd,
+        Kind::Acw | Kind::Wrapup => given.kind == Kind::Acw,
     };
     let mut candidates = conversation.facts.iter().filter(same_kind);
-    let told = match part.kind {
+    let given = match part.kind {
         Kind::Completed => candidates.next(),
         Kind::CustomerEnd => candidates
             .clone()
-            .find(|told| is_of(part, told))
+            .find(|given| is_of(part, given))
             .or_else(|| candidates.next()),
-        Kind::UserEnd | Kind::Acw | Kind::Wrapup => candidates.find(|told| is_of(part, told)),
+        Kind::UserEnd | Kind::Acw | Kind::Wrapup => candidates.find(|given| is_of(part, given)),
     }?;
     let mut facts = part.clone();
     facts.part = None;
     if facts.at_receipt {
-        (facts.at, facts.at_receipt) = (told.at, false);
+        (facts.at, facts.at_receipt) = (given.at, false);
     }
-    let (own, told) = (&mut facts.details, told.details.clone());
-    own.direction = own.direction.or(told.direction);
-    own.duration_ms = own.duration_ms.or(told.duration_ms);
-    own.ringing_ms = own.ringing_ms.or(told.ringing_ms);
-    own.after_call_ms = own.after_call_ms.or(told.after_call_ms);
-    own.disconnect = own.disconnect.take().or(told.disconnect);
-    for (own, told) in [
-        (&mut own.number, told.number),
-        (&mut own.from, told.from),
-        (&mut own.to, told.to),
-        (&mut own.contact, told.contact),
-        (&mut own.participant, told.participant),
-        (&mut own.session, told.session),
-        (&mut own.agent, told.agent),
-        (&mut own.queue, told.queue),
-        (&mut own.wrapup_code, told.wrapup_code),
-        (&mut own.wrapup_notes, told.wrapup_notes),
+    let (own, given) = (&mut facts.details, given.details.clone());
+    own.direction = own.direction.or(given.direction);
+    own.duration_ms = own.duration_ms.or(given.duration_ms);
+    own.ringing_ms = own.ringing_ms.or(given.ringing_ms);
+    own.after_call_ms = own.after_call_ms.or(given.after_call_ms);
+    own.disconnect = own.disconnect.take().or(given.disconnect);
+    for (own, given) in [
+        (&mut own.number, given.number),
+        (&mut own.from, given.from),
+        (&mut own.to, given.to),
+        (&mut own.contact, given.contact),
+        (&mut own.participant, given.participant),
+        (&mut own.session, given.session),
+        (&mut own.agent, given.agent),
+        (&mut own.queue, given.queue),
+        (&mut own.wrapup_code, given.wrapup_code),
+        (&mut own.wrapup_notes, given.wrapup_notes),
     ] {
-        *own = own.take().or(told);
+        *own = own.take().or(given);
     }
     Some(facts)
 }
@@ -184,14 +184,14 @@ fn outcome(merged: &Interaction, conversation: &Conversation) -> Outcome {
         return Outcome::Voicemail;
     }
     let is_callback =
-        |told: &&Facts| told.kind == Kind::CustomerEnd && told.channel.as_str() == "callback";
-    if conversation.facts.iter().any(|told| is_callback(&told)) {
+        |given: &&Facts| given.kind == Kind::CustomerEnd && given.channel.as_str() == "callback";
+    if conversation.facts.iter().any(|given| is_callback(&given)) {
         return Outcome::Callback;
     }
-    let gave_up = conversation.facts.iter().any(|told| {
-        let why = told.details.disconnect.as_ref();
-        told.kind == Kind::CustomerEnd
-            && told.details.direction == Some(Direction::Inbound)
+    let gave_up = conversation.facts.iter().any(|given| {
+        let why = given.details.disconnect.as_ref();
+        given.kind == Kind::CustomerEnd
+            && given.details.direction == Some(Direction::Inbound)
             && why.is_some_and(Disconnect::is_by_customer)
     });
     match conversation.queued_ms {
@@ -274,12 +274,12 @@ fn with_names(values: &[String], names: &BTreeMap<String, KnownName>) -> Vec<Str
 
 /// Whether `value` is an id, and no name: events of Genesys hold ids alone, others mostly names.
 pub(crate) fn is_id(value: &str, facts: &BTreeMap<String, Facts>, known: &Known) -> bool {
-    let told = known
+    let given = known
         .conversation
         .value()
         .map(|conversation| &conversation.facts);
     let events = facts.values().filter(|facts| facts.kind != Kind::Completed);
-    let mut all = events.chain(told.into_iter().flatten());
+    let mut all = events.chain(given.into_iter().flatten());
     let is_there = |facts: &Facts| {
         let details = &facts.details;
         [&details.agent, &details.queue, &details.wrapup_code]

@@ -47,7 +47,7 @@ fn folded(bodies: &[&str], known: &Known) -> Interaction {
     fold(interaction, &facts, known, &reader())
 }
 
-fn told(participants: &str) -> Artefact<Conversation> {
+fn given(participants: &str) -> Artefact<Conversation> {
     let json = format!(
         r#"{{"id":"c","startTime":"2026-03-10T14:00:00Z","endTime":"2026-03-10T14:05:00Z","participants":[{participants}]}}"#
     );
@@ -129,7 +129,7 @@ fn names_take_the_place_of_ids_and_the_last_agent_owns_the_record() {
 #[test]
 fn a_leg_of_which_no_event_came_is_that_of_the_conversation() {
     let known = Known {
-        conversation: told(&[CUSTOMER, QUEUE, AGENT].join(",")),
+        conversation: given(&[CUSTOMER, QUEUE, AGENT].join(",")),
         ..Known::default()
     };
 
@@ -148,7 +148,7 @@ fn a_leg_of_which_no_event_came_is_that_of_the_conversation() {
 #[test]
 fn a_call_that_no_agent_took_was_given_up_in_the_queue() {
     let known = Known {
-        conversation: told(&[CUSTOMER, QUEUE].join(",")),
+        conversation: given(&[CUSTOMER, QUEUE].join(",")),
         ..Known::default()
     };
 
@@ -161,7 +161,7 @@ fn a_call_that_no_agent_took_was_given_up_in_the_queue() {
 #[test]
 fn a_part_is_completed_and_legs_alone_create_nobody() {
     let known = Known {
-        conversation: told(&[CUSTOMER, QUEUE, AGENT].join(",")),
+        conversation: given(&[CUSTOMER, QUEUE, AGENT].join(",")),
         ..Known::default()
     };
     let cut = &CALL[..CALL.len() - 90];

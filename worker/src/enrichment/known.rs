@@ -199,14 +199,14 @@ impl Known {
 
     /// Takes the names that a conversation gives: they need no request of their own.
     pub fn learn_names(&mut self) {
-        let Some(told) = self.conversation.value() else {
+        let Some(given) = self.conversation.value() else {
             return;
         };
-        for (names, told) in [
-            (&mut self.queues, &told.queue_names),
-            (&mut self.wrapups, &told.wrapup_names),
+        for (names, given) in [
+            (&mut self.queues, &given.queue_names),
+            (&mut self.wrapups, &given.wrapup_names),
         ] {
-            let named = told.iter().map(|(id, name)| {
+            let named = given.iter().map(|(id, name)| {
                 let (name, email) = (name.clone(), None);
                 (id.clone(), KnownName { name, email })
             });

@@ -163,11 +163,11 @@ impl Source {
         if !known.contact.is_pending() {
             return;
         }
-        let told = known
+        let given = known
             .conversation
             .value()
-            .and_then(|told| told.contact.as_deref());
-        let Some(contact) = contact.or(told) else {
+            .and_then(|given| given.contact.as_deref());
+        let Some(contact) = contact.or(given) else {
             if !known.conversation.is_pending() {
                 known.contact = Artefact::unavailable("none");
             }
@@ -217,7 +217,7 @@ impl Source {
     }
 
     async fn artefacts(&self, known: &mut Known, id: &str, is_connected: bool) {
-        let Some(told) = known.conversation.value() else {
+        let Some(given) = known.conversation.value() else {
             if !known.conversation.is_pending() {
                 known.recording = Artefact::unavailable("no_conversation");
                 known.summary = Artefact::unavailable("no_conversation");
@@ -225,7 +225,7 @@ impl Source {
             }
             return;
         };
-        let (is_recorded, communications) = (told.is_recorded, told.communications.clone());
+        let (is_recorded, communications) = (given.is_recorded, given.communications.clone());
         if known.recording.is_pending() {
             known.recording = if is_recorded && is_connected {
                 self.genesys.recording(id, &known.recording).await

@@ -1,6 +1,6 @@
 //! Whose fault a failure is: the message's, or that of the operation, which fails for every message alike. Pure.
 //!
-//! A failure alone does not say. What tells them apart is other messages: where one passes, the operation works; where
+//! A failure alone does not say. Other messages show which it is: where one passes, the operation works; where
 //! several fail and none passes, it does not, and consumption pauses until one passes.
 
 use std::time::Duration;

@@ -48,7 +48,7 @@ pub(crate) async fn find_people(
             continue;
         }
         attachment.third_parties.push(id);
-        // Whom we took for the customer before is a participant already, or was removed by a person.
+        // The one who was taken for the customer before is a participant already, or was removed by a person.
         if is_new && former != Some(id) {
             attachment.newcomers.push(id);
         }

@@ -50,7 +50,7 @@ pub struct Progress {
 pub struct Adoption {
     /// Whether the activity was found in this delivery, attached to a person.
     pub has_person: bool,
-    /// Whether no event of the customer's own is known whom the activity names: its subject, number and times stay.
+    /// Whether no event of the customer that the activity names is known: its subject, number and times stay.
     pub leads: bool,
 }
 
