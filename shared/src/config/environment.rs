@@ -9,8 +9,8 @@ use super::error::{ConfigError, PREFIX};
 use super::secret::{SecretFile, SecretFiles, bare_secret, is_blank, read_secret};
 use super::secret_keys::SECRETS;
 
-/// The key of which an empty variable is a value: no link.
-const MAY_BE_EMPTY: &str = "genesys.interaction_url";
+/// The keys of which an empty variable is a value: no link, and no hours but always.
+const MAY_BE_EMPTY: [&str; 2] = ["genesys.interaction_url", "alarm.no_webhook_hours"];
 
 /// The settings in the environment, by dotted key, and where secrets came from. Empty variables count as unset, and so do
 /// secrets of blanks alone: a compose file passes them so.
@@ -24,7 +24,7 @@ pub(super) fn overrides(
             continue;
         };
         let key = key.to_lowercase().replace("__", ".");
-        if value.is_empty() && key != MAY_BE_EMPTY {
+        if value.is_empty() && !MAY_BE_EMPTY.contains(&key.as_str()) {
             continue;
         }
         let value = if SECRETS.contains(&key.as_str()) {

@@ -364,3 +364,11 @@ fn secrets_come_from_files_too_and_do_not_print() {
     );
     assert!(!format!("{settings:?}").contains("from-file"));
 }
+
+#[test]
+fn no_hours_are_always_in_the_environment_too() {
+    let hours = |variables: &[(&str, &str)]| with(variables).unwrap().alarm.no_webhook_hours;
+
+    assert!(hours(&[]).is_some());
+    assert!(hours(&[("BRIDGE__ALARM__NO_WEBHOOK_HOURS", "")]).is_none());
+}
