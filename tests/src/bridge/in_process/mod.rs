@@ -25,6 +25,9 @@ use crate::servers::{Environment, Management, Redis, Vhost, wait_until};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Number of the last requests to Pipedrive that a failed test prints.
 const PRINTED_REQUESTS: usize = 100;
+/// How long an idle connection is kept for the next request. The services close theirs after 5 s: a request on one that is
+/// being closed is lost.
+const KEPT_IDLE: Duration = Duration::from_secs(2);
 /// The token of webhooks.
 pub const WEBHOOK_TOKEN: &str = "test-webhook-token";
 
@@ -158,7 +161,10 @@ impl Builder {
             pipedrive,
             settings,
             variables,
-            http: reqwest::Client::builder().timeout(PATIENCE).build()?,
+            http: reqwest::Client::builder()
+                .timeout(PATIENCE)
+                .pool_idle_timeout(KEPT_IDLE)
+                .build()?,
             ingest_url: format!("http://127.0.0.1:{ingest_port}"),
             admin_url,
             ingest,
