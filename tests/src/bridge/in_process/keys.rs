@@ -1,5 +1,6 @@
 //! What the services keep in Redis.
 
+use anyhow::{Context, Result};
 use shared::clock;
 use url::Url;
 
@@ -13,12 +14,7 @@ impl TestApp {
     ///
     /// Panics if it does not answer.
     pub async fn redis(&self) -> redis::aio::MultiplexedConnection {
-        let address = self
-            .variables
-            .iter()
-            .rfind(|(variable, _)| variable == "BRIDGE__REDIS__URL");
-        let address = Url::parse(&address.expect("an address").1).expect("a usable address");
-        let connection = connect_to_redis(&address).await;
+        let connection = self.connect_to_redis().await;
         connection.expect("Redis answers")
     }
 
@@ -28,12 +24,36 @@ impl TestApp {
     ///
     /// Panics if Redis does not answer.
     pub async fn redis_keys(&self, name: &str) -> Vec<String> {
+        self.keys_of(self.redis().await, name).await
+    }
+
+    /// The interactions that are worked on. None where Redis answers nobody but the services: with a password or an
+    /// authority of its own.
+    pub(super) async fn leases(&self) -> Vec<String> {
+        match self.connect_to_redis().await {
+            Ok(connection) => self.keys_of(connection, "lease:").await,
+            Err(_) => Vec::new(),
+        }
+    }
+
+    async fn keys_of(
+        &self,
+        mut redis: redis::aio::MultiplexedConnection,
+        name: &str,
+    ) -> Vec<String> {
         let pattern = format!("{}:{name}*", self.settings.redis.prefix);
-        let keys: redis::RedisResult<Vec<String>> = redis::cmd("KEYS")
-            .arg(pattern)
-            .query_async(&mut self.redis().await)
-            .await;
+        let mut keys = redis::cmd("KEYS");
+        let keys: redis::RedisResult<_> = keys.arg(pattern).query_async(&mut redis).await;
         keys.expect("Redis answers")
+    }
+
+    async fn connect_to_redis(&self) -> Result<redis::aio::MultiplexedConnection> {
+        let address = self
+            .variables
+            .iter()
+            .rfind(|(variable, _)| variable == "BRIDGE__REDIS__URL");
+        let (_, address) = address.context("the address is not in the environment")?;
+        connect_to_redis(&Url::parse(address)?).await
     }
 
     /// Lets the workers know of another message that passes `operation`, until an hour from now: what is refused meanwhile

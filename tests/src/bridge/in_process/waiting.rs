@@ -1,6 +1,6 @@
 //! Conditions that a test waits for: bounded, and naming what was missing when the time is over.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use shared::broker::topology;
@@ -8,6 +8,25 @@ use shared::broker::topology;
 use super::{PATIENCE, TestApp};
 use crate::sandbox::pipedrive::Activity;
 use crate::servers::{Depth, QueuedMessage, wait_until};
+
+/// The most that one sample adds to an idle time. The broker's totals age by its own clock ticks: while the whole machine
+/// stands still, time passes and they do not change.
+const SAMPLE: Duration = Duration::from_millis(200);
+
+/// For how long nothing was seen to be worked on.
+#[derive(Debug, Default)]
+struct IdleTime {
+    total: Duration,
+    sampled: Option<Instant>,
+}
+
+impl IdleTime {
+    fn add_sample(&mut self, now: Instant) {
+        if let Some(before) = self.sampled.replace(now) {
+            self.total += SAMPLE.min(now - before);
+        }
+    }
+}
 
 impl TestApp {
     /// Waits until Pipedrive holds `count` activities or more.
@@ -85,29 +104,25 @@ impl TestApp {
 
     /// Waits until no message waits or is worked on, dead letters apart.
     ///
-    /// What is worked on is known from the queues' totals only, which have an age: they must hold for longer than that.
-    /// What waits is then counted exactly.
+    /// What is worked on is known from the queues' totals, which have an age, and from leases: neither may show anything
+    /// for longer than that age. What waits is then counted exactly.
     ///
     /// # Panics
     ///
     /// Panics if that never comes.
     pub async fn wait_until_idle(&self) {
-        let mut idle_since = None;
-        let idle = wait_until("an idle bridge", PATIENCE, async || {
+        let mut idle = IdleTime::default();
+        let quiet = wait_until("an idle bridge", PATIENCE, async || {
             if let Err(busy) = self.check_totals().await {
-                idle_since = None;
+                idle = IdleTime::default();
                 return Err(busy);
             }
-            let since = *idle_since.get_or_insert_with(Instant::now);
-            ensure!(
-                since.elapsed() > self.totals_age,
-                "idle for {:?} only",
-                since.elapsed()
-            );
+            idle.add_sample(Instant::now());
+            ensure!(idle.total > self.totals_age, "{idle:?} only");
             let counted = self.check_waiting().await;
-            counted.inspect_err(|_| idle_since = None)
+            counted.inspect_err(|_| idle = IdleTime::default())
         });
-        idle.await.unwrap_or_else(|error| panic!("{error:#}"));
+        quiet.await.unwrap_or_else(|error| panic!("{error:#}"));
     }
 
     /// Waits until so many messages wait in the work queue: those that were parked came back to it.
@@ -146,6 +161,8 @@ impl TestApp {
             let waiting = self.vhost.message_count(&queue).await?;
             ensure!(waiting == 0, "{waiting} messages wait in {queue}");
         }
+        let leases = self.leases().await;
+        ensure!(leases.is_empty(), "{leases:?} are worked on");
         Ok(())
     }
 
