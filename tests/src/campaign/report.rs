@@ -1,5 +1,6 @@
 //! The report of a campaign, in Markdown.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -253,15 +254,16 @@ fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
 }
 
+/// The most frequent first, in one paragraph: there are dozens.
 fn counts(text: &mut String, title: &str, counts: &BTreeMap<String, usize>) -> std::fmt::Result {
     let total: usize = counts.values().sum();
-    let mut rows: Vec<(&str, String)> = counts
+    let mut counted: Vec<(&String, &usize)> = counts.iter().collect();
+    counted.sort_by_key(|(_, count)| Reverse(**count));
+    let listed: Vec<String> = counted
         .iter()
-        .map(|(name, count)| (&**name, count.to_string()))
+        .map(|(name, count)| format!("{name} {count}"))
         .collect();
-    let total = total.to_string();
-    rows.push(("all", total));
-    table(text, title, &rows)
+    writeln!(text, "## {title}\n\n{total}: {}.\n", listed.join("; "))
 }
 
 fn table(text: &mut String, title: &str, rows: &[(&str, String)]) -> std::fmt::Result {
