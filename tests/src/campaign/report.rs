@@ -41,7 +41,7 @@ fn write_all(
             format!("**The promise was broken {} times.**", problems.len())
         }
     )?;
-    table(
+    list(
         text,
         "Run",
         &[
@@ -82,7 +82,7 @@ fn write_all(
             ("settled after", minutes(outcome.settled)),
         ],
     )?;
-    table(text, "What became of it", &results(plan, outcome))?;
+    list(text, "What became of it", &results(plan, outcome))?;
     let dead = &outcome.verdict.counts.dead_letters;
     counts(text, "Dead letters by reason", dead)?;
     let struck = by_name(&outcome.strikes);
@@ -90,8 +90,8 @@ fn write_all(
     counts(text, "Misbehaviour of Pipedrive", &outcome.misfortunes)?;
     let mishaps = by_name(&outcome.mishaps);
     counts(text, "Pipedrive shut, people merged and deleted", &mishaps)?;
-    table(text, "Recovery", &recovery(outcome))?;
-    table(text, "From the first 200 to the activity", &delay(outcome))?;
+    list(text, "Recovery", &recovery(outcome))?;
+    list(text, "From the first 200 to the activity", &delay(outcome))?;
     if !problems.is_empty() {
         writeln!(text, "## Violations\n")?;
         for problem in problems.iter().take(50) {
@@ -266,10 +266,10 @@ fn counts(text: &mut String, title: &str, counts: &BTreeMap<String, usize>) -> s
     writeln!(text, "## {title}\n\n{total}: {}.\n", listed.join("; "))
 }
 
-fn table(text: &mut String, title: &str, rows: &[(&str, String)]) -> std::fmt::Result {
-    writeln!(text, "## {title}\n\n| | |\n| --- | --- |")?;
+fn list(text: &mut String, title: &str, rows: &[(&str, String)]) -> std::fmt::Result {
+    writeln!(text, "## {title}\n")?;
     for (name, value) in rows {
-        writeln!(text, "| {name} | {value} |")?;
+        writeln!(text, "- {name}: {value}")?;
     }
     writeln!(text)
 }
