@@ -2,7 +2,7 @@
 //! agreed, who took part, and links last.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use shared::domain::event::Direction;
+use shared::domain::event::{Direction, is_signed};
 use shared::domain::interaction::{Interaction, Leg, Outcome, Session};
 use shared::domain::phone::Party;
 use uuid::Uuid;
@@ -60,8 +60,7 @@ pub(crate) fn note(
     lines.end_with(&marker::of(&interaction.id))
 }
 
-/// The recording and the interaction. A signed address of a recording ends within hours, and lets in whoever has it: it is
-/// never written.
+/// The recording and the interaction. Facts of older versions may hold a signed address, which is never written.
 fn links(lines: &mut Lines, interaction: &Interaction, style: &Style) {
     let own = interaction.recording_url.as_ref();
     let lasting = own.filter(|url| !is_signed(url));
@@ -77,25 +76,6 @@ fn links(lines: &mut Lines, interaction: &Interaction, style: &Style) {
     if !page.is_empty() {
         lines.link("Interaction", &page, "Open in Genesys Cloud");
     }
-}
-
-/// Whether an address carries a signature, as those of stored media do for as long as they serve.
-fn is_signed(url: &str) -> bool {
-    let query = url.split_once('?').map_or("", |(_, query)| query);
-    let mut names = query
-        .split('&')
-        .map(|pair| pair.split('=').next().unwrap_or(pair));
-    names.any(|name| {
-        let name = name.to_ascii_lowercase();
-        [
-            "signature",
-            "x-amz-signature",
-            "x-amz-expires",
-            "expires",
-            "sig",
-        ]
-        .contains(&name.as_str())
-    })
 }
 
 fn outcome(interaction: &Interaction) -> String {

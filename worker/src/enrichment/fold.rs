@@ -31,7 +31,7 @@ pub(crate) fn fold(
     }
     folded.agent_email = agent_email(&folded, known);
     name(&mut folded, known);
-    folded.has_recording = known.recording.value().is_some();
+    folded.has_recording |= known.recording.value().is_some();
     if let Some(summary) = known.summary.value() {
         folded.summary = Some(summary.text.clone());
         folded.reason.clone_from(&summary.reason);

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::disconnect::Disconnect;
+use super::media_link::is_signed;
 use super::names::person_name;
 use super::texts;
 
@@ -96,9 +97,12 @@ pub struct Details {
     /// What the agent wrote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wrapup_notes: Option<String>,
-    /// Where the recording is: `https`, or `http`.
+    /// Where the recording is: `https`, or `http`. Never a signed address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recording_url: Option<String>,
+    /// Whether the sender knows of a recording, whose signed address is left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_recording: bool,
     /// Genesys' id of the recording.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recording: Option<String>,
@@ -115,6 +119,11 @@ impl Details {
             texts::value(one.as_deref()) == texts::value(other.as_deref())
         };
         let name = |details: &Self| person_name(details.customer.as_deref());
+        // Older versions kept signed addresses, too.
+        let recording = |details: &Self| {
+            let url = texts::value(details.recording_url.as_deref());
+            url.filter(|url| !is_signed(url))
+        };
         let summary = |details: &Self| texts::excerpt(details.summary.as_deref());
         self.direction == other.direction
             && self.started == other.started
@@ -122,7 +131,7 @@ impl Details {
             && is_same(&self.number, &other.number)
             && is_same(&self.agent, &other.agent)
             && is_same(&self.queue, &other.queue)
-            && is_same(&self.recording_url, &other.recording_url)
+            && recording(self) == recording(other)
             && name(self) == name(other)
             && summary(self) == summary(other)
     }

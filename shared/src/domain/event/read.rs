@@ -9,6 +9,7 @@ use super::json::{self, Node};
 use super::part::Part;
 use super::recognised::{Event, Ignored, Recognised, Unrecognised};
 use super::sources::recognise;
+use super::texts::is_unfilled_id;
 use crate::domain::ids::{EventKey, InteractionId, sha256_hex_of};
 use crate::domain::truncated;
 
@@ -161,7 +162,20 @@ fn interaction_in(json: &[u8]) -> Option<InteractionId> {
     let node = Node::read(json)?;
     let data = node.data.0.as_deref();
     let guide = data.and_then(|data| data.id.as_deref().or(data.conversation_id.as_deref()));
-    InteractionId::parse(node.event_body().conversation_id.as_deref().or(guide)?).ok()
+    let bare = node.id.as_deref();
+    let id = node.event_body().conversation_id.as_deref();
+    let id = id.or(guide).or(bare).filter(|id| !is_unfilled_id(id))?;
+    InteractionId::parse(id).ok()
+}
+
+/// The interaction of a body that cannot be read as an event, where its id can be read all the same.
+#[must_use]
+pub fn interaction_of(body: &[u8]) -> Option<InteractionId> {
+    let json = json::repaired(body);
+    let whole = || interaction_in(&json);
+    let inner = || interaction_in(&json::repaired(&json::unwrapped(&json)?));
+    let part = || interaction_in(&truncated::complete(&json)?);
+    whole().or_else(inner).or_else(part)
 }
 
 fn has_message_type(json: &[u8]) -> bool {

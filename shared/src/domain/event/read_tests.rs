@@ -227,3 +227,27 @@ fn facts_of_a_part_survive_their_stored_form() {
     assert_eq!(stated.part.unwrap().bytes, body.len() as u64);
     assert_eq!(stated.details.summary.as_deref(), Some("Asked fo […]"));
 }
+
+#[test]
+fn the_interaction_of_an_unreadable_body_is_found_wherever_its_id_stands() {
+    let of = |body: &str| interaction_of(body.as_bytes()).map(|id| id.as_str().to_owned());
+    let found = Some("call-1".to_owned());
+
+    for body in [
+        r#"{"data":{"id":"call-1","phoneNumber":"+12025550143"}}"#,
+        r#"{"id":"call-1","phoneNumber":"+12025550143"}"#,
+        r#"{"detail":{"eventBody":{"conversationId":"call-1"}}}"#,
+        r#"{"conversationId":"call-1","hello":"world"}"#,
+        r#"{"body":"{\"data\":{\"id\":\"call-1\"}}"}"#,
+        r#"{"data":{"id":"call-1","phoneNumber":"+1202555"#,
+    ] {
+        assert_eq!(of(body), found, "{body}");
+    }
+    for body in [
+        r#"{"data":{"id":"${input.conversationId}"}}"#,
+        r#"{"hello":"world"}"#,
+        "conversation=call-1",
+    ] {
+        assert_eq!(of(body), None, "{body}");
+    }
+}

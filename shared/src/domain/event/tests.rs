@@ -389,3 +389,39 @@ fn facts_of_older_versions_are_read() {
     assert_eq!(facts.details.hold_ms, Some(30_250));
     assert_eq!(serde_json::to_string(&facts).unwrap(), old);
 }
+
+#[test]
+fn an_address_in_a_list_or_in_an_object_of_the_customer_is_read() {
+    for members in [
+        r#""email":["casey@example.com","second@example.com"]"#,
+        r#""emails":["unknown","casey@example.com"]"#,
+        r#""emailAddresses":"casey@example.com""#,
+        r#""customer":{"name":"Casey","email":"casey@example.com"}"#,
+        r#""participant":{"emailAddress":["casey@example.com"]}"#,
+        r#""email":"unknown","contact":{"email":"casey@example.com"}"#,
+        r#""customer":{"email":"second@example.com"},"email":"casey@example.com""#,
+    ] {
+        let body = format!(r#"{{"data":{{"id":"a","channelType":"chat",{members}}}}}"#);
+        let stated = facts(body.as_bytes()).details;
+        assert_eq!(
+            stated.email.as_deref(),
+            Some("casey@example.com"),
+            "{members}"
+        );
+    }
+}
+
+#[test]
+fn a_signed_address_of_a_recording_is_left_out_and_that_there_is_one_is_kept() {
+    let of = |url: &str| {
+        let body =
+            format!(r#"{{"data":{{"id":"a","channelType":"voice","recordingUrl":"{url}"}}}}"#);
+        let details = facts(body.as_bytes()).details;
+        (details.recording_url, details.has_recording)
+    };
+    let lasting = "https://recordings.example.invalid/1";
+
+    assert_eq!(of(lasting), (Some(lasting.to_owned()), false));
+    let signed = format!("{lasting}?X-Amz-Expires=3600&X-Amz-Signature=aa");
+    assert_eq!(of(&signed), (None, true));
+}

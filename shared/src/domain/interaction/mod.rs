@@ -159,7 +159,7 @@ impl Interaction {
             recording_url: known.first(|facts| facts.details.recording_url.clone()),
             recording: known.first(|facts| facts.details.recording.clone()),
             summary: known.first(|facts| facts.details.summary.clone()),
-            has_recording: false,
+            has_recording: known.ranked().any(|facts| facts.details.has_recording),
             reason: None,
             follow_up: None,
             transcript: None,

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::super::email::email;
 use super::lenient::{First, Number, Object, Text, Texts};
 use super::nesting;
 
@@ -68,11 +69,17 @@ pub(in crate::domain) struct Node<'a> {
     pub end_time: Text<'a>,
     pub transcript_summary: Text<'a>,
     pub summary: Text<'a>,
-    pub email: Text<'a>,
-    pub email_address: Text<'a>,
-    pub customer_email: Text<'a>,
-    pub participant_email: Text<'a>,
-    pub contact_email: Text<'a>,
+    pub email: Texts<'a>,
+    pub emails: Texts<'a>,
+    pub email_address: Texts<'a>,
+    pub email_addresses: Texts<'a>,
+    pub customer_email: Texts<'a>,
+    pub participant_email: Texts<'a>,
+    pub contact_email: Texts<'a>,
+    // The customer, as an object.
+    pub customer: Object<Node<'a>>,
+    pub participant: Object<Node<'a>>,
+    pub contact: Object<Node<'a>>,
     // `conversation.ended`.
     pub caller_id: Text<'a>,
     pub callee_id: Text<'a>,
@@ -87,16 +94,23 @@ impl<'a> Node<'a> {
         detail.event_body.0.as_deref().unwrap_or(detail)
     }
 
-    /// An e-mail address, by whichever of the usual names it has.
-    pub(in crate::domain) fn any_email(&self) -> Option<&str> {
+    /// The customer's e-mail address, by whichever of the usual names it has: the first that reads as one, its own before
+    /// that of an object in it.
+    pub(in crate::domain) fn any_email(&self) -> Option<String> {
         let members = [
             &self.email,
+            &self.emails,
             &self.email_address,
+            &self.email_addresses,
             &self.customer_email,
             &self.participant_email,
             &self.contact_email,
         ];
-        members.into_iter().find_map(|text| text.as_deref())
+        let mut own = members.into_iter().flat_map(|texts| &texts.0);
+        let customers = [&self.customer, &self.participant, &self.contact];
+        let mut customers = customers.into_iter().filter_map(|node| node.0.as_deref());
+        own.find_map(|text| email(Some(text)))
+            .or_else(|| customers.find_map(Self::any_email))
     }
 
     /// Reads a body that is known to be JSON; nothing where it is nested too deep to be read.

@@ -5,7 +5,6 @@
 
 use super::super::channel::Channel;
 use super::super::details::{Details, Direction};
-use super::super::email::email;
 use super::super::filter::Filter;
 use super::super::json::Node;
 use super::super::kind::Kind;
@@ -82,7 +81,7 @@ fn details(node: &Node<'_>) -> Details {
             } else {
                 caller
             }),
-        email: email(node.any_email()),
+        email: node.any_email(),
         from,
         to,
         duration_ms: members::seconds(&node.duration_seconds).or(shared.duration_ms),

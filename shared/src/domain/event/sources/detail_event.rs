@@ -106,7 +106,7 @@ fn details(body: &Node<'_>, channel: &Channel) -> Details {
     let number = value(body.callback_numbers.as_deref()).or(side);
     Details {
         direction,
-        email: email(body.any_email()).or_else(|| email(number.as_deref())),
+        email: body.any_email().or_else(|| email(number.as_deref())),
         number,
         from,
         to,

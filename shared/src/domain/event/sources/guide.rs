@@ -8,6 +8,7 @@ use super::super::email::email;
 use super::super::filter::Filter;
 use super::super::json::Node;
 use super::super::kind::Kind;
+use super::super::media_link::is_signed;
 use super::super::names::person_name;
 use super::super::recognised::{Event, Ignored, Recognised, Unrecognised};
 use super::super::source::Source;
@@ -59,13 +60,15 @@ fn details(data: &Node<'_>, channel: &Channel) -> Details {
     Details {
         direction: Direction::parse(data.direction.as_deref()),
         number: value(number),
-        email: email(data.any_email()).or_else(|| email(address)),
+        email: data.any_email().or_else(|| email(address)),
         ..shared_details(data)
     }
 }
 
 /// What both invented webhooks can say by the same names.
 pub(super) fn shared_details(data: &Node<'_>) -> Details {
+    let recording_url = value(data.recording_url.as_deref())
+        .filter(|url| url.starts_with("https://") || url.starts_with("http://"));
     Details {
         customer: person_name(data.participant_name.as_deref()),
         contact: id(data.external_contact_id.as_deref()),
@@ -73,8 +76,8 @@ pub(super) fn shared_details(data: &Node<'_>) -> Details {
         duration_ms: members::seconds(&data.duration),
         agent: value(data.agent_name.as_deref()).or_else(|| value(data.user_id.as_deref())),
         queue: value(data.queue_name.as_deref()).or_else(|| value(data.queue_id.as_deref())),
-        recording_url: value(data.recording_url.as_deref())
-            .filter(|url| url.starts_with("https://") || url.starts_with("http://")),
+        has_recording: recording_url.as_deref().is_some_and(is_signed),
+        recording_url: recording_url.filter(|url| !is_signed(url)),
         recording: id(data.recording_id.as_deref()),
         summary: excerpt(data.transcript_summary.as_deref())
             .or_else(|| excerpt(data.summary.as_deref())),
