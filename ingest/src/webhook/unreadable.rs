@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use shared::broker::{Publisher, message};
+use shared::domain::event::interaction_of;
 use shared::error::chain;
 
 use super::WebhookError;
@@ -86,7 +87,9 @@ impl UnreadableBodies {
         }
         let reason = error.to_string();
         let (topic, at, trace) = (arrival.topic, arrival.at, &*arrival.traceparent);
-        let properties = || message::refused_properties(&reason, topic, at, trace, APP_ID);
+        let id = interaction_of(arrival.body);
+        let properties =
+            || message::refused_properties(&reason, id.as_ref(), topic, at, trace, APP_ID);
         let message = || arrival.message(properties());
         let outcome = storage.publish_or_spool(publisher, message, at).await;
         Some(match outcome {

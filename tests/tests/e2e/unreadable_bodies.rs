@@ -81,6 +81,40 @@ async fn what_cannot_be_read_is_answered_4xx_and_kept_byte_for_byte_with_its_rea
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_body_is_found_by_its_interaction_where_that_can_be_read() {
+    let app = TestApp::spawn().await;
+    let body = |id: &str| json!({"data": {"id": id, "phoneNumber": "+12025550143"}}).to_string();
+    for id in ["call-1", "call-2"] {
+        assert_eq!(app.post(body(id)).await.status, 422);
+    }
+    let letters = app.wait_for_dead_letters(2).await;
+    let ids: Vec<_> = letters.iter().map(|it| it.property("message_id")).collect();
+    for id in ["call-1", "call-2"] {
+        assert!(ids.contains(&Some(&json!(id))), "{ids:?}");
+    }
+    // As an older version published it.
+    let old = Publication {
+        exchange: "interactions.dlx".to_owned(),
+        routing_key: "dead".to_owned(),
+        payload: body("call-3"),
+        properties: properties(json!({"headers": {"x-schema": 1, "x-refused": "no channel"}})),
+    };
+    let published = app.management().publish(app.vhost().name(), &old).await;
+    published.unwrap();
+    app.wait_for_dead_letters(3).await;
+
+    for id in ["call-1", "call-3"] {
+        let filter = ReplayFilter {
+            interaction: Some(id.to_owned()),
+            dry_run: true,
+            ..ReplayFilter::default()
+        };
+        let found = replay(&app.settings, &filter).await.unwrap();
+        assert_eq!((found.seen, found.moved), (3, 1), "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_a_body_that_comes_again_and_again_one_is_kept() {
     let app = TestApp::spawn().await;
     let (body, ..) = unreadable().remove(0);

@@ -13,6 +13,7 @@ use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use shared::broker::{self, Outgoing, Publisher, message, topology};
 use shared::config::Settings;
+use shared::domain::event::interaction_of;
 
 /// Which dead letters are moved. Without a filter: all that are there at the start.
 #[derive(Clone, Debug, Default, Args)]
@@ -37,17 +38,13 @@ pub struct ReplayFilter {
 impl ReplayFilter {
     fn admits(&self, letter: &Delivery) -> bool {
         let properties = &letter.properties;
-        let id = properties
-            .message_id()
-            .as_ref()
-            .map(lapin::types::ShortString::as_str);
         self.reason
             .as_ref()
             .is_none_or(|reason| message::failure_reason(properties).as_ref() == Some(reason))
             && self
                 .interaction
                 .as_deref()
-                .is_none_or(|wanted| id == Some(wanted))
+                .is_none_or(|wanted| interaction(letter).as_deref() == Some(wanted))
             && self
                 .since
                 .is_none_or(|since| message::dead_at(properties).is_some_and(|at| at >= since))
@@ -162,13 +159,18 @@ async fn publish_again(publisher: &Publisher, letter: Delivery) -> anyhow::Resul
     Ok(())
 }
 
+/// The interaction of a dead letter: by its properties, else by its body, which may have been published by hand or by an
+/// older version.
+fn interaction(letter: &Delivery) -> Option<String> {
+    let id = letter.properties.message_id().as_ref();
+    id.map(|id| id.as_str().to_owned())
+        .or_else(|| Some(interaction_of(&letter.data)?.as_str().to_owned()))
+}
+
 #[expect(clippy::print_stdout, reason = "the answer to a command")]
 fn list(letter: &Delivery) {
-    let id = letter
-        .properties
-        .message_id()
-        .as_ref()
-        .map_or("?", lapin::types::ShortString::as_str);
+    let id = interaction(letter);
+    let id = id.as_deref().unwrap_or("?");
     let at = message::dead_at(&letter.properties)
         .map(|at| at.to_string())
         .unwrap_or_default();

@@ -57,10 +57,11 @@ pub fn unrecognised_properties(
 }
 
 /// The properties of a body that `ingest` answered 4xx for a `reason`, and publishes all the same: the worker makes it a
-/// dead letter. `topic` came beside the body.
+/// dead letter. `topic` came beside the body, `interaction` may be in it.
 #[must_use]
 pub fn refused_properties(
     reason: &str,
+    interaction: Option<&InteractionId>,
     topic: Option<&str>,
     received_at: Timestamp,
     traceparent: &str,
@@ -70,7 +71,11 @@ pub fn refused_properties(
     let reason: String = reason.chars().take(DETAIL_MAX_CHARS).collect();
     put(&mut headers, accepted::REFUSED, &reason);
     put_topic(&mut headers, topic);
-    common_properties(received_at, traceparent, app_id).with_headers(headers)
+    let mut properties = common_properties(received_at, traceparent, app_id);
+    if let Some(id) = interaction {
+        properties = properties.with_message_id(id.as_str().into());
+    }
+    properties.with_headers(headers)
 }
 
 fn put_topic(headers: &mut FieldTable, topic: Option<&str>) {
