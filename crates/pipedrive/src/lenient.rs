@@ -27,15 +27,17 @@ where
     T::deserialize(U64Deserializer::<D::Error>::new(id.get()))
 }
 
-/// Reads the id of a linked record, which is an object with an `id`; nothing where there is no such object.
+/// Reads the id of a linked record: a number, or an object with an `id`. Nothing where it is 0, which some answers say for
+/// none, or anything else.
 pub(crate) fn linked<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned,
 {
     let mut value = Value::deserialize(deserializer)?;
-    let id = value.get_mut("id").map(Value::take);
-    Ok(id.and_then(|id| serde_json::from_value(id).ok()))
+    let id = value.get_mut("id").map(Value::take).unwrap_or(value);
+    let is_one = id.as_u64().is_some_and(|id| id > 0);
+    Ok(serde_json::from_value(id).ok().filter(|_| is_one))
 }
 
 /// Reads a list without those of its items that are `null` or of another type; anything else than a list is an empty one.
@@ -52,4 +54,34 @@ where
         .into_iter()
         .filter_map(|item| serde_json::from_value(item).ok());
     Ok(readable.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ids::{OrganizationId, PersonId, UserId};
+    use crate::model::{ActivityRecord, Person, PersonHit};
+
+    #[test]
+    fn a_linked_id_of_zero_is_none() {
+        let activity = r#"{"id":1,"person_id":0,"org_id":0,"deal_id":0,"owner_id":0}"#;
+        let activity: ActivityRecord = serde_json::from_str(activity).unwrap();
+        let person: Person = serde_json::from_str(r#"{"id":1,"org_id":0,"owner_id":7}"#).unwrap();
+        let hit = r#"{"id":1,"organization":{"id":0,"name":""}}"#;
+        let hit: PersonHit = serde_json::from_str(hit).unwrap();
+
+        assert_eq!((activity.person_id, activity.org_id), (None, None));
+        assert_eq!((activity.deal_id, activity.owner_id), (None, None));
+        assert_eq!((person.org_id, person.owner_id), (None, Some(UserId(7))));
+        assert_eq!(hit.org_id, None);
+    }
+
+    #[test]
+    fn a_linked_record_is_an_id_or_an_object_and_anything_else_is_none() {
+        let activity = r#"{"id":1,"person_id":3,"org_id":{"id":4,"name":"Example"},"deal_id":"x","owner_id":null}"#;
+        let activity: ActivityRecord = serde_json::from_str(activity).unwrap();
+
+        assert_eq!(activity.person_id, Some(PersonId(3)));
+        assert_eq!(activity.org_id, Some(OrganizationId(4)));
+        assert_eq!((activity.deal_id, activity.owner_id), (None, None));
+    }
 }

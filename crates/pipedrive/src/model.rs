@@ -82,22 +82,22 @@ pub struct ActivityRecord {
     #[serde(default, deserialize_with = "or_default")]
     pub done: Option<bool>,
     /// The user that owns it.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "linked")]
     pub owner_id: Option<UserId>,
     /// Its note, in HTML.
     #[serde(default, deserialize_with = "or_default")]
     pub note: Option<String>,
     /// The primary participant.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "linked")]
     pub person_id: Option<PersonId>,
     /// Every participant.
     #[serde(default, deserialize_with = "items")]
     pub participants: Vec<Participant>,
     /// The organisation.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "linked")]
     pub org_id: Option<OrganizationId>,
     /// The deal.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "linked")]
     pub deal_id: Option<DealId>,
 }
 
@@ -126,10 +126,10 @@ pub struct Person {
     #[serde(default, deserialize_with = "or_default")]
     pub is_deleted: bool,
     /// The organisation it belongs to.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "linked")]
     pub org_id: Option<OrganizationId>,
     /// The user that owns it.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "linked")]
     pub owner_id: Option<UserId>,
     /// Telephone numbers.
     #[serde(default, deserialize_with = "items")]
@@ -211,7 +211,7 @@ pub struct Deal {
     #[serde(deserialize_with = "record_id")]
     pub id: DealId,
     /// The person it is with.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "linked")]
     pub person_id: Option<PersonId>,
     /// `open`, `won` or `lost`.
     #[serde(default, deserialize_with = "or_default")]
