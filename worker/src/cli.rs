@@ -12,7 +12,7 @@ use crate::commands::number::Texts;
 use crate::commands::reconcile::Span;
 use crate::commands::replay::ReplayFilter;
 use crate::commands::waiting::{self, Limit};
-use crate::commands::{alarm, check, directory, number, owners, reconcile, replay, resume};
+use crate::commands::{self, alarm, check, directory, number, owners, reconcile, replay, resume};
 use crate::startup::Application;
 
 /// Consumes interactions from RabbitMQ and records each once in Pipedrive.
@@ -72,7 +72,8 @@ enum Command {
 #[tokio::main(flavor = "current_thread")]
 pub async fn main() -> ExitCode {
     // On the heap: it holds the state of every command.
-    command_line::end("worker", Box::pin(execute(Cli::parse())).await)
+    let outcome = Box::pin(execute(Cli::parse())).await;
+    command_line::end("worker", outcome.map_err(commands::failed))
 }
 
 #[expect(clippy::print_stdout, reason = "the answer to a command")]

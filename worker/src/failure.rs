@@ -79,7 +79,7 @@ pub enum Failure {
     #[error("Redis does not answer, or refuses")]
     Redis(#[source] RedisError),
     /// A request to Pipedrive failed.
-    #[error("a request to Pipedrive failed")]
+    #[error(transparent)]
     Pipedrive(#[from] PipedriveError),
     /// Pipedrive refused one person after another: that is a matter of the credential.
     #[error("Pipedrive refused one person after another (403)")]

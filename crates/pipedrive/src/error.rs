@@ -65,8 +65,8 @@ pub enum PipedriveError {
     },
     /// The token is not valid (401), or the company's account is closed (402).
     #[error(
-        "Pipedrive refuses our credential ({status}): {}. Work resumes by itself",
-        if *status == 402 { "the company's account is not open" } else { "renew the API token" }
+        "Pipedrive refuses our credential ({status}): {}",
+        if *status == 402 { "the company's account is not open" } else { "the token is not valid" }
     )]
     Unauthorized {
         /// HTTP status.

@@ -20,6 +20,35 @@ async fn the_check_of_a_healthy_worker_is_well_every_time_and_names_what_is_wron
     }
     app.pipedrive.set_api_token("another");
     assert!(!worker::commands::check::check(&app.settings).await.unwrap());
+    let found = problems(&app.settings).await;
+    assert_eq!(found[0].0, "Pipedrive");
+    assert!(
+        found[0].1.contains("BRIDGE__PIPEDRIVE__API_TOKEN"),
+        "{found:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_pipedrive_refuses_names_the_setting_of_its_token() {
+    let app = TestApp::builder().without_worker().spawn().await;
+    app.pipedrive.set_api_token("another");
+
+    for arguments in [&["owners"][..], &["directory", "build"], &["check"]] {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_worker-with-kill-points"))
+            .args(arguments)
+            .envs(app.variables.iter().cloned())
+            .env("BRIDGE__DIRECTORY__MODE", "on")
+            .output()
+            .await
+            .unwrap();
+
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(!output.status.success(), "{arguments:?}: {said}");
+        for part in ["401", "BRIDGE__PIPEDRIVE__API_TOKEN"] {
+            assert!(said.contains(part), "{arguments:?}: {said}");
+        }
+    }
 }
 
 /// What `worker check` says is wrong.

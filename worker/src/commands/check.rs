@@ -4,7 +4,7 @@ use shared::broker::{self, topology};
 use shared::check::{self, Found};
 use shared::config::Settings;
 
-use crate::commands::{directory, genesys};
+use crate::commands::{directory, genesys, with_remedy};
 use crate::enrichment::access;
 use crate::startup;
 use crate::store::Store;
@@ -180,6 +180,6 @@ fn explain(error: &PipedriveError) -> String {
             "not asked: the app's tokens are in Redis, which must answer first (redis.url, BRIDGE__REDIS__URL)"
                 .to_owned()
         }
-        error => chain(error),
+        error => with_remedy(error),
     }
 }
