@@ -3,6 +3,7 @@
 //! The path of one webhook is `webhook/receive.rs`. The meaning of an event is `shared::domain`'s; what becomes of it is
 //! the worker's. This service stores nothing but the messages that wait for the broker, in its spool.
 
+mod alarm;
 mod auth;
 pub mod cli;
 pub mod commands;

@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use metrics::{Counter, Histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
+use shared::clock;
 use shared::metrics::{Kind, Metric, describe};
 
+use crate::alarm::{DoorCounts, Fate, Rule};
 use crate::spool::Depth;
 
 const RECEIVED: &str = "bridge_ingest_received_total";
@@ -24,10 +26,11 @@ const SPOOL_BYTES: &str = "bridge_ingest_spool_bytes";
 const SPOOL_MAX_BYTES: &str = "bridge_ingest_spool_max_bytes";
 const SPOOL_OLDEST: &str = "bridge_ingest_spool_oldest_age_seconds";
 const CERTIFICATE_EXPIRY: &str = "bridge_ingest_tls_certificate_expiry_timestamp_seconds";
+const ALARM_FIRING: &str = "bridge_ingest_alarm_firing";
 const RELOAD_FAILING: &str = "bridge_ingest_tls_reload_failing";
 
 /// Every metric of the service.
-const METRICS: [Metric; 18] = [
+const METRICS: [Metric; 19] = [
     (RECEIVED, Kind::Counter, "Webhook requests received"),
     (
         ACCEPTED,
@@ -103,6 +106,11 @@ const METRICS: [Metric; 18] = [
         "Unix time at which the served TLS certificate expires; NaN without TLS",
     ),
     (
+        ALARM_FIRING,
+        Kind::Gauge,
+        "1 while the alarm fires, by alarm: everything_ignored, share_refused",
+    ),
+    (
         RELOAD_FAILING,
         Kind::Gauge,
         "1 while the files of ingest.tls hold another pair than the served one, because it is not sound",
@@ -114,11 +122,13 @@ pub struct Metrics {
     /// Requests to the webhook.
     pub received: Counter,
     /// Requests answered 200 after the confirm, or after the spool's sync.
-    pub accepted: Counter,
+    accepted: Counter,
     /// Accepted requests that were stored in the spool.
     pub spooled: Counter,
     /// Time from publishing to the confirm.
     pub publish_seconds: Histogram,
+    /// What came of the last hour's webhooks, for the alarm.
+    pub(crate) door: DoorCounts,
     slowed: ByReason,
     unreadable: ByReason,
     partial: ByReason,
@@ -137,6 +147,7 @@ impl Metrics {
             accepted: metrics::counter!(ACCEPTED),
             spooled: metrics::counter!(SPOOLED),
             publish_seconds: metrics::histogram!(PUBLISH),
+            door: DoorCounts::default(),
             slowed: ByReason::new(SLOWED, "outcome", &["waited", "refused"]),
             unreadable: ByReason::new(
                 UNREADABLE,
@@ -182,6 +193,12 @@ impl Metrics {
         }
     }
 
+    /// Counts a webhook that was answered 200 after the confirm, or after the spool's sync.
+    pub fn accepted(&self) {
+        self.accepted.increment(1);
+        self.door.note(Fate::Accepted, clock::now());
+    }
+
     /// Counts a truncated body that was accepted.
     pub fn partial(&self, outcome: &'static str) {
         self.partial.increment(outcome);
@@ -199,16 +216,19 @@ impl Metrics {
 
     /// Counts an event that is not recorded.
     pub fn ignored(&self, reason: &'static str) {
+        self.door.note(Fate::Ignored(reason), clock::now());
         self.ignored.increment(reason);
     }
 
     /// Counts a webhook that was not accepted.
     pub fn failed(&self, is_our_fault: bool, reason: &'static str) {
-        if is_our_fault {
-            self.unavailable.increment(reason);
+        let (counter, fate) = if is_our_fault {
+            (&self.unavailable, Fate::Unavailable)
         } else {
-            self.rejected.increment(reason);
-        }
+            (&self.rejected, Fate::Refused(reason))
+        };
+        counter.increment(reason);
+        self.door.note(fate, clock::now());
     }
 }
 
@@ -220,6 +240,14 @@ fn begin_at_zero() {
     drop(drained());
     metrics::gauge!(CERTIFICATE_EXPIRY).set(f64::NAN);
     metrics::gauge!(RELOAD_FAILING).set(0.0);
+    for rule in Rule::ALL {
+        set_alarm(rule.name(), false);
+    }
+}
+
+/// Sets whether an alarm of the door fires.
+pub fn set_alarm(alarm: &'static str, is_firing: bool) {
+    metrics::gauge!(ALARM_FIRING, "alarm" => alarm).set(f64::from(u8::from(is_firing)));
 }
 
 /// Sets the expiry of the served certificate, and whether a newer one is rejected.

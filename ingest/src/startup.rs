@@ -17,6 +17,7 @@ use shared::supervision::Supervisor;
 use shared::{rotation, telemetry};
 use tokio_util::sync::CancellationToken;
 
+use crate::alarm::Alarm;
 use crate::rotation::Rotation;
 use crate::server::admin::{self, Admin, Pages};
 use crate::server::{Draining, Publishers, connection, routes};
@@ -54,6 +55,7 @@ pub struct Application {
     spool: Option<(Spool, Drain)>,
     secret_files: SecretFiles,
     rotation: Rotation,
+    alarm: Alarm,
     reload: Option<tls::Reload>,
 }
 
@@ -77,6 +79,7 @@ impl Application {
             authenticator: webhook.authenticator(),
             broker: settings.broker.clone(),
         };
+        let alarm = Alarm::new(webhook.door(), settings)?;
         let listener = bind(settings.ingest.listen)?;
         let address = listener
             .local_addr()
@@ -123,6 +126,7 @@ impl Application {
             spool: spool.map(|spool| (spool.clone(), drain(spool))),
             secret_files: settings.secret_files.clone(),
             rotation,
+            alarm,
             reload,
         })
     }
@@ -199,6 +203,7 @@ impl Application {
                 stopped.run_until_cancelled(task).await;
             });
         };
+        until_stopped("alarm", Box::pin(self.alarm.run()));
         until_stopped("publishers", Box::pin(self.publishers.one_ended()));
         if let Some(reload) = self.reload {
             until_stopped("certificate reload", Box::pin(reload.run()));

@@ -5,8 +5,10 @@
 //! and the metrics recorder, [`metrics`] their declaration, [`lifecycle`] start and stop, [`supervision`] background
 //! tasks, [`rotation`] changed secrets, [`backoff`] pauses between attempts, [`health`] the health and metrics pages,
 //! [`check`] the findings of the check commands, [`command_line`] what the command lines share, [`error`] errors as text,
-//! [`fail_point`] the places at which tests end a process.
+//! [`fail_point`] the places at which tests end a process, [`incident`] what an alarm is about and [`alarm_receiver`] where it
+//! goes, [`outbound`] requests to other machines.
 
+pub mod alarm_receiver;
 pub mod backoff;
 pub mod broker;
 pub mod check;
@@ -17,8 +19,10 @@ pub mod domain;
 pub mod error;
 pub mod fail_point;
 pub mod health;
+pub mod incident;
 pub mod lifecycle;
 pub mod metrics;
+pub mod outbound;
 pub mod rotation;
 pub mod supervision;
 pub mod telemetry;

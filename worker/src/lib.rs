@@ -15,7 +15,6 @@ mod enrichment;
 mod failure;
 mod http;
 mod metrics;
-mod outbound;
 mod pause;
 mod person;
 mod pipeline;

@@ -26,6 +26,7 @@ use super::refusal_log::RefusalLog;
 use super::storing::MessageStorage;
 use super::unproven::UnprovenBodies;
 use super::unreadable::UnreadableBodies;
+use crate::alarm::DoorCounts;
 use crate::auth::{self, Admission, Answered, Authenticator, Failures};
 use crate::metrics::Metrics;
 use crate::spool::Spool;
@@ -96,6 +97,11 @@ impl Webhook {
         Arc::clone(&self.authenticator)
     }
 
+    /// What came of the last hour's webhooks, for the alarm.
+    pub(crate) fn door(&self) -> DoorCounts {
+        self.metrics.door.clone()
+    }
+
     /// The answer to a request on any path whose head is too large.
     pub(crate) fn refuse_head(&self) -> HttpResponse {
         self.answer(&WebhookError::HeadTooLarge)
@@ -142,7 +148,7 @@ pub async fn receive(
     let (response, is_authenticated) =
         match webhook.process(&request, &mut reader, &publisher).await {
             Ok(Outcome::Accepted(accepted)) => {
-                webhook.metrics.accepted.increment(1);
+                webhook.metrics.accepted();
                 let response = HttpResponse::Ok().json(Answer::Accepted {
                     interaction_id: accepted.interaction.as_ref().map(InteractionId::as_str),
                     partial: accepted.is_partial,

@@ -15,8 +15,8 @@ use serde_json::Value;
 use worker::commands::alarm::{Action, execute};
 
 /// Stands in for Slack. Dropping it stops it.
-struct Receiver {
-    port: u16,
+pub(crate) struct Receiver {
+    pub(crate) port: u16,
     heard: Arc<Mutex<Vec<String>>>,
     server: ServerHandle,
 }
@@ -28,7 +28,7 @@ impl Drop for Receiver {
 }
 
 impl Receiver {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::listen(TcpListener::bind("127.0.0.1:0").unwrap())
     }
 
@@ -60,11 +60,11 @@ impl Receiver {
         }
     }
 
-    fn heard(&self) -> Vec<String> {
+    pub(crate) fn heard(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
     }
 
-    async fn wait_for(&self, count: usize) -> Vec<String> {
+    pub(crate) async fn wait_for(&self, count: usize) -> Vec<String> {
         wait_until(&format!("{count} alarms"), PATIENCE, async || {
             let heard = self.heard();
             ensure!(heard.len() >= count, "{heard:?}");
@@ -75,7 +75,7 @@ impl Receiver {
     }
 }
 
-fn alarmed(port: u16) -> Builder {
+pub(crate) fn alarmed(port: u16) -> Builder {
     TestApp::builder()
         .set(
             "BRIDGE__ALARM__WEBHOOK_URL",
@@ -293,4 +293,62 @@ async fn a_test_of_the_alarm_reaches_its_receiver_or_fails() {
         format!("{error:#}").contains("alarm.webhook_url"),
         "{error:#}"
     );
+}
+
+/// Posts `body` until the alarm says that it is over.
+async fn post_until_over(app: &TestApp, receiver: &Receiver, body: impl Fn(usize) -> String) {
+    let mut n = 0;
+    wait_until("the end of the incident", PATIENCE, async || {
+        n += 1;
+        app.post(body(n)).await.assert_accepted();
+        let heard = receiver.heard();
+        ensure!(
+            heard.iter().any(|it| it.contains("Over after")),
+            "{heard:?}"
+        );
+        Ok(())
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_that_are_all_ignored_ring_and_end_with_one_that_is_not() {
+    let receiver = Receiver::start();
+    let app = alarmed(receiver.port).spawn().await;
+    let ignored = |n| call(&format!("call-{n}"), "Unknown").replace("voice", "fax");
+
+    for n in 0..10 {
+        let answer = app.post(ignored(n)).await;
+        assert_eq!(answer.body["status"], "ignored", "{answer:?}");
+    }
+
+    let heard = receiver.wait_for(1).await;
+    assert!(heard[0].contains("every one is ignored"), "{heard:?}");
+    assert!(heard[0].contains("channel (10)"), "{heard:?}");
+    assert!(heard[0].contains("ingest.channels"), "{heard:?}");
+    let (_, metrics) = app.get(&format!("{}/metrics", app.ingest_url)).await;
+    let firing = r#"bridge_ingest_alarm_firing{alarm="everything_ignored"} 1"#;
+    assert!(metrics.contains(firing), "{metrics}");
+    post_until_over(&app, &receiver, |n| call(&format!("good-{n}"), "Unknown")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_of_webhooks_that_is_refused_rings_with_the_reasons() {
+    let receiver = Receiver::start();
+    let app = alarmed(receiver.port).spawn().await;
+
+    for n in 0..12 {
+        let body = call(&format!("call-{n}"), "Unknown");
+        assert_eq!(app.post_as("another-token", body).await.status, 401);
+    }
+    assert_eq!(app.post("no JSON").await.status, 400);
+
+    let heard = receiver.wait_for(1).await;
+    assert!(heard[0].contains("Many webhooks are refused"), "{heard:?}");
+    assert!(heard[0].contains("were answered 4xx"), "{heard:?}");
+    assert!(heard[0].contains("unauthenticated"), "{heard:?}");
+    let (_, metrics) = app.get(&format!("{}/metrics", app.ingest_url)).await;
+    let firing = r#"bridge_ingest_alarm_firing{alarm="share_refused"} 1"#;
+    assert!(metrics.contains(firing), "{metrics}");
 }

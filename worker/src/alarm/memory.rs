@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use shared::error::chain;
+use shared::incident::Incident;
 
-use super::incidents::Incident;
 use super::rules::Rule;
 use crate::store::Incidents;
 

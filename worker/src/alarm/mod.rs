@@ -7,7 +7,6 @@
 
 mod forecast;
 mod growth;
-mod incidents;
 mod memory;
 mod messenger;
 mod outcomes;
@@ -21,8 +20,10 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
+use shared::alarm_receiver::{AlarmReceiver, Delay};
 use shared::broker::topology;
 use shared::error::chain;
+use shared::incident::{Incident, Notice, NotificationPolicy, Step, Verdict};
 use shared::{clock, config};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -38,9 +39,7 @@ pub(crate) use silence::Expectation;
 
 use forecast::{Budget, Forecasts};
 use growth::Growth;
-use incidents::{Incident, Notice, NotificationPolicy, Step, Verdict};
 use memory::Memory;
-use messenger::{Delay, Messenger};
 use queues::QueueSnapshot;
 use rules::Findings;
 
@@ -76,7 +75,7 @@ pub struct Alarm {
     store: Store,
     memory: Memory,
     /// `None` without `alarm.webhook_url`: the rules are evaluated for the metrics only.
-    messenger: Option<Messenger>,
+    messenger: Option<AlarmReceiver>,
     delays: HashMap<Rule, Delay>,
     forecasts: Forecasts,
     growth: Growth,
@@ -99,8 +98,8 @@ pub(crate) async fn send_test(
     installation: String,
     proxies: &config::Proxies,
 ) -> anyhow::Result<()> {
-    let messenger = Messenger::new(url, installation, proxies)?;
-    messenger.post_test().await?;
+    let receiver = AlarmReceiver::new(url, installation, proxies)?;
+    receiver.test().await?;
     Ok(())
 }
 
@@ -137,7 +136,7 @@ impl Alarm {
             shared,
             store,
             messenger: url
-                .map(|url| Messenger::new(url, installation, proxies))
+                .map(|url| AlarmReceiver::new(url, installation, proxies))
                 .transpose()?,
             settings,
             delays: HashMap::new(),
@@ -333,7 +332,7 @@ impl Alarm {
         };
         // The incident is stored before it is sent, because this process may end at any moment.
         self.memory.write(rule, Some(incident.clone())).await;
-        match messenger.post(rule, notice, &incident, now).await {
+        match messenger::post(messenger, rule, notice, &incident, now).await {
             Ok(()) => {
                 self.delays.remove(&rule);
                 let notified = Incident {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use shared::broker::topology;
 use shared::config;
+use shared::incident::Verdict;
 
 use super::forecast::Budget;
-use super::incidents::Verdict;
 use super::queues::{QueueSnapshot, QueueState};
 use crate::pause::reason::PauseReason;
 use crate::store::{Memory, WaitingSummary, Window};

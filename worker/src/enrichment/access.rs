@@ -8,7 +8,6 @@ use genesys::{Client, ClientCredentials, deep_link};
 use shared::config;
 
 use crate::enrichment::{Enrichment, Genesys, Source};
-use crate::outbound;
 use crate::store::{Enrichments, GenesysNames, RequestWindow, Store};
 
 /// Longest time that one record waits for Genesys.
@@ -41,7 +40,7 @@ fn client_with(
         return Ok(None);
     };
     let timeout = settings.genesys.request_timeout;
-    let http = outbound::http(&settings.proxies)
+    let http = shared::outbound::http(&settings.proxies)
         .user_agent(concat!(
             "genesys-pipedrive-bridge/",
             env!("CARGO_PKG_VERSION")

@@ -7,7 +7,6 @@ use pipedrive::{Client, OAuth};
 use shared::config::Credential;
 use shared::{backoff, config};
 
-use crate::outbound;
 use crate::pause::trace::TracedBudget;
 use crate::store::{EncryptedTokens, Store, TokenBucket, TokenBucketSettings};
 
@@ -25,7 +24,7 @@ pub fn client(settings: &config::Settings, store: &Store) -> anyhow::Result<Clie
     let credential = settings.credential()?;
     let pipedrive = &settings.pipedrive;
     let http = pipedrive::http_client(
-        outbound::http(&settings.proxies),
+        shared::outbound::http(&settings.proxies),
         concat!("genesys-pipedrive-bridge/", env!("CARGO_PKG_VERSION")),
         pipedrive.request_timeout,
         pipedrive.connect_timeout,

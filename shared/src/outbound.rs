@@ -1,9 +1,9 @@
 //! Requests to other machines: through the proxies of the environment, but never to this machine or the compose stack's hosts.
 
-use shared::config::Proxies;
+use crate::config::Proxies;
 
 /// A client's builder with the proxies.
-pub(crate) fn http(proxies: &Proxies) -> reqwest::ClientBuilder {
+pub fn http(proxies: &Proxies) -> reqwest::ClientBuilder {
     let proxies = proxies.clone();
     let proxy = reqwest::Proxy::custom(move |target| proxies.of(target).cloned());
     // Adding one proxy ends the reading of the environment by the client itself.
