@@ -3,6 +3,7 @@
 //! The service under test runs as a process of its own, built with fail points; it dies there, and another takes over.
 
 mod activity_update;
+mod artefacts;
 mod catalogue;
 mod directory;
 mod emptied_redis;

@@ -1,6 +1,7 @@
 //! The directory of people: the right person whatever Pipedrive's search does, and what that costs.
 
 mod changes;
+mod enriched;
 mod hidden;
 mod modes;
 mod people;

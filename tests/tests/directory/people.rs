@@ -9,7 +9,7 @@ use bridge_tests::servers::wait_until;
 use redis::AsyncCommands;
 
 /// So long ago the people were typed in: no poll lists them as changed.
-const LONG_AGO: Duration = Duration::from_secs(3600);
+pub const LONG_AGO: Duration = Duration::from_secs(3600);
 /// Numbers of the range for examples in each area.
 const IN_AREA: usize = 100;
 

@@ -3,5 +3,7 @@
 
 mod alert_rules;
 mod exposition;
+mod genesys;
 mod metrics;
 mod personal_data;
+mod service;

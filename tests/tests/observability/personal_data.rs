@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use bridge_tests::bridge::{ENCRYPTION_KEY, PATIENCE, TestApp, WEBHOOK_TOKEN, listening};
+use bridge_tests::bridge::{ENCRYPTION_KEY, PATIENCE, TestApp, WEBHOOK_TOKEN};
 use bridge_tests::sandbox::pipedrive::{Fault, FaultRule, OAuthConfig, RefreshTokens};
-use bridge_tests::servers::{Process, Publication, Scratch, wait_until};
+use bridge_tests::servers::{Publication, Scratch, wait_until};
 use serde_json::json;
+
+use crate::service::Service;
 
 const NUMBER: &str = "+12025550143";
 const CUSTOMER: &str = "Marigold Quillfeather";
@@ -45,46 +47,6 @@ fn known(app: &TestApp) -> Vec<String> {
     values.push(WEBHOOK_TOKEN.to_owned());
     values.push("channelType".to_owned());
     values
-}
-
-/// A service as a process whose output is kept.
-struct Service {
-    process: Process,
-    url: String,
-}
-
-impl Service {
-    async fn start(app: &TestApp, name: &str, scratch: &Scratch) -> Self {
-        let log = scratch.path().join(format!("{name}.log"));
-        let mut process = Process::new(env!("CARGO_BIN_EXE_bridge-process"), log)
-            .arguments([name])
-            .variables(app.variables.clone())
-            .variables([
-                ("BRIDGE__LOG__FILTER", "debug"),
-                ("BRIDGE__LOG__FORMAT", "json"),
-            ]);
-        process.start().unwrap();
-        let port = listening(&process).await.unwrap().port();
-        Self {
-            process,
-            url: format!("http://127.0.0.1:{port}"),
-        }
-    }
-
-    fn read(&self) -> String {
-        self.process.output()
-    }
-}
-
-impl Drop for Service {
-    /// The log goes with the test, and shows what went wrong.
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let log = self.read();
-            let worth_reading = log.lines().filter(|line| !line.contains("\"DEBUG\""));
-            worth_reading.for_each(|line| println!("{line}"));
-        }
-    }
 }
 
 fn body(id: &str) -> String {

@@ -7,6 +7,10 @@ use shared::error::chain;
 use crate::metrics::GENESYS_REQUESTS;
 use crate::store::GenesysNames;
 
+/// The settings that a refused OAuth client has to be corrected in.
+const CREDENTIALS: &str =
+    "genesys.client_id, genesys.client_secret: BRIDGE__GENESYS__CLIENT_ID, __CLIENT_SECRET";
+
 /// Genesys, as records ask it.
 #[derive(Clone, Debug)]
 pub(crate) struct Genesys {
@@ -80,11 +84,18 @@ impl Genesys {
                 self.note_absent(operation).await;
                 Asked::Refused(error.reason())
             }
+            GenesysError::Denied { .. } | GenesysError::Unauthorized { .. } => {
+                tracing::error!(
+                    error = chain(error),
+                    "{error} ({CREDENTIALS}). Records are written with what is known, and completed once Genesys lets us in, \
+                     for a day"
+                );
+                warn_unless(self.names.note_away().await);
+                Asked::Away
+            }
             GenesysError::Unreachable { .. }
             | GenesysError::NoAnswer { .. }
-            | GenesysError::Server { .. }
-            | GenesysError::Denied { .. }
-            | GenesysError::Unauthorized { .. } => {
+            | GenesysError::Server { .. } => {
                 tracing::warn!(
                     error = chain(error),
                     "Genesys is not available: records are written with what is known, and completed later"

@@ -144,6 +144,11 @@ impl Control {
         self.lock().counts.get(operation).copied().unwrap_or(0)
     }
 
+    /// Requests that the rate limit refused.
+    pub fn limited(&self) -> usize {
+        self.lock().limited
+    }
+
     /// Requests that were refused as invalid, with the reason. A correct client has none.
     pub fn violations(&self) -> Vec<String> {
         self.lock().violations.clone()

@@ -28,6 +28,8 @@ pub(super) struct State {
     pub lacks: BTreeMap<Feature, Lack>,
     /// Requests that reached an operation, by its name.
     pub counts: BTreeMap<String, usize>,
+    /// Requests that the rate limit refused.
+    pub limited: usize,
     /// Requests that were refused as invalid, with the reason. A correct client has none.
     pub violations: Vec<String>,
 }
@@ -58,6 +60,7 @@ impl State {
             revoked: BTreeSet::new(),
             lacks: BTreeMap::new(),
             counts: BTreeMap::new(),
+            limited: 0,
             violations: Vec::new(),
         }
     }
@@ -106,6 +109,7 @@ impl State {
         }
         let (counted, within) = self.limiter.count();
         let is_refused = within.is_err();
+        self.limited += usize::from(is_refused);
         let (result, fault) = match within.and_then(|()| self.check(incoming)) {
             Ok((operation, call)) => {
                 let fault = self.faults.strike(incoming.path);
