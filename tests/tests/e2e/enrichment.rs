@@ -4,6 +4,7 @@ use bridge_tests::bridge::call_centre::{CallCentre, line, note};
 use bridge_tests::sandbox::call_centre::{Owner, Scenario, Who};
 use bridge_tests::sandbox::genesys::{Fault, FaultRule, Feature, Lack};
 use bridge_tests::sandbox::pipedrive::Behaviour;
+use futures_util::future::join_all;
 use shared::check::Found;
 
 use crate::conversations::chat;
@@ -118,6 +119,27 @@ async fn the_agents_user_owns_the_record_and_others_have_the_fallback() {
     centre
         .wait_for(conversation, |record| record.owner_id == users[0].id)
         .await;
+}
+
+#[tokio::test]
+async fn calls_that_come_at_once_list_the_users_once() {
+    let centre = CallCentre::spawn(400).await;
+    let meter = centre.app.pipedrive.meter();
+    let calls = centre.day.happenings.iter().filter(|one| {
+        one.scenario == Scenario::Inbound && matches!(one.truth.owner, Owner::User(_))
+    });
+    let calls: Vec<_> = calls.take(16).collect();
+
+    join_all(calls.iter().map(|call| centre.deliver(call))).await;
+
+    for call in calls {
+        centre
+            .wait_for(&call.truth.conversation, |record| {
+                line(note(record), "Agent") == Some(&call.truth.agents[0].name)
+            })
+            .await;
+    }
+    assert_eq!(meter.by_operation()["GET /v1/users"].requests, 1);
 }
 
 #[tokio::test]

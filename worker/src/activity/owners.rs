@@ -1,23 +1,36 @@
 //! Whose activity it is: the Pipedrive user with the e-mail address of the agent who talked last.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use pipedrive::{Client, PipedriveError, UserId};
 
+use tokio::sync::Mutex;
+
 use crate::failure::Failure;
 use crate::store::OwnerStore;
+
+/// How long a message waits for another one that lists the users: no longer than a lease lasts by far.
+const TURN_MAX: Duration = Duration::from_secs(5);
 
 /// Finds owners.
 #[derive(Clone, Debug)]
 pub struct Owners {
     client: Client,
     store: OwnerStore,
+    /// Held while users are listed: a list costs 20 tokens, and those who wait read what the first of them kept.
+    listing: Arc<Mutex<()>>,
 }
 
 impl Owners {
     /// Asks `client` for the users, once an hour.
     pub(crate) fn new(client: Client, store: OwnerStore) -> Self {
-        Self { client, store }
+        Self {
+            client,
+            store,
+            listing: Arc::default(),
+        }
     }
 
     /// The user with an agent's e-mail address, unless Pipedrive refused that owner lately.
@@ -29,7 +42,7 @@ impl Owners {
         let Some(email) = email else { return Ok(None) };
         let users = match self.store.users().await? {
             Some(users) => users,
-            None => self.list().await?,
+            None => self.list_in_turn().await?,
         };
         let Some(user) = users.get(&comparable(email)) else {
             return Ok(None);
@@ -47,6 +60,14 @@ impl Owners {
         );
         if let Err(error) = self.store.note_refused(user).await {
             tracing::debug!(%error, "Cannot note that an owner was refused");
+        }
+    }
+
+    async fn list_in_turn(&self) -> Result<BTreeMap<String, UserId>, Failure> {
+        let _turn = tokio::time::timeout(TURN_MAX, self.listing.lock()).await;
+        match self.store.users().await? {
+            Some(users) => Ok(users),
+            None => self.list().await,
         }
     }
 
