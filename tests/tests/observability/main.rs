@@ -7,3 +7,4 @@ mod genesys;
 mod metrics;
 mod personal_data;
 mod service;
+mod stops;

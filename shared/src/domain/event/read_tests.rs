@@ -238,7 +238,7 @@ fn the_interaction_of_an_unreadable_body_is_found_wherever_its_id_stands() {
         r#"{"id":"call-1","phoneNumber":"+12025550143"}"#,
         r#"{"detail":{"eventBody":{"conversationId":"call-1"}}}"#,
         r#"{"conversationId":"call-1","hello":"world"}"#,
-        r#"{"body":"{\"data\":{\"id\":\"call-1\"}}"}"#,
+        r#""{\"data\":{\"id\":\"call-1\"}}""#,
         r#"{"data":{"id":"call-1","phoneNumber":"+1202555"#,
     ] {
         assert_eq!(of(body), found, "{body}");
