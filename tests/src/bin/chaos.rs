@@ -59,6 +59,10 @@ struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     settle_delay: Option<Duration>,
 
+    /// Whether Genesys is asked for names, conversations and recordings, and fails now and then.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    genesys: bool,
+
     /// How long after the last fault everything may take to settle. A message that RabbitMQ was just moving from a retry
     /// queue when it was struck is tried again by it after three minutes.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
@@ -94,6 +98,7 @@ async fn main() -> ExitCode {
             directory: arguments.directory,
             blind_search: arguments.blind_search,
             settle_delay: arguments.settle_delay,
+            genesys: arguments.genesys,
         },
         patience: arguments.patience,
         misbehaves: !arguments.calm,

@@ -72,6 +72,8 @@ pub struct Event {
     pub number: Option<String>,
     /// When it happens, from the start.
     pub offset: Duration,
+    /// Whether Genesys knows its call: names stand in the record then, and a link to the recording.
+    pub is_enriched: bool,
 }
 
 impl Event {
@@ -85,16 +87,23 @@ impl Event {
     fn facts(&self) -> Vec<String> {
         match self.form {
             Form::Guide | Form::GuideChat => vec![self.customer(), self.recording()],
-            Form::CustomerEnd => vec![format!(
-                " {} min {} s",
-                self.seconds() / 60,
-                self.seconds() % 60
-            )],
-            Form::UserEnd => vec![self.uuid('a'), self.uuid('b')],
+            Form::CustomerEnd => self.customers_facts(),
+            Form::UserEnd if self.is_enriched => vec![self.agent(), self.queue()],
+            Form::UserEnd => vec![self.agent_id(), self.queue_id()],
             Form::Acw => vec![self.wrapup_notes()],
             Form::ThirdParty => self.caller.map(Number::international).into_iter().collect(),
             Form::UnrecordedChannel | Form::NotFinal | Form::OtherTopic => Vec::new(),
         }
+    }
+
+    fn customers_facts(&self) -> Vec<String> {
+        let (minutes, seconds) = (self.seconds() / 60, self.seconds() % 60);
+        let mut facts = vec![format!(" {minutes} min {seconds} s")];
+        if self.is_enriched {
+            let id = self.interaction_id();
+            facts.push(format!("{id}\">Listen in Genesys Cloud"));
+        }
+        facts
     }
 
     /// What a record shows that this event leads.
@@ -180,7 +189,7 @@ impl Event {
                 start,
                 "user.end",
                 &json!({
-                    "userId": self.uuid('a'), "queueId": self.uuid('b'), "disconnectType": "PEER",
+                    "userId": self.agent_id(), "queueId": self.queue_id(), "disconnectType": "PEER",
                     "interactingDurationMs": TALK * 1000, "heldDurationMs": HOLD * 1000,
                 }),
             ),
@@ -211,12 +220,12 @@ impl Event {
 
     fn detail(&self, start: Timestamp, leaf: &str, more: &Value) -> Value {
         let at = self.happened(start);
-        let ani = self.number.as_deref();
+        let (ani, dnis) = self.addresses();
+        let (participant, session) = self.part_ids();
         let mut body = json!({
             "eventTime": at.as_millisecond(), "conversationId": self.interaction_id(),
-            "participantId": self.uuid('c'), "sessionId": self.uuid('d'), "mediaType": "VOICE",
-            "direction": "INBOUND", "ani": ani.unwrap_or("sip:anonymous@anonymous.invalid"),
-            "dnis": "tel:+12025550100", "disconnectType": "ENDPOINT",
+            "participantId": participant, "sessionId": session, "mediaType": "VOICE",
+            "direction": "INBOUND", "ani": ani, "dnis": dnis, "disconnectType": "ENDPOINT",
         });
         let members = body.as_object_mut().zip(more.as_object());
         if let Some((members, more)) = members {
@@ -235,6 +244,51 @@ impl Event {
             "direction": "OUTBOUND", "ani": "tel:+12025550100", "dnis": format!("tel:{number}"),
             "interactingDurationMs": JOINED * 1000, "disconnectType": "PEER",
         })
+    }
+
+    /// The ids of its participant and session.
+    pub(super) fn part_ids(&self) -> (String, String) {
+        (self.uuid('c'), self.uuid('d'))
+    }
+
+    /// Who called, and who was called.
+    pub(super) fn addresses(&self) -> (String, String) {
+        let ani = self.number.clone();
+        let ani = ani.unwrap_or_else(|| "sip:anonymous@anonymous.invalid".to_owned());
+        (ani, "tel:+12025550100".to_owned())
+    }
+
+    /// When its side of the call began and ended.
+    pub(super) fn span(&self, start: Timestamp) -> (Timestamp, Timestamp) {
+        let seconds = match self.form {
+            Form::UserEnd => TALK + HOLD,
+            _ => self.seconds(),
+        };
+        let ended = self.happened(start);
+        (ended - SignedDuration::from_secs(seconds.into()), ended)
+    }
+
+    /// The agent's user, and their name.
+    pub(super) fn agent_id(&self) -> String {
+        self.uuid('a')
+    }
+
+    pub(super) fn agent(&self) -> String {
+        format!("Agent {:06}", self.index)
+    }
+
+    /// The queue, and its name.
+    pub(super) fn queue_id(&self) -> String {
+        self.uuid('b')
+    }
+
+    pub(super) fn queue(&self) -> String {
+        format!("Queue {:06}", self.index)
+    }
+
+    /// The division of its conversation.
+    pub(super) fn division_id(&self) -> String {
+        self.uuid('f')
     }
 
     fn customer(&self) -> String {

@@ -6,6 +6,8 @@
 
 pub mod credential;
 mod event;
+mod genesys;
+mod genesys_access;
 mod machine;
 mod misbehaviour;
 pub mod mishap;
@@ -123,6 +125,9 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
     let (pulse, storm, mishaps) = <(Pulse, StormLog, Mishaps)>::default();
     let start = shared::clock::now();
     let answers = Answers::new(plan, start);
+    if let Some(genesys) = &system.genesys {
+        genesys::fill(genesys, plan, start);
+    }
     let begun = Instant::now();
     let progress = Progress {
         answers: answers.clone(),
@@ -141,7 +146,18 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         misbehaviour::begin(&pipedrive, options.seed);
     }
     let work = async {
-        rage(&mut system, plan, &answers, &storm, &mishaps, start, begun).await?;
+        let genesys = system.genesys.as_ref().map(|genesys| genesys.control());
+        let failing = async {
+            match genesys.as_ref().filter(|_| options.misbehaves) {
+                Some(genesys) => {
+                    genesys::trouble(genesys, options.seed, begun + options.size.duration).await
+                }
+                None => 0,
+            }
+        };
+        let raging = rage(&mut system, plan, &answers, &storm, &mishaps, start, begun);
+        let (raged, troubles) = tokio::join!(raging, failing);
+        raged?;
         let stormed = begun.elapsed();
         let sources = Sources {
             answers: &answers,
@@ -151,9 +167,10 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         };
         let (history, verdict, missing) =
             settle(&mut system, &sources, &storm, options.patience).await?;
-        Ok::<_, anyhow::Error>((stormed, history, verdict, missing))
+        let asked = genesys.map_or(0, |genesys| genesys.counts().values().sum());
+        Ok::<_, anyhow::Error>((stormed, history, verdict, missing, (asked, troubles)))
     };
-    let (stormed, history, verdict, missing) = tokio::select! {
+    let (stormed, history, verdict, missing, genesys) = tokio::select! {
         done = work => done?,
         () = pulse.watch(&pipedrive) => unreachable!("it watches for ever"),
         () = progress.report() => unreachable!("progress never ends by itself"),
@@ -174,6 +191,7 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         unavailable: outcome::unavailable(&answers.unavailable(), &strikes),
         accepted_without_broker: outcome::accepted_without_broker(&answers.moments(), &strikes),
         mishaps: mishaps.log.strikes(),
+        genesys,
         misfortunes: outcome::misfortunes(&pipedrive),
         access_tokens: pipedrive.token_exchanges().iter().sum(),
         tokens: pipedrive.tokens_spent(),

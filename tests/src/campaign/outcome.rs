@@ -49,6 +49,8 @@ pub(super) struct Outcome {
     pub(super) access_tokens: usize,
     pub(super) tokens: u64,
     pub(super) least_tokens: u64,
+    /// Requests that Genesys answered, and how often it failed for some time.
+    pub(super) genesys: (usize, usize),
     pub(super) planned: Planned,
     pub(super) verdict: Verdict,
     /// What still moved when the time to settle was over.
@@ -218,6 +220,7 @@ mod tests {
             access_tokens: 2,
             tokens: 0,
             least_tokens: 0,
+            genesys: (0, 0),
             planned: Planned {
                 strikes: 1,
                 interactions: 7,

@@ -34,6 +34,8 @@ pub struct Size {
     pub blind_search: bool,
     /// How long a record waits for the other events of its conversation; the seed decides where nothing is said.
     pub settle_delay: Option<Duration>,
+    /// Whether the workers ask Genesys.
+    pub genesys: bool,
 }
 
 /// All choices of a campaign. The same seed and size give the same plan.
@@ -59,6 +61,8 @@ pub struct Plan {
     pub settle_delay: Duration,
     /// With what the bridge is let in.
     pub credential: Credential,
+    /// Whether the workers ask Genesys.
+    pub has_genesys: bool,
 }
 
 impl Plan {
@@ -112,12 +116,19 @@ pub fn draw(seed: u64, size: Size) -> Plan {
             blind_search: size.blind_search,
             settle_delay: size.settle_delay.unwrap_or(settle_delay(seed)),
             credential: Credential::of(seed),
+            has_genesys: size.genesys,
         },
     };
     traffic.draw();
     let Traffic {
         mut rng, mut plan, ..
     } = traffic;
+    if size.genesys {
+        let known = known_to_genesys(&plan.events);
+        for event in &mut plan.events {
+            event.is_enriched = known.contains(&event.interaction);
+        }
+    }
     for strike in Strike::draw(&mut rng, size.workers, size.strikes) {
         let at = size.duration.mul_f64(rng.random_range(0.02..1.0));
         let strikes = if strike.is_against_process() {
@@ -139,6 +150,18 @@ pub fn draw(seed: u64, size: Size) -> Plan {
     plan.server_strikes.sort_by_key(|strike| strike.at);
     plan.posts.sort_by_key(|post| (post.at, post.event));
     plan
+}
+
+/// The calls that Genesys knows: those with a customer's and an agent's side.
+fn known_to_genesys(events: &[Event]) -> BTreeSet<usize> {
+    let of = |form| {
+        let events = events.iter().filter(move |event| event.form == form);
+        events.map(|event| event.interaction)
+    };
+    let answered: BTreeSet<usize> = of(Form::UserEnd).collect();
+    of(Form::CustomerEnd)
+        .filter(|interaction| answered.contains(interaction))
+        .collect()
 }
 
 /// The traffic as far as it is drawn.
@@ -242,6 +265,7 @@ impl Traffic {
             caller: number,
             number: number.map(|number| number.written(&mut self.rng)),
             offset: at,
+            is_enriched: false,
         });
         self.plan.posts.push(Post { at, event });
         for (chance, within) in [(0.1, 3.0), (0.03, 30.0)] {
@@ -270,6 +294,7 @@ mod tests {
         directory: None,
         blind_search: false,
         settle_delay: None,
+        genesys: true,
     };
 
     /// Number of kinds of strikes.
@@ -309,6 +334,7 @@ mod tests {
         assert_eq!(sorts.len(), SORTS, "{sorts:#?}");
         let mishaps = plan.mishaps.iter().map(|planned| planned.mishap.name());
         assert_eq!(mishaps.collect::<BTreeSet<_>>().len(), 9);
+        assert!(plan.events.iter().any(|event| event.is_enriched));
         assert!(plan.posts.len() > plan.events.len() * 11 / 10, "duplicates");
         for holders in [Holders::One, Holders::Colleagues, Holders::Unrelated] {
             assert!(plan.known.iter().any(|(_, known)| *known == holders));

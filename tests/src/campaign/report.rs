@@ -78,6 +78,7 @@ fn write_all(
                 "records wait for other events",
                 format!("{} s", plan.settle_delay.as_secs()),
             ),
+            ("Genesys", genesys(plan, outcome)),
             ("storm", minutes(outcome.stormed)),
             ("settled after", minutes(outcome.settled)),
         ],
@@ -99,6 +100,14 @@ fn write_all(
         }
     }
     Ok(())
+}
+
+fn genesys(plan: &Plan, outcome: &Outcome) -> String {
+    if !plan.has_genesys {
+        return "not asked".to_owned();
+    }
+    let (asked, troubles) = outcome.genesys;
+    format!("{asked} requests answered; it failed for some time {troubles} times")
 }
 
 fn by_name(strikes: &[Struck]) -> BTreeMap<String, usize> {

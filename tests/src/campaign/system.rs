@@ -10,11 +10,13 @@ use shared::config::RetryDelay;
 use url::Url;
 
 use super::credential;
+use super::genesys_access;
 use super::numbers::{self, Holders, Number};
 use super::plan::Plan;
 use super::program::Program;
 use super::strike::Link;
 use crate::bridge::WEBHOOK_TOKEN;
+use crate::sandbox::genesys;
 use crate::sandbox::pipedrive::{
     Behaviour, Control, NewPerson, Sandbox, SandboxConfig, SearchMode,
 };
@@ -51,6 +53,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// All of it. Dropping it ends it.
 pub(super) struct System {
     pub(super) sandbox: Sandbox,
+    /// Genesys, where the workers ask it.
+    pub(super) genesys: Option<genesys::Sandbox>,
     pub(super) servers: Servers,
     pub(super) services: Services,
     pub(super) links: Links,
@@ -149,6 +153,12 @@ impl System {
         let log = folder.join("ingest.log");
         let ingest = Program::start(binaries.ingest, variables, log)?;
 
+        let genesys = plan
+            .has_genesys
+            .then(|| genesys::Sandbox::spawn(&genesys_access::config()));
+        if let Some(genesys) = &genesys {
+            common.extend(genesys_access::variables(&genesys.base_url()));
+        }
         let mut services = Services {
             ingest,
             workers: Vec::new(),
@@ -180,6 +190,7 @@ impl System {
             webhook_url: format!("http://{}/api/v1/genesys/webhook", links.webhook.address()),
             ingest: ingest_address,
             sandbox,
+            genesys,
             servers: Servers { rabbitmq, redis },
             services,
             links,
