@@ -7,6 +7,8 @@ ENV CARGO_PROFILE_RELEASE_DEBUG=none CARGO_PROFILE_RELEASE_STRIP=symbols
 
 # Dependencies first, with empty sources in place of ours: this layer lasts until a manifest changes.
 COPY Cargo.toml Cargo.lock ./
+COPY bench/Cargo.toml bench/
+COPY crates/counting-allocator/Cargo.toml crates/counting-allocator/
 COPY crates/genesys/Cargo.toml crates/genesys/
 COPY crates/pipedrive/Cargo.toml crates/pipedrive/
 COPY ingest/Cargo.toml ingest/
@@ -14,7 +16,7 @@ COPY shared/Cargo.toml shared/
 COPY tests/Cargo.toml tests/
 COPY worker/Cargo.toml worker/
 RUN set -eu; \
-    for crate in crates/genesys crates/pipedrive ingest shared tests worker; do \
+    for crate in bench crates/counting-allocator crates/genesys crates/pipedrive ingest shared tests worker; do \
       mkdir -p "$crate/src"; touch "$crate/src/lib.rs"; \
       # Programs and benchmarks that a manifest names by path must exist.
       for path in $(sed -n 's/^path = "\(.*\.rs\)"$/\1/p' "$crate/Cargo.toml"); do \

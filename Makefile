@@ -9,10 +9,10 @@ WITH_SERVICES = $(CARGO) run --quiet $(TEST_FEATURES) --bin with-services --
 
 # The same features everywhere, or cargo would build most of it twice.
 TEST_FEATURES = --features bridge-tests/kill-points
-ALL_TESTS = --workspace $(TEST_FEATURES)
+ALL_TESTS = --workspace --exclude bridge-bench $(TEST_FEATURES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast chaos check fmt lint doc sbom tools
+.PHONY: help demo test test-fast chaos bench check fmt lint doc sbom tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,16 +36,22 @@ chaos: tools ## Break everything around the bridge and check that nothing is los
 	@$(CARGO) build --quiet --profile $(CHAOS_PROFILE) --bins
 	@$(CARGO) run --quiet --profile $(CHAOS_PROFILE) --package bridge-tests --bin chaos -- $(CHAOS)
 
+# `make bench BENCH=--help` lists the options. The peers in Node need node and npm, and are left out without them.
+bench: tools ## Measure the bridge beside programs that do less; writes docs/performance
+	@echo "Building for release; the first time this takes many minutes." >&2
+	@$(CARGO) build --quiet --release --package ingest --package worker --package bridge-bench --bins
+	@target/release/bench $(BENCH)
+
 check: fmt lint doc test ## All that CI checks
 
 fmt: ## Check the formatting
 	@$(CARGO) fmt --all --check
 
 lint: tools ## Run clippy; warnings are errors
-	@$(CARGO) clippy --workspace --all-targets --features bridge-tests/kill-points -- --deny warnings
+	@$(CARGO) clippy --workspace --exclude bridge-bench --all-targets --features bridge-tests/kill-points -- --deny warnings
 
 doc: tools ## Build the documentation; warnings are errors
-	@RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps
+	@RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --exclude bridge-bench --no-deps
 
 # Not one of the tools below: only a release needs it. The crates of each program, resolved as the build resolves them.
 sbom: ## List the crates in each program, in target/sbom
