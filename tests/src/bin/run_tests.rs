@@ -18,7 +18,14 @@ use tokio::process::Command;
 use tokio::task::JoinSet;
 
 /// Suites that need a broker and Redis, the longest first: they are started in this order, before all others.
-const WITH_SERVICES: [&str; 5] = ["crash", "e2e", "servers", "browser", "observability"];
+const WITH_SERVICES: [&str; 6] = [
+    "crash",
+    "e2e",
+    "servers",
+    "browser",
+    "observability",
+    "allocations",
+];
 /// Tests that take far longer than the others of their suite: a job of their own, or they would begin last.
 const LONG: [(&str, &str); 1] = [("crash", "poison::")];
 
