@@ -146,7 +146,8 @@ async fn campaign(options: &Options, plan: &Plan, folder: &Path) -> Result<Outco
         misbehaviour::begin(&pipedrive, options.seed);
     }
     let work = async {
-        let genesys = system.genesys.as_ref().map(|genesys| genesys.control());
+        let genesys = system.genesys.as_ref();
+        let genesys = genesys.map(crate::sandbox::genesys::Sandbox::control);
         let failing = async {
             match genesys.as_ref().filter(|_| options.misbehaves) {
                 Some(genesys) => {
