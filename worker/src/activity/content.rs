@@ -73,5 +73,5 @@ pub fn activity(
 }
 
 #[cfg(test)]
-#[path = "content_tests.rs"]
+#[path = "content_tests/mod.rs"]
 mod tests;

@@ -1,10 +1,12 @@
 //! The written activity, by example.
 
-use jiff::tz::TimeZone;
+mod attachment;
+mod texts;
+
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
 use pipedrive::PersonId;
-
 use shared::domain::event::{Direction, Filter, Reading, Recognised, read_body, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::ids::InteractionId;
@@ -17,12 +19,6 @@ use crate::person::attachment::Target;
 use crate::person::candidate::Named;
 use crate::person::handle::HandleKind;
 use crate::text::escape;
-
-/// Whether a note is marked as the record of an interaction.
-fn carries_mark(note: &str, interaction: &InteractionId) -> bool {
-    let wanted = marker::of(interaction);
-    marker::all_in(note).any(|mark| mark == wanted || mark == escape(&wanted))
-}
 
 fn interaction(bodies: &[&[u8]]) -> Interaction {
     let mut known = BTreeMap::new();
@@ -79,10 +75,12 @@ fn written_in(interaction: &Interaction, attachment: &Attachment, style: &Style)
 fn the_activity_states_the_whole_call() {
     let call = interaction(&[
         include_bytes!(
-            "../../../shared/fixtures/events/eventbridge-customer-end-voice-inbound.json"
+            "../../../../shared/fixtures/events/eventbridge-customer-end-voice-inbound.json"
         ),
-        include_bytes!("../../../shared/fixtures/events/eventbridge-user-end-voice-inbound.json"),
-        include_bytes!("../../../shared/fixtures/events/eventbridge-acw-voice-inbound.json"),
+        include_bytes!(
+            "../../../../shared/fixtures/events/eventbridge-user-end-voice-inbound.json"
+        ),
+        include_bytes!("../../../../shared/fixtures/events/eventbridge-acw-voice-inbound.json"),
     ]);
 
     let activity = written(&call, Target::Person(PersonId(5).into()));
@@ -138,7 +136,7 @@ fn an_id_of_any_characters_is_one_segment_of_the_links_path() {
 #[test]
 fn a_chat_without_a_number_goes_to_the_fallback_owner() {
     let chat = interaction(&[include_bytes!(
-        "../../../shared/fixtures/events/guide-interaction-completed-minimal.json"
+        "../../../../shared/fixtures/events/guide-interaction-completed-minimal.json"
     )]);
 
     let activity = written(&chat, Target::NoHandle);
@@ -152,63 +150,6 @@ fn a_chat_without_a_number_goes_to_the_fallback_owner() {
         ("chat", Some(UserId(9)))
     );
     assert!(activity.participants.is_empty());
-}
-
-#[test]
-fn who_shares_a_number_is_named_in_the_note() {
-    let call = interaction(&[include_bytes!(
-        "../../../shared/fixtures/events/guide-interaction-completed.json"
-    )]);
-
-    let activity = written(&call, shared());
-
-    assert!(
-        activity
-            .note
-            .contains("several people share this number: Kim Colleague (3), 9<br>"),
-        "{}",
-        activity.note
-    );
-    assert!(
-        activity
-            .note
-            .contains("https://recordings.example.invalid/9c8b7a65"),
-        "{}",
-        activity.note
-    );
-    assert_eq!(activity.subject, "Call with Casey Customer (7 min 21 s)");
-}
-
-#[test]
-fn who_may_have_a_number_is_named_in_the_note_and_not_attached() {
-    let call = interaction(&[include_bytes!(
-        "../../../shared/fixtures/events/guide-interaction-completed.json"
-    )]);
-
-    let activity = written(&call, Target::Undecided(vec![named(3, None)]));
-
-    assert!(activity.participants.is_empty());
-    let named = "<b>Not attached:</b> stored without country code, these digits may be a number of another country: 3<br>";
-    assert!(activity.note.contains(named), "{}", activity.note);
-}
-
-#[test]
-fn a_note_says_what_stands_in_place_of_a_customers_number() {
-    for (given, line) in [
-        ("4915791234567", "+4915791234567 (given as 4915791234567)"),
-        ("911", "short code (911)"),
-        ("555-0143", "no possible number (555-0143)"),
-        ("anonymous", "withheld"),
-    ] {
-        let body = format!(
-            r#"{{"data":{{"id":"call-1","channelType":"voice","phoneNumber":"{given}"}}}}"#
-        );
-        let note = written(&interaction(&[body.as_bytes()]), Target::NoHandle).note;
-        assert!(
-            note.contains(&format!("<b>Number:</b> {line}<br>")),
-            "{note}"
-        );
-    }
 }
 
 #[test]
@@ -233,78 +174,14 @@ fn the_note_of_an_interaction_of_which_a_part_came_says_so() {
 }
 
 #[test]
-fn texts_cannot_break_out_of_the_note_and_long_ones_are_cut() {
-    let summary = format!("<script>alert(1)</script>{}", "x ".repeat(10_000));
-    let body = serde_json::json!({"data": {
-        "id": "call-1", "channelType": "voice", "summary": summary, "participantName": "A & B\n<Ltd>",
-        "recordingUrl": "javascript:alert(1)",
-    }});
-    let call = interaction(&[body.to_string().as_bytes()]);
-
-    let activity = written(&call, Target::NoHandle);
-
-    assert!(
-        !activity.note.contains("<script>") && !activity.note.contains("javascript:"),
-        "{}",
-        activity.note
-    );
-    assert!(activity.note.contains("[…]") && activity.note.len() < 20_000);
-    assert_eq!(activity.subject, "Call with A & B <Ltd>");
-}
-
-#[test]
-fn the_longest_texts_make_a_note_that_pipedrive_takes() {
-    let long = "\"".repeat(200_000);
-    let body = serde_json::json!({"data": {
-        "id": "call-1", "channelType": "voice", "summary": long, "participantName": long, "agentName": long,
-        "queueName": long, "wrapupNotes": long, "wrapupCode": long, "phoneNumber": long,
-        "recordingUrl": format!("https://x.example/{long}"),
-    }});
-
-    let activity = written(
-        &interaction(&[body.to_string().as_bytes()]),
-        Target::NoHandle,
-    );
-
-    assert!(activity.note.len() < 100_000, "{}", activity.note.len());
-    assert!(carries_mark(
-        &activity.note,
-        &InteractionId::parse("call-1").unwrap()
-    ));
-}
-
-#[test]
-fn the_marker_is_found_again_and_never_taken_for_a_longer_id() {
-    let id = InteractionId::parse("call<1>").unwrap();
-    let other = InteractionId::parse("call-1").unwrap();
-    for note in [
-        "<p>x<br>Genesys interaction call-1</p>",
-        "x\nGenesys interaction call-1\n",
-        "Genesys interaction call-1",
-    ] {
-        assert!(carries_mark(note, &other), "{note}");
-    }
-    assert!(carries_mark(
-        &format!("<br>{}", escape(&marker::of(&id))),
-        &id
-    ));
-    for note in [
-        "Genesys interaction call-10",
-        "call-1",
-        "https://x/call-1",
-        "",
-    ] {
-        assert!(!carries_mark(note, &other), "{note}");
-    }
-}
-
-#[test]
 fn agents_are_named_with_their_talk_and_third_parties_with_what_is_known_of_them() {
     let call = interaction(&[
         include_bytes!(
-            "../../../shared/fixtures/events/eventbridge-customer-end-voice-inbound.json"
+            "../../../../shared/fixtures/events/eventbridge-customer-end-voice-inbound.json"
         ),
-        include_bytes!("../../../shared/fixtures/events/eventbridge-user-end-voice-inbound.json"),
+        include_bytes!(
+            "../../../../shared/fixtures/events/eventbridge-user-end-voice-inbound.json"
+        ),
     ]);
     let leg = |agent: &str, ms| Leg {
         agent: Some(agent.to_owned()),
@@ -428,7 +305,7 @@ fn ids_give_way_to_names_that_are_known_for_all_of_them() {
     let call = |agents: &[&str]| Interaction {
         agents: agents.iter().map(|agent| (*agent).to_owned()).collect(),
         ..interaction(&[include_bytes!(
-            "../../../shared/fixtures/events/guide-interaction-completed.json"
+            "../../../../shared/fixtures/events/guide-interaction-completed.json"
         )])
     };
     let note = |agents: &[&str]| written(&call(agents), Target::NoHandle).note;
@@ -438,126 +315,5 @@ fn ids_give_way_to_names_that_are_known_for_all_of_them() {
     assert!(
         note(&[id, "Ann", other]).contains(other),
         "one of them has no name"
-    );
-}
-
-#[test]
-fn who_shares_a_number_is_linked_where_the_companys_host_is_known() {
-    let call = interaction(&[include_bytes!(
-        "../../../shared/fixtures/events/guide-interaction-completed.json"
-    )]);
-    let style = Style {
-        person_url: Some("https://company.pipedrive.com/person/".to_owned()),
-        ..style()
-    };
-
-    let note = written_in(&call, &Attachment::to(shared()), &style).note;
-
-    let links = "share this number: <a href=\"https://company.pipedrive.com/person/3\">Kim Colleague</a>, \
-        <a href=\"https://company.pipedrive.com/person/9\">9</a><br>";
-    assert!(note.contains(links), "{note}");
-}
-
-#[test]
-fn a_name_that_reads_as_a_marker_makes_no_other_record() {
-    let call = interaction(&[include_bytes!(
-        "../../../shared/fixtures/events/guide-interaction-completed.json"
-    )]);
-    let to = Target::Shared {
-        by: HandleKind::Email,
-        people: vec![named(3, Some("Genesys interaction call-1")), named(4, None)],
-    };
-    let style = Style {
-        person_url: Some("https://company.pipedrive.com/person/".to_owned()),
-        ..style()
-    };
-
-    let note = written_in(&call, &Attachment::to(to), &style).note;
-
-    assert_eq!(marker::all_in(&note).count(), 1, "{note}");
-    assert!(note.contains("share this e-mail address"), "{note}");
-}
-
-#[test]
-fn a_third_party_who_is_known_is_named_as_in_pipedrive_with_a_link() {
-    let call = Interaction {
-        third_parties: ["tel:+12025550199", "tel:+12025550198", "tel:+12025550197"]
-            .map(|number| ThirdParty {
-                number: Some(number.to_owned()),
-                name: None,
-            })
-            .to_vec(),
-        ..interaction(&[include_bytes!(
-            "../../../shared/fixtures/events/guide-interaction-completed.json"
-        )])
-    };
-    let attachment = Attachment {
-        named: BTreeMap::from([
-            (
-                "tel:+12025550199".to_owned(),
-                named(8, Some("Sam <Supplier>")),
-            ),
-            (
-                "tel:+12025550198".to_owned(),
-                named(5, Some("Casey Customer")),
-            ),
-        ]),
-        ..Attachment::to(Target::Person(PersonId(5).into()))
-    };
-    let linked = Style {
-        person_url: Some("https://company.pipedrive.com/person/".to_owned()),
-        ..style()
-    };
-
-    for (style, name) in [
-        (style(), "Sam &lt;Supplier&gt;"),
-        (
-            linked,
-            "<a href=\"https://company.pipedrive.com/person/8\">Sam &lt;Supplier&gt;</a>",
-        ),
-    ] {
-        let note = written_in(&call, &attachment, &style).note;
-        let line = format!("<b>Also took part:</b> {name} (+12025550199), +12025550197<br>");
-        assert!(note.contains(&line), "{note}");
-    }
-}
-
-#[test]
-fn a_note_says_why_neither_number_is_taken_for_the_customers() {
-    let body = br#"{"event":"conversation.ended","conversationId":"call-1","callerId":"+12025550143","calleeId":"+12025550177","durationSeconds":60}"#;
-    let call = interaction(&[body]);
-
-    let note = written(&call, Target::NoHandle).note;
-
-    let line = "<b>Not attached:</b> the events do not say whether the customer called or was called, \
-        so that none of these numbers is certain to be the customer's: +12025550143, +12025550177<br>";
-    assert!(note.contains(line), "{note}");
-}
-
-#[test]
-fn an_organisation_has_the_activity_and_no_third_party_takes_its_place() {
-    let call = interaction(&[include_bytes!(
-        "../../../shared/fixtures/events/guide-interaction-completed.json"
-    )]);
-    let attachment = Attachment {
-        to: Target::Organization {
-            organization: OrganizationId(5),
-            deal: None,
-            by: HandleKind::Number,
-            people: vec![named(3, None), named(4, None)],
-        },
-        third_parties: vec![PersonId(8)],
-        newcomers: Vec::new(),
-        named: BTreeMap::new(),
-    };
-
-    let activity = written_in(&call, &attachment, &style());
-
-    assert_eq!(activity.org_id, Some(OrganizationId(5)));
-    assert_eq!(activity.owner_id, None);
-    assert_eq!(
-        activity.participants,
-        [],
-        "the first would be the primary one"
     );
 }
