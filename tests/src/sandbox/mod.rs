@@ -4,3 +4,4 @@
 pub mod call_centre;
 pub mod genesys;
 pub mod pipedrive;
+mod serving;

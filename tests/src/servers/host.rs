@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
 
 use super::wait::wait_until;
 
@@ -41,6 +41,28 @@ pub(super) async fn stop(host: &mut dyn Host, grace: Duration) -> Result<()> {
         ended.await.ok();
     }
     host.kill()
+}
+
+/// Waits until `check` succeeds. The error says what was missing, and has the end of the server's log, if it ends or takes
+/// longer than `timeout`.
+pub(super) async fn wait_ready(
+    host: &mut dyn Host,
+    name: &str,
+    timeout: Duration,
+    check: impl AsyncFn() -> Result<()>,
+) -> Result<()> {
+    let start = format!("{name}'s start");
+    let ready = wait_until(&start, timeout, async || {
+        if !host.is_running() {
+            return Ok(Err(anyhow!("{name} ended while starting")));
+        }
+        check().await?;
+        Ok(Ok(()))
+    });
+    ready
+        .await
+        .flatten()
+        .with_context(|| format!("{name}'s log ends with:\n{}", host.last_words()))
 }
 
 /// The end of a server's log: enough to see why it did not start.

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use tokio::process::Command;
 use url::Url;
 use uuid::Uuid;
@@ -20,7 +20,6 @@ use super::{
     install::{Origin, Server, ensure_installed, find_program},
     ports::free_ports,
     process::Process,
-    wait::wait_until,
 };
 
 /// It answers after 7 to 10 s on an idle machine with two cores; a loaded one takes several times that.
@@ -218,19 +217,13 @@ impl RabbitMq {
     ///
     /// Returns an error with what was missing, and the end of its log, if it ends or takes too long.
     pub async fn wait_ready(&mut self) -> Result<()> {
-        let management = self.address.management();
-        let ready = wait_until("RabbitMQ's start", READY_TIMEOUT, async || {
-            if !self.host.is_running() {
-                return Ok(Err(anyhow!("RabbitMQ ended while starting")));
-            }
+        let address = &self.address;
+        let management = address.management();
+        host::wait_ready(self.host.as_mut(), "RabbitMQ", READY_TIMEOUT, async || {
             management.check().await?;
-            self.address.check().await?;
-            Ok(Ok(()))
-        });
-        ready
-            .await
-            .flatten()
-            .with_context(|| format!("RabbitMQ's log ends with:\n{}", self.host.last_words()))
+            address.check().await
+        })
+        .await
     }
 
     /// Ends it as a power cut would, with SIGKILL.
@@ -302,7 +295,7 @@ impl RabbitMq {
             .await
     }
 
-    /// Runs `rabbitmqctl`.
+    /// Runs `rabbitmqctl` against this server.
     async fn control(&self, arguments: &[&str]) -> Result<()> {
         let mut command = match &self.control {
             Control::Here { program, variables } => {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use url::Url;
@@ -14,7 +14,6 @@ use super::{
     ports::free_ports,
     process::Process,
     scratch::Scratch,
-    wait::wait_until,
 };
 
 /// It answers within a second; a container that is new to the machine takes longer.
@@ -144,17 +143,11 @@ impl Redis {
     ///
     /// Returns an error with what was missing, and the end of its log, if it ends or takes too long.
     pub async fn wait_ready(&mut self) -> Result<()> {
-        let ready = wait_until("Redis's start", READY_TIMEOUT, async || {
-            if !self.host.is_running() {
-                return Ok(Err(anyhow!("Redis ended while starting")));
-            }
-            check(&self.url).await?;
-            Ok(Ok(()))
-        });
-        ready
-            .await
-            .flatten()
-            .with_context(|| format!("Redis's log ends with:\n{}", self.host.last_words()))
+        let url = &self.url;
+        host::wait_ready(self.host.as_mut(), "Redis", READY_TIMEOUT, async || {
+            check(url).await.map(drop)
+        })
+        .await
     }
 
     /// Ends it as a power cut would, with SIGKILL.

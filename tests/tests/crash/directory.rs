@@ -62,6 +62,17 @@ async fn assert_right(app: &TestApp) {
     );
 }
 
+/// A call of the unknown number is recorded on `person`, and the directory is right.
+async fn assert_call_finds(app: &TestApp, person: i64) {
+    app.post(call("call-1", UNKNOWN_CALLER))
+        .await
+        .assert_accepted();
+
+    let activities = app.wait_for_activities(1).await;
+    assert_eq!(activities[0].person_id, Some(person));
+    assert_right(app).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn c21_a_worker_dies_while_it_fills_the_directory_and_the_next_one_goes_on() {
     let app = app().await;
@@ -139,13 +150,8 @@ async fn c21_a_worker_dies_in_the_middle_of_a_poll_and_the_next_one_misses_no_pa
     doomed.wait_for_death().await;
     free(&app, "polling").await;
     let _heir = Worker::start(&app, "");
-    app.post(call("call-1", UNKNOWN_CALLER))
-        .await
-        .assert_accepted();
 
-    let activities = app.wait_for_activities(1).await;
-    assert_eq!(activities[0].person_id, Some(typed_in));
-    assert_right(&app).await;
+    assert_call_finds(&app, typed_in).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,13 +164,8 @@ async fn c21_a_worker_dies_in_a_poll_and_the_next_one_reads_the_changes() {
 
     let _heir = Worker::start(&app, "");
     wait_for_state(&app, "polled").await;
-    app.post(call("call-1", UNKNOWN_CALLER))
-        .await
-        .assert_accepted();
 
-    let activities = app.wait_for_activities(1).await;
-    assert_eq!(activities[0].person_id, Some(typed_in));
-    assert_right(&app).await;
+    assert_call_finds(&app, typed_in).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,14 +27,21 @@ async fn run(scratch: &Scratch, panicking: &str) -> Output {
     authority
         .server(&["localhost"])
         .write(&path("tls.crt"), &path("tls.key"));
-    let child = Command::new(env!("CARGO_BIN_EXE_ingest-with-kill-points"))
+    let mut service = Command::new(env!("CARGO_BIN_EXE_ingest-with-kill-points"));
+    service
         .env("BRIDGE__INGEST__LISTEN", "127.0.0.1:0")
         .env("BRIDGE__INGEST__ADMIN_LISTEN", "127.0.0.1:0")
         .env("BRIDGE__INGEST__AUTH__TOKENS", TOKEN)
         .env("BRIDGE__INGEST__SPOOL__PATH", path("spool.sqlite"))
         .env("BRIDGE__INGEST__TLS__CERTIFICATE", path("tls.crt"))
         .env("BRIDGE__INGEST__TLS__KEY", path("tls.key"))
-        .env("BRIDGE__BROKER__URL", "amqp://127.0.0.1:1")
+        .env("BRIDGE__BROKER__URL", "amqp://127.0.0.1:1");
+    end_of(service, panicking).await
+}
+
+/// What the service prints until it ends by itself, since one of its tasks panics.
+async fn end_of(mut service: Command, panicking: &str) -> Output {
+    let child = service
         .env(
             "BRIDGE_KILL_POINT",
             format!("task-started=panic@{panicking}"),
@@ -44,8 +51,8 @@ async fn run(scratch: &Scratch, panicking: &str) -> Output {
         .output();
     tokio::time::timeout(PATIENCE, child)
         .await
-        .unwrap_or_else(|_| panic!("ingest goes on without `{panicking}`"))
-        .expect("ingest starts")
+        .unwrap_or_else(|_| panic!("the service goes on without `{panicking}`"))
+        .expect("the service starts")
 }
 
 #[tokio::test]
@@ -140,7 +147,8 @@ async fn a_request_in_flight_is_answered_when_a_task_of_ingest_panics() {
 
 /// Runs a `worker` with every task, without a broker or Redis, until it ends by itself.
 async fn run_worker(panicking: &str) -> Output {
-    let child = Command::new(env!("CARGO_BIN_EXE_worker-with-kill-points"))
+    let mut service = Command::new(env!("CARGO_BIN_EXE_worker-with-kill-points"));
+    service
         .env("BRIDGE__WORKER__LISTEN", "127.0.0.1:0")
         .env("BRIDGE__BROKER__URL", "amqp://127.0.0.1:1")
         .env("BRIDGE__REDIS__URL", "redis://127.0.0.1:1")
@@ -152,18 +160,8 @@ async fn run_worker(panicking: &str) -> Output {
         )
         .env("BRIDGE__PIPEDRIVE__OAUTH__REFRESH_TOKEN", "refresh-token")
         .env("BRIDGE__PIPEDRIVE__OAUTH__ENCRYPTION_KEY", ENCRYPTION_KEY)
-        .env("BRIDGE__PIPEDRIVE__OAUTH__TOKEN_URL", "http://127.0.0.1:1/")
-        .env(
-            "BRIDGE_KILL_POINT",
-            format!("task-started=panic@{panicking}"),
-        )
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    tokio::time::timeout(PATIENCE, child)
-        .await
-        .unwrap_or_else(|_| panic!("worker goes on without `{panicking}`"))
-        .expect("worker starts")
+        .env("BRIDGE__PIPEDRIVE__OAUTH__TOKEN_URL", "http://127.0.0.1:1/");
+    end_of(service, panicking).await
 }
 
 #[tokio::test]

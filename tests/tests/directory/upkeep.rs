@@ -27,8 +27,8 @@ async fn lists_and_searches(app: &TestApp, n: usize) -> (u64, u64, Option<i64>) 
     )
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn after_an_import_each_poll_before_a_create_comes_nearer_to_the_newest() {
+/// A hundred people in the directory, and a search that finds none.
+async fn complete_with_a_blind_search() -> TestApp {
     let mut app = app_with(100, "on").await;
     app.pipedrive.set_behaviour(Behaviour {
         search_mode: SearchMode::Blind,
@@ -36,6 +36,12 @@ async fn after_an_import_each_poll_before_a_create_comes_nearer_to_the_newest() 
     });
     app.start_worker().await;
     wait_until_complete(&app).await;
+    app
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_import_each_poll_before_a_create_comes_nearer_to_the_newest() {
+    let app = complete_with_a_blind_search().await;
     let imported = 100..4000;
     let person = |n| NewPerson::named("Imported").phone(&written(n));
     app.pipedrive.add_people(imported.clone().map(person));
@@ -66,13 +72,7 @@ async fn after_an_import_each_poll_before_a_create_comes_nearer_to_the_newest() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_on_the_pages_of_a_poll_that_stopped_is_found() {
-    let mut app = app_with(100, "on").await;
-    app.pipedrive.set_behaviour(Behaviour {
-        search_mode: SearchMode::Blind,
-        ..Behaviour::default()
-    });
-    app.start_worker().await;
-    wait_until_complete(&app).await;
+    let app = complete_with_a_blind_search().await;
     let person = |n| NewPerson::named("Imported").phone(&written(n));
     app.pipedrive.add_people((100..4000).map(person));
 
@@ -83,13 +83,7 @@ async fn a_person_on_the_pages_of_a_poll_that_stopped_is_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poll_goes_on_after_its_cursor_expired() {
-    let mut app = app_with(100, "on").await;
-    app.pipedrive.set_behaviour(Behaviour {
-        search_mode: SearchMode::Blind,
-        ..Behaviour::default()
-    });
-    app.start_worker().await;
-    wait_until_complete(&app).await;
+    let app = complete_with_a_blind_search().await;
     for n in 100..3000 {
         app.pipedrive.add_person("Imported", &[&written(n)]);
     }

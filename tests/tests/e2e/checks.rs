@@ -51,6 +51,13 @@ async fn a_command_that_pipedrive_refuses_names_the_setting_of_its_token() {
     }
 }
 
+/// What `worker check` says of one subject.
+pub(crate) async fn found(settings: &Settings, subject: &str) -> Result<String, String> {
+    let findings = worker::commands::check::inspect(settings).await;
+    let finding = findings.into_iter().find(|(what, _)| *what == subject);
+    finding.expect("the check has this subject").1
+}
+
 /// What `worker check` says is wrong.
 async fn problems(settings: &Settings) -> Vec<(&'static str, String)> {
     let findings = worker::commands::check::inspect(settings).await;

@@ -7,9 +7,10 @@ use bridge_tests::servers::{Environment, Vhost, connect_to_redis};
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::json;
-use shared::config::Settings;
 use url::Url;
 use uuid::Uuid;
+
+use crate::checks::found;
 
 /// What docs/SETUP.md grants, but for `INFO`, which reports whether Redis lost data.
 const REDIS_RIGHTS: [&str; 6] = [
@@ -74,12 +75,6 @@ impl RedisUser {
         let delete = redis::cmd("ACL").arg("DELUSER").arg(&self.name).to_owned();
         let () = delete.query_async(&mut connection).await.unwrap();
     }
-}
-
-async fn found(settings: &Settings, subject: &str) -> Result<String, String> {
-    let findings = worker::commands::check::inspect(settings).await;
-    let finding = findings.into_iter().find(|(what, _)| *what == subject);
-    finding.unwrap().1
 }
 
 #[tokio::test(flavor = "multi_thread")]

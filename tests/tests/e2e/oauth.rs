@@ -10,6 +10,7 @@ use redis::AsyncCommands;
 use secrecy::SecretString;
 use shared::config::Settings;
 
+use crate::checks::found;
 use crate::secret_rotation::{SecretFile, assert_all_recorded, load_until};
 
 const CALLER: &str = "+15550123456";
@@ -279,13 +280,6 @@ fn with_installation(app: &TestApp, refresh_token: &str) -> Settings {
     settings
 }
 
-/// What `worker check` says of Pipedrive.
-async fn checked(settings: &Settings) -> Result<String, String> {
-    let findings = worker::commands::check::inspect(settings).await;
-    let found = findings.into_iter().find(|(what, _)| *what == "Pipedrive");
-    found.expect("Pipedrive is looked at").1
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_check_of_another_installation_leaves_workers_with_their_own() {
     let app = TestApp::builder()
@@ -299,7 +293,7 @@ async fn a_check_of_another_installation_leaves_workers_with_their_own() {
     wait_for_refreshes(&app, 1).await;
 
     let other = with_installation(&app, &app.pipedrive.install_app_beside());
-    let first = checked(&other).await.unwrap();
+    let first = found(&other, "Pipedrive").await.unwrap();
     wait_for_refreshes(&app, app.pipedrive.token_exchanges()[0] + 3).await;
 
     assert!(first.contains("kept in Redis for the workers"), "{first}");
@@ -316,7 +310,9 @@ async fn a_check_with_wrong_secrets_does_not_take_the_tokens_in_redis_for_a_proo
     wait_for_refreshes(&app, 1).await;
     app.stop_worker().await;
 
-    let wrong = checked(&with_installation(&app, "nope")).await.unwrap_err();
+    let wrong = found(&with_installation(&app, "nope"), "Pipedrive")
+        .await
+        .unwrap_err();
     assert!(
         wrong.contains("install the app again") && wrong.contains("pipedrive.oauth.refresh_token"),
         "{wrong}"
@@ -324,7 +320,7 @@ async fn a_check_with_wrong_secrets_does_not_take_the_tokens_in_redis_for_a_proo
     let mut settings = app.settings.clone();
     let secret = SecretString::from("nope");
     settings.pipedrive.oauth.client_secret = Some(secret.into());
-    let untried = checked(&settings).await.unwrap();
+    let untried = found(&settings, "Pipedrive").await.unwrap();
     assert!(
         untried.contains("valid until") && untried.contains("client_secret were not tried"),
         "{untried}"

@@ -10,6 +10,8 @@ use shared::config;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::checks::found;
+
 /// A proxy for plain HTTP that sends every request to one server, whatever host it names.
 struct Proxy {
     url: String,
@@ -76,13 +78,8 @@ async fn another_host_is_reached_through_the_proxy_and_the_check_names_it() {
     }
     let settings = config::load_from(None, variables).unwrap();
 
-    let findings = worker::commands::check::inspect(&settings).await;
+    let found = found(&settings, "Pipedrive").await.unwrap();
 
-    let (_, found) = findings
-        .into_iter()
-        .find(|(what, _)| *what == "Pipedrive")
-        .unwrap();
-    let found = found.unwrap();
     assert!(
         found.contains("through the proxy http://user:***@127.0.0.1:"),
         "{found}"

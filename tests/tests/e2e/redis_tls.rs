@@ -5,6 +5,8 @@ use bridge_tests::servers::authority::Authority;
 use bridge_tests::servers::{Redis, RedisOptions, Scratch, free_ports};
 use shared::config::{self, Settings};
 
+use crate::checks::found;
+
 /// A Redis that speaks TLS at a second port, with a certificate of an authority that only this test trusts.
 struct Encrypted {
     url: String,
@@ -69,13 +71,6 @@ fn settings(url: &str, ca_file: &str) -> Settings {
     config::load_from(None, variables).expect("settings are valid")
 }
 
-/// What `worker check` finds about Redis.
-async fn check_redis(settings: &Settings) -> Result<String, String> {
-    let findings = worker::commands::check::inspect(settings).await;
-    let redis = findings.into_iter().find(|(what, _)| *what == "Redis");
-    redis.expect("Redis with TLS starts").1
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_are_recorded_with_a_redis_that_speaks_tls() {
     let redis = Encrypted::start().await;
@@ -98,9 +93,13 @@ async fn a_certificate_of_an_unknown_authority_is_refused_and_the_reason_is_give
     let other = redis.scratch.path().join("other.pem");
     std::fs::write(&other, Authority::root("another").pem()).unwrap();
 
-    let known = check_redis(&redis.settings(&redis.ca_file)).await;
-    let unknown = check_redis(&redis.settings("")).await;
-    let another = check_redis(&redis.settings(other.to_str().expect("a path of text"))).await;
+    let known = found(&redis.settings(&redis.ca_file), "Redis").await;
+    let unknown = found(&redis.settings(""), "Redis").await;
+    let another = found(
+        &redis.settings(other.to_str().expect("a path of text")),
+        "Redis",
+    )
+    .await;
 
     assert!(known.is_ok(), "{known:?}");
     for refused in [unknown.unwrap_err(), another.unwrap_err()] {
@@ -125,7 +124,7 @@ async fn an_authoritys_file_that_would_not_be_used_or_cannot_be_is_refused_with_
         ("rediss://127.0.0.1:1", empty.as_str(), "PEM"),
         ("rediss://127.0.0.1:1", "/nowhere/ca.pem", "cannot read"),
     ] {
-        let error = check_redis(&settings(url, ca_file)).await.unwrap_err();
+        let error = found(&settings(url, ca_file), "Redis").await.unwrap_err();
 
         assert!(error.contains("`redis.ca_file`"), "{error}");
         assert!(error.contains(part), "{error}");

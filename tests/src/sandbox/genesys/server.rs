@@ -1,13 +1,9 @@
 //! The HTTP side: reads requests, and answers or cuts the connection.
 
-use std::any::Any;
 use std::io;
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::fd::AsFd;
-use std::sync::Arc;
-use std::time::Duration;
+use std::net::TcpListener;
 
-use actix_web::dev::{Extensions, Server};
+use actix_web::dev::Server;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
@@ -17,15 +13,10 @@ use super::control::Control;
 use super::faults::Fault;
 use super::reply::Reply;
 use super::state::{Incoming, Outcome};
+use crate::sandbox::serving::{KEEP_ALIVE, Socket, unsendable};
 
 /// Genesys' limit of a request's body.
 const BODY_MAX: usize = 512_000;
-/// Longer than a client's pool keeps a connection, so that connections are cut by faults alone.
-const KEEP_ALIVE: Duration = Duration::from_secs(600);
-
-/// A second handle on the socket of a connection, with which a fault can cut it.
-#[derive(Clone)]
-struct Socket(Arc<TcpStream>);
 
 /// Serves the API, the token endpoint and transcripts on `listener`.
 pub(super) fn serve(listener: TcpListener, control: Control) -> io::Result<Server> {
@@ -39,19 +30,11 @@ pub(super) fn serve(listener: TcpListener, control: Control) -> io::Result<Serve
         .workers(1)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(KEEP_ALIVE)
-        .on_connect(keep_socket)
+        .on_connect(Socket::keep)
         .disable_signals()
         .shutdown_timeout(1)
         .listen(listener)?;
     Ok(server.run())
-}
-
-fn keep_socket(connection: &dyn Any, data: &mut Extensions) {
-    let stream = connection.downcast_ref::<rt::net::TcpStream>();
-    let descriptor = stream.and_then(|stream| stream.as_fd().try_clone_to_owned().ok());
-    if let Some(descriptor) = descriptor {
-        data.insert(Socket(Arc::new(TcpStream::from(descriptor))));
-    }
 }
 
 async fn answer(
@@ -86,11 +69,10 @@ async fn answer(
             ..reply
         }),
         Some(Fault::Cut) => {
-            if let Some(Socket(socket)) = request.conn_data::<Socket>() {
-                // It may be closed already.
-                drop(socket.shutdown(Shutdown::Both));
+            if let Some(socket) = request.conn_data::<Socket>() {
+                socket.cut();
             }
-            HttpResponse::InternalServerError().force_close().finish()
+            unsendable()
         }
     }
 }

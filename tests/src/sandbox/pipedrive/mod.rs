@@ -48,12 +48,10 @@ mod validate;
 mod world;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::ops::Deref;
-use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
 
-use actix_web::dev::ServerHandle;
+use super::serving::{Serving, bind};
 
 pub use behaviour::{Behaviour, Cursors, NoteStyle, SearchMode};
 pub use budget::DailyHeaders;
@@ -74,8 +72,7 @@ pub use reply::{Change, Effect, Item};
 pub struct Sandbox {
     control: Control,
     address: SocketAddr,
-    server: ServerHandle,
-    thread: Option<JoinHandle<io::Result<()>>>,
+    serving: Serving,
 }
 
 impl Sandbox {
@@ -95,29 +92,14 @@ impl Sandbox {
     ///
     /// Returns an error if nothing can listen there.
     pub fn listen(config: SandboxConfig, address: impl ToSocketAddrs) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
-        let address = listener.local_addr()?;
+        let (listener, address) = bind(address)?;
         let control = Control::new(config);
-        let (started, handle) = mpsc::channel();
         let shared = control.clone();
-        let thread = thread::Builder::new()
-            .name("pipedrive-sandbox".to_owned())
-            .spawn(move || {
-                actix_web::rt::System::new().block_on(async {
-                    let server = server::serve(listener, shared)?;
-                    // The handle is not awaited only if the caller has gone, and with it the need for a server.
-                    drop(started.send(server.handle()));
-                    server.await
-                })
-            })?;
-        let server = handle
-            .recv()
-            .map_err(|_| io::Error::other("the server did not start"))?;
+        let serving = Serving::start("pipedrive-sandbox", move || server::serve(listener, shared))?;
         Ok(Self {
             control,
             address,
-            server,
-            thread: Some(thread),
+            serving,
         })
     }
 
@@ -146,7 +128,7 @@ impl Sandbox {
 
     /// Stops listening and cuts the connections that are open.
     pub async fn stop(self) {
-        self.server.stop(false).await;
+        self.serving.stop().await;
     }
 }
 
@@ -155,16 +137,5 @@ impl Deref for Sandbox {
 
     fn deref(&self) -> &Control {
         &self.control
-    }
-}
-
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        // The command is sent by the call; the future it returns would only wait for its end, and so does the thread's.
-        drop(self.server.stop(false));
-        if let Some(thread) = self.thread.take() {
-            // Whatever the server died of has been printed by it.
-            drop(thread.join());
-        }
     }
 }

@@ -1,13 +1,10 @@
 //! The HTTP side: reads requests, plays out what befalls them, and answers or cuts the connection.
 
-use std::any::Any;
-use std::io::{self, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::io;
+use std::net::TcpListener;
 use std::time::Duration;
 
-use actix_web::dev::{Extensions, Server};
+use actix_web::dev::Server;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
@@ -21,19 +18,13 @@ use super::log::Answer;
 use super::reply::Reply;
 use super::state::Incoming;
 use super::{instrument, page};
+use crate::sandbox::serving::{KEEP_ALIVE, Socket, unsendable};
 
 /// Recordings are the largest thing that anyone uploads.
 const BODY_LIMIT: usize = 50 * 1024 * 1024;
 
-/// Longer than a client's pool keeps a connection, so that connections are cut by faults alone.
-const KEEP_ALIVE: Duration = Duration::from_secs(600);
-
 /// Longer than any client waits for an answer.
 const LONGEST_HANG: Duration = Duration::from_secs(120);
-
-/// A second handle on the socket of a connection, with which a fault can cut it.
-#[derive(Clone)]
-struct Socket(Arc<TcpStream>);
 
 /// Serves the API, the instrument and the page on `listener`.
 pub(super) fn serve(listener: TcpListener, control: Control) -> io::Result<Server> {
@@ -50,19 +41,11 @@ pub(super) fn serve(listener: TcpListener, control: Control) -> io::Result<Serve
         .workers(2)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(KEEP_ALIVE)
-        .on_connect(keep_socket)
+        .on_connect(Socket::keep)
         .disable_signals()
         .shutdown_timeout(1)
         .listen(listener)?;
     Ok(server.run())
-}
-
-fn keep_socket(connection: &dyn Any, data: &mut Extensions) {
-    let stream = connection.downcast_ref::<rt::net::TcpStream>();
-    let descriptor = stream.and_then(|stream| stream.as_fd().try_clone_to_owned().ok());
-    if let Some(descriptor) = descriptor {
-        data.insert(Socket(Arc::new(TcpStream::from(descriptor))));
-    }
 }
 
 /// Answers every request to the API.
@@ -177,7 +160,7 @@ impl Scene {
     fn cut(self) -> HttpResponse {
         self.close(Answer::Cut);
         self.shut_down();
-        HttpResponse::InternalServerError().force_close().finish()
+        unsendable()
     }
 
     fn apply_late(self, call: Call, delay_ms: u64) -> HttpResponse {
@@ -195,11 +178,9 @@ impl Scene {
     }
 
     /// Sends the head and half of the body, then cuts the connection.
-    ///
-    /// Written to the socket itself: what actix has in its buffer when a body fails is never sent.
     fn truncate(self, reply: &Reply) -> HttpResponse {
         self.close(Answer::Truncated(reply.status));
-        if let Some(Socket(socket)) = &self.socket {
+        if let Some(socket) = &self.socket {
             let head = format!(
                 "HTTP/1.1 {} OK\r\ncontent-type: {}\r\ncontent-length: {}\r\n\r\n",
                 reply.status,
@@ -207,12 +188,10 @@ impl Scene {
                 reply.body.len(),
             );
             let half = &reply.body[..reply.body.len() / 2];
-            // The client may have gone already; then nothing has to be sent.
-            let mut socket = &**socket;
-            drop(socket.write_all(&[head.as_bytes(), half].concat()));
+            socket.write(&[head.as_bytes(), half].concat());
         }
         self.shut_down();
-        HttpResponse::InternalServerError().force_close().finish()
+        unsendable()
     }
 
     fn close(&self, answer: Answer) {
@@ -220,9 +199,8 @@ impl Scene {
     }
 
     fn shut_down(&self) {
-        if let Some(Socket(socket)) = &self.socket {
-            // Fails only if the other side has closed the connection, which is what was wanted.
-            drop(socket.shutdown(Shutdown::Both));
+        if let Some(socket) = &self.socket {
+            socket.cut();
         }
     }
 }
