@@ -117,7 +117,7 @@ const METRICS: [Metric; 19] = [
     ),
 ];
 
-/// The webhook's metrics.
+/// Handles of the metrics that each webhook counts in.
 pub struct Metrics {
     /// Requests to the webhook.
     pub received: Counter,

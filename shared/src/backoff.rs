@@ -26,7 +26,7 @@ impl Backoff {
         Self(schedule)
     }
 
-    /// The next pause.
+    /// How long to wait before the next attempt; grows with each call.
     pub fn next_pause(&mut self) -> Duration {
         let longest = self.0.max_interval;
         self.0.next_backoff().unwrap_or(longest)

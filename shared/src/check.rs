@@ -14,7 +14,7 @@ pub struct Finding {
 /// The service can work with what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Nothing is wrong.
+    /// The subject is as it should be; what it is, in words.
     Sound(String),
     /// It works, and an operator should know about a risk.
     Warning(String),
@@ -23,7 +23,7 @@ pub enum Found {
 /// The service cannot work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Problem in words.
+    /// What is wrong with the value, in words.
     pub what: String,
     /// What to do about it; `None` where `what` says so.
     pub remedy: Option<&'static str>,

@@ -34,9 +34,9 @@ pub struct Incident {
 /// The kind of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// The incident began.
+    /// First message about an incident.
     Raised,
-    /// The incident lasts.
+    /// Message about an incident that has lasted for another `alarm.reminder`.
     Reminder,
     /// The incident is over.
     Recovered,
@@ -47,7 +47,7 @@ pub enum Notice {
 pub enum Step {
     /// Nothing has to be stored or sent.
     Rest,
-    /// Store the incident.
+    /// The incident has to be stored before anything is sent.
     Store(Incident),
     /// Send a notification; once delivered, delete the incident (recovered) or store that it was sent.
     Notify(Notice, Incident),

@@ -26,7 +26,7 @@ pub enum TaskError {
         /// The error with its causes.
         reason: String,
     },
-    /// The task panicked.
+    /// The task ended with a panic.
     #[error("task `{task}` panicked: {reason}")]
     Panicked {
         /// Name of the task.

@@ -58,7 +58,7 @@ pub enum Failure {
     /// Other events of the interaction are waited for: one record holds them all.
     #[error("waits for other events of the interaction")]
     Settling {
-        /// How long.
+        /// How long the message waits before it is tried again.
         wait: Duration,
         /// Whether the end of the customer's session is known.
         is_end_known: bool,
@@ -200,7 +200,7 @@ impl Failure {
 pub(crate) struct Broken {
     /// What failed; `None` where only the trace of the message says it.
     pub operation: Option<&'static str>,
-    /// How it failed.
+    /// Kind of the failure, as breakers compare it.
     pub label: String,
 }
 

@@ -27,7 +27,7 @@ pub const RECONCILIATIONS: &str = "bridge_worker_reconciliations_total";
 pub const REDIS_MEMORY_USED: &str = "bridge_redis_memory_used_bytes";
 /// Memory that Redis may use.
 pub const REDIS_MEMORY_LIMIT: &str = "bridge_redis_memory_limit_bytes";
-/// People created.
+/// Counter of the people that were created.
 pub const PEOPLE_CREATED: &str = "bridge_worker_people_created_total";
 /// From a delivery to its settlement.
 pub const PROCESSING: &str = "bridge_worker_processing_seconds";
@@ -65,7 +65,7 @@ pub const TOKEN_WAIT: &str = "bridge_pipedrive_token_wait_seconds";
 pub const REQUESTS_LEFT: &str = "bridge_pipedrive_requests_left";
 /// What Pipedrive said is left of the day's tokens.
 pub const DAILY_LEFT: &str = "bridge_pipedrive_daily_tokens_left";
-/// The day's tokens.
+/// Gauge of the tokens that a day has.
 pub const DAILY_LIMIT: &str = "bridge_pipedrive_daily_tokens_limit";
 /// What all workers spent of them.
 pub const DAILY_SPENT: &str = "bridge_pipedrive_daily_tokens_spent";
@@ -73,7 +73,7 @@ pub const DAILY_SPENT: &str = "bridge_pipedrive_daily_tokens_spent";
 pub const DAILY_PROJECTED: &str = "bridge_pipedrive_daily_tokens_projected";
 /// Writes that the credential's user may do in a day.
 pub const WRITES_LIMIT: &str = "bridge_pipedrive_daily_writes_limit";
-/// Writes of today.
+/// Gauge of the writes of this UTC day.
 pub const WRITES_SPENT: &str = "bridge_pipedrive_daily_writes_spent";
 /// Whether an alarm rings, by alarm.
 pub const ALARM_FIRING: &str = "bridge_alarm_firing";
@@ -128,7 +128,7 @@ const DEATHS: [(&str, &str); 9] = [
 pub struct Labels<'a> {
     /// Reasons of a pause.
     pub pauses: &'a [&'static str],
-    /// Artefacts of conversations.
+    /// Labels of the artefacts that Genesys has of conversations.
     pub artefacts: &'a [&'static str],
     /// Names of the alarms.
     pub alarms: &'a [&'static str],

@@ -49,7 +49,7 @@ pub struct Pipeline {
     pub(crate) enrichment: Enrichment,
     /// Finds the people of an interaction.
     pub(crate) finder: PersonFinder,
-    /// Writes the activity.
+    /// Creates or updates the activity.
     pub recorder: Recorder,
     /// Reads the numbers of events.
     pub reader: Reader,

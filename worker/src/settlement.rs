@@ -96,7 +96,7 @@ pub struct Settlement {
     pub pause: Pause,
     /// Decides whose fault a failure is.
     pub breakers: Breakers,
-    /// Lists what waits.
+    /// List of the messages that wait, for `worker waiting`.
     pub waiting: WaitingList,
     /// Name of this worker in dead letters.
     pub worker: String,

@@ -97,7 +97,7 @@ impl ErrorBody {
     }
 }
 
-/// `domain:entity:action`.
+/// Whether a word has the form of a permission: `domain:entity:action`.
 fn is_permission(word: &str) -> bool {
     let parts: Vec<&str> = word.split(':').collect();
     parts.len() == 3

@@ -15,7 +15,7 @@ const ID_MAX: usize = 128;
 pub struct Operation {
     /// What it does, to follow "to": `read a user`.
     pub name: &'static str,
-    /// The HTTP method.
+    /// HTTP method that the request is sent with.
     pub verb: Verb,
     /// The path, with `{name}` in place of ids.
     pub path: &'static str,
@@ -37,7 +37,7 @@ pub enum Verb {
 /// Permissions that an operation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permissions {
-    /// Needs no permission.
+    /// Every OAuth client may call it.
     None,
     /// Needs one of these permissions.
     AnyOf(&'static [&'static str]),
@@ -116,7 +116,7 @@ impl Call {
         self
     }
 
-    /// Sets the body.
+    /// The same call with `body` as JSON.
     pub fn with_body(mut self, body: &impl Serialize) -> Self {
         self.body = Some(serde_json::to_vec(body).expect("our own queries are JSON"));
         self

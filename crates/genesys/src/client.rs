@@ -19,7 +19,7 @@ pub struct Settings {
     pub api_url: Url,
     /// Origin of the token endpoint, such as `https://login.mypurecloud.com`. A path is ignored.
     pub login_url: Url,
-    /// The OAuth client.
+    /// OAuth client that every request is made for.
     pub credentials: ClientCredentials,
 }
 

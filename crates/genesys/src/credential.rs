@@ -33,9 +33,9 @@ const DENIAL_MEMORY: Duration = Duration::from_secs(5);
 /// Id and secret of an OAuth client with the grant "client credentials".
 #[derive(Clone)]
 pub struct ClientCredentials {
-    /// The client's id.
+    /// Id of the OAuth client, which is no secret.
     pub client_id: String,
-    /// The client's secret.
+    /// Secret of the OAuth client.
     pub client_secret: SecretString,
 }
 

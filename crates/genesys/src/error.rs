@@ -31,7 +31,7 @@ pub enum GenesysError {
     Unreadable {
         /// Operation that failed, named for the error's text.
         operation: &'static str,
-        /// HTTP status.
+        /// HTTP status of the answer.
         status: u16,
         /// What is wrong with it.
         reason: &'static str,
@@ -47,7 +47,7 @@ pub enum GenesysError {
         "Genesys refuses the OAuth client with {status} ({code}): check the client id and secret"
     )]
     Denied {
-        /// HTTP status, 4xx.
+        /// HTTP status of the refusal, 4xx.
         status: u16,
         /// Genesys' code, such as `invalid_client`.
         code: String,
@@ -102,7 +102,7 @@ pub enum GenesysError {
     Rejected {
         /// Operation that failed, named for the error's text.
         operation: &'static str,
-        /// HTTP status.
+        /// HTTP status of the answer.
         status: u16,
         /// Genesys' reason, without customers' data.
         message: String,

@@ -113,7 +113,7 @@ pub static USER: Operation = operation(
     "/api/v2/users/{userId}",
     Permissions::None,
 );
-/// A queue's name.
+/// Reads the name of one queue.
 pub static QUEUE: Operation = operation(
     "read a queue",
     Get,

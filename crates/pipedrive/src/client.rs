@@ -38,10 +38,10 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// What [`Client::probe`] learns.
+/// What one cheap request shows of the credential: [`Client::probe`].
 #[derive(Clone, Debug)]
 pub struct Probe {
-    /// The token's user.
+    /// User in whose name the token acts.
     pub user: User,
     /// The limits in the answer's headers.
     pub limits: Limits,
@@ -88,7 +88,7 @@ impl Client {
         }
     }
 
-    /// The credential.
+    /// Credential that requests are sent with.
     #[must_use]
     pub fn credential(&self) -> &Credential {
         &self.settings.credential

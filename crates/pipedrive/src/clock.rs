@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-/// The present time.
+/// The only reading of the machine's clock in this crate.
 #[expect(
     clippy::disallowed_methods,
     reason = "the crate's one place that reads it"

@@ -23,7 +23,7 @@ pub enum Credential {
 /// A secret that was replaced by an operator.
 #[derive(Debug)]
 pub enum NewSecret {
-    /// Another API token.
+    /// Requests carry another API token from now on.
     ApiToken(SecretString),
     /// The refresh token of another installation of the app.
     RefreshToken(SecretString),
@@ -54,7 +54,7 @@ impl fmt::Debug for Credential {
 }
 
 impl Credential {
-    /// An API token.
+    /// A credential that is one fixed API token.
     #[must_use]
     pub fn api_token(token: SecretString) -> Self {
         Self::ApiToken(Arc::new(ArcSwap::from_pointee(token)))

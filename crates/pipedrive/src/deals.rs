@@ -82,7 +82,7 @@ impl Client {
 /// One page of a list of deals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DealsPage {
-    /// The deals.
+    /// Deals of this page.
     pub deals: Vec<Deal>,
     /// Leads to the next page; `None` at the end.
     pub next_cursor: Option<String>,

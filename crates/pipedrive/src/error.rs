@@ -14,7 +14,7 @@ pub enum PipedriveError {
     Unreachable {
         /// What the call was to do.
         operation: &'static str,
-        /// The transport's error.
+        /// What the HTTP client reports of the connection or the read that failed.
         #[source]
         source: reqwest::Error,
     },
@@ -23,7 +23,7 @@ pub enum PipedriveError {
     NoAnswer {
         /// What the call was to do.
         operation: &'static str,
-        /// The transport's error.
+        /// What the HTTP client reports of the connection or the read that failed.
         #[source]
         source: reqwest::Error,
     },
@@ -32,12 +32,12 @@ pub enum PipedriveError {
     Unreadable {
         /// What the call was to do.
         operation: &'static str,
-        /// HTTP status.
+        /// HTTP status of the answer.
         status: u16,
         /// What is wrong with the answer.
         problem: &'static str,
     },
-    /// Pipedrive failed.
+    /// Pipedrive answered with a status of 500 or above.
     #[error("Pipedrive failed to {operation} with {status}")]
     Server {
         /// What the call was to do.
@@ -69,7 +69,7 @@ pub enum PipedriveError {
         if *status == 402 { "the company's account is not open" } else { "the token is not valid" }
     )]
     Unauthorized {
-        /// HTTP status.
+        /// HTTP status of the answer.
         status: u16,
     },
     /// Cloudflare, in front of Pipedrive, blocks us for a time: requests went on despite rate limits.
@@ -80,7 +80,7 @@ pub enum PipedriveError {
     Forbidden {
         /// What the call was to do.
         operation: &'static str,
-        /// Pipedrive's reason.
+        /// Text that Pipedrive gave with its answer.
         message: String,
     },
     /// The token lacks a scope.
@@ -102,9 +102,9 @@ pub enum PipedriveError {
     Rejected {
         /// What the call was to do.
         operation: &'static str,
-        /// HTTP status.
+        /// HTTP status of the answer.
         status: u16,
-        /// Pipedrive's reason.
+        /// Text that Pipedrive gave with its answer.
         message: String,
     },
     /// The app has no access, which only an operator can change.

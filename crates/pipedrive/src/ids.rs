@@ -20,19 +20,19 @@ macro_rules! id {
 }
 
 id! {
-    /// A person.
+    /// Id of a person in Pipedrive.
     PersonId
 }
 id! {
-    /// An organisation.
+    /// Id of an organisation in Pipedrive.
     OrganizationId
 }
 id! {
-    /// An activity.
+    /// Id of an activity in Pipedrive.
     ActivityId
 }
 id! {
-    /// A deal.
+    /// Id of a deal in Pipedrive.
     DealId
 }
 id! {

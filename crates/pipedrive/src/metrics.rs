@@ -4,7 +4,7 @@ use metrics::Unit;
 
 /// Requests, by endpoint and status.
 pub const REQUESTS: &str = "bridge_pipedrive_requests_total";
-/// Duration of requests.
+/// Histogram of the time from sending a request to its answer.
 pub const REQUEST_SECONDS: &str = "bridge_pipedrive_request_seconds";
 /// Tokens that this process spent.
 pub const TOKENS_SPENT: &str = "bridge_pipedrive_tokens_spent_total";

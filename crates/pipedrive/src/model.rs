@@ -60,22 +60,22 @@ pub(crate) struct Identified {
 /// An activity, from `/api/v2/activities` and `/api/v2/activities/{id}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct ActivityRecord {
-    /// Its id.
+    /// Id of the activity in Pipedrive.
     #[serde(deserialize_with = "record_id")]
     pub id: ActivityId,
     /// Whether it was deleted; it is readable for 30 days more.
     #[serde(default, deserialize_with = "or_default")]
     pub is_deleted: bool,
-    /// The headline.
+    /// Headline of the activity, shown on timelines.
     #[serde(default, deserialize_with = "or_default")]
     pub subject: Option<String>,
-    /// `YYYY-MM-DD`, UTC.
+    /// Date of the activity: `YYYY-MM-DD`, UTC.
     #[serde(default, deserialize_with = "or_default")]
     pub due_date: Option<String>,
     /// `HH:MM` or `HH:MM:SS`, UTC.
     #[serde(default, deserialize_with = "or_default")]
     pub due_time: Option<String>,
-    /// `HH:MM` or `HH:MM:SS`.
+    /// A duration: `HH:MM` or `HH:MM:SS`.
     #[serde(default, deserialize_with = "or_default")]
     pub duration: Option<String>,
     /// Whether it is done.
@@ -87,16 +87,16 @@ pub struct ActivityRecord {
     /// Its note, in HTML.
     #[serde(default, deserialize_with = "or_default")]
     pub note: Option<String>,
-    /// The primary participant.
+    /// Person on whose timeline the activity is.
     #[serde(default, deserialize_with = "linked")]
     pub person_id: Option<PersonId>,
-    /// Every participant.
+    /// All who took part, the primary participant included.
     #[serde(default, deserialize_with = "items")]
     pub participants: Vec<Participant>,
-    /// The organisation.
+    /// Organisation on whose timeline the activity is.
     #[serde(default, deserialize_with = "linked")]
     pub org_id: Option<OrganizationId>,
-    /// The deal.
+    /// Deal on whose timeline the activity is.
     #[serde(default, deserialize_with = "linked")]
     pub deal_id: Option<DealId>,
 }
@@ -104,7 +104,7 @@ pub struct ActivityRecord {
 /// A person who takes part in an activity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
-    /// The person.
+    /// Id of the person who took part.
     #[serde(deserialize_with = "record_id")]
     pub person_id: PersonId,
     /// Whether the activity stands on this person's timeline first. Written as `primary`; some answers say
@@ -116,10 +116,10 @@ pub struct Participant {
 /// A person, from `/api/v2/persons` and `/api/v2/persons/{id}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Person {
-    /// Its id.
+    /// Id of the person in Pipedrive.
     #[serde(deserialize_with = "record_id")]
     pub id: PersonId,
-    /// The full name.
+    /// First and last name of the person in one text.
     #[serde(default, deserialize_with = "or_default")]
     pub name: Option<String>,
     /// Whether it was deleted, or merged into another.
@@ -131,10 +131,10 @@ pub struct Person {
     /// The user that owns it.
     #[serde(default, deserialize_with = "linked")]
     pub owner_id: Option<UserId>,
-    /// Telephone numbers.
+    /// Telephone numbers of the person, with their labels.
     #[serde(default, deserialize_with = "items")]
     pub phones: Vec<Phone>,
-    /// E-mail addresses.
+    /// E-mail addresses of the person.
     #[serde(default, deserialize_with = "items")]
     pub emails: Vec<Email>,
     /// When it changed last, RFC 3339.
@@ -148,16 +148,16 @@ pub struct Person {
 /// A person as a search shows it: numbers and addresses are bare texts there.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct PersonHit {
-    /// Its id.
+    /// Id of the person in Pipedrive.
     #[serde(deserialize_with = "record_id")]
     pub id: PersonId,
-    /// The full name.
+    /// First and last name of the person in one text.
     #[serde(default, deserialize_with = "or_default")]
     pub name: Option<String>,
     /// Telephone numbers, as they were typed in.
     #[serde(default, deserialize_with = "items")]
     pub phones: Vec<String>,
-    /// E-mail addresses.
+    /// E-mail addresses of the person.
     #[serde(default, deserialize_with = "items")]
     pub emails: Vec<String>,
     /// The organisation it belongs to: an object here, a bare id in [`Person`].
@@ -173,7 +173,7 @@ pub struct Phone {
     /// Whether it is the first to call.
     #[serde(default, deserialize_with = "or_default")]
     pub primary: bool,
-    /// Such as `work`.
+    /// What it is used for, such as `work`.
     #[serde(default, deserialize_with = "or_default")]
     pub label: Option<String>,
 }
@@ -186,7 +186,7 @@ pub struct Email {
     /// Whether it is the first to write to.
     #[serde(default, deserialize_with = "or_default")]
     pub primary: bool,
-    /// Such as `work`.
+    /// What it is used for, such as `work`.
     #[serde(default, deserialize_with = "or_default")]
     pub label: Option<String>,
 }
@@ -196,10 +196,10 @@ pub struct Email {
 pub struct NewPerson {
     /// The full name; required.
     pub name: String,
-    /// Telephone numbers.
+    /// Telephone numbers of the person, with their labels.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub phones: Vec<Phone>,
-    /// E-mail addresses.
+    /// E-mail addresses of the person.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub emails: Vec<Email>,
 }
@@ -207,7 +207,7 @@ pub struct NewPerson {
 /// A deal, as far as it links records.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Deal {
-    /// Its id.
+    /// Id of the deal in Pipedrive.
     #[serde(deserialize_with = "record_id")]
     pub id: DealId,
     /// The person it is with.
@@ -238,12 +238,12 @@ impl Deal {
 /// A user of the company.
 #[derive(Clone, Debug, Deserialize)]
 pub struct User {
-    /// Its id.
+    /// Id of the user in Pipedrive.
     pub id: UserId,
     /// Of the company's host, such as `company` in `company.pipedrive.com`.
     #[serde(default, deserialize_with = "or_default")]
     pub company_domain: Option<String>,
-    /// The name.
+    /// Name of the user, for people to read.
     #[serde(default, deserialize_with = "or_default")]
     pub name: Option<String>,
     /// The e-mail address, in any case of letters.

@@ -29,7 +29,7 @@ pub struct Spend {
 /// What a budget has to know of a request that it granted. Opaque to the client, which brings it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// What was granted.
+    /// How much of the budget the request may use.
     pub spend: Spend,
     /// Later requests have a greater one.
     pub number: u64,
@@ -82,7 +82,7 @@ pub enum SpendError {
     /// Not within the time for which a message may be held.
     #[error("the rate limit leaves no room for {}s", .0.as_secs())]
     Busy(Duration),
-    /// Not today.
+    /// The budget of the day is spent.
     #[error("{of} are spent for {}s", wait.as_secs())]
     Spent {
         /// Of what nothing is left.
@@ -127,7 +127,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
     ) -> BoxFuture<'s, Result<bool, StoreError>>;
 }
 
-/// What [`TokenStore::take`] found.
+/// Tokens in the store, and whether this worker may refresh them: [`TokenStore::take`].
 #[derive(Debug)]
 pub struct Taken {
     /// Whether the asker has the right to refresh now.

@@ -19,7 +19,7 @@ pub struct Tokens {
     /// Later tokens have a greater one, those after a loss of Redis too: milliseconds of Unix time, or one more than the
     /// last.
     pub generation: u64,
-    /// Authorizes requests.
+    /// Access token that requests carry.
     pub access_token: SecretString,
     /// Obtains the next tokens.
     pub refresh_token: SecretString,

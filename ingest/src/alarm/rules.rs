@@ -23,7 +23,7 @@ pub(crate) enum Rule {
 }
 
 impl Rule {
-    /// Every rule.
+    /// All rules, in the order in which they are reported.
     pub const ALL: [Self; 2] = [Self::EverythingIgnored, Self::ShareRefused];
 
     /// The label in metrics.

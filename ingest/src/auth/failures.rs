@@ -48,7 +48,7 @@ impl From<IpAddr> for Source {
 /// The delay of an answer to a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answered {
-    /// Answers without delay.
+    /// The failure is answered at once.
     AtOnce,
     /// The answer has waited.
     AfterAWait,

@@ -46,7 +46,7 @@ pub(crate) fn audience(settings: &Ingest) -> Audience {
     }
 }
 
-/// The admin listener.
+/// Server of health and metrics for operators, on an address of its own.
 pub(crate) struct Admin {
     address: SocketAddr,
     server: Server,
@@ -87,12 +87,12 @@ impl Admin {
         Ok(Some(Self { address, server }))
     }
 
-    /// The bound port.
+    /// Port that the system gave where the settings name 0.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// Stops the listener.
+    /// Handle that stops the listener.
     pub fn handle(&self) -> ServerHandle {
         self.server.handle()
     }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Draining(Arc<AtomicBool>);
 
 impl Draining {
-    /// Starts draining.
+    /// From now on each connection is closed with its next answer.
     pub fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

@@ -104,7 +104,7 @@ fn spooling(trouble: Option<String>, status: &Status) -> HttpResponse {
     HttpResponse::Ok().json(answer)
 }
 
-/// `GET /metrics`
+/// Answers `GET /metrics` in Prometheus' text format.
 pub async fn metrics(
     handle: web::Data<PrometheusHandle>,
     publishers: web::Data<Publishers>,

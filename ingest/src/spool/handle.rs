@@ -62,7 +62,7 @@ impl Spool {
         self.ask(|reply| Command::Append { record, reply }).await?
     }
 
-    /// The present content.
+    /// How much waits in the spool now, and since when.
     #[must_use]
     pub fn status(&self) -> Status {
         let mut status = self.status.borrow().clone();

@@ -12,18 +12,18 @@ pub struct Record {
     pub received_at: Timestamp,
     /// The message's properties, by `shared::broker::properties_json`.
     pub properties: String,
-    /// The body, unchanged.
+    /// Body of the webhook, byte for byte.
     pub body: Bytes,
 }
 
-/// A stored message.
+/// A message in the spool file, under the number that deletes it.
 #[derive(Clone, Debug)]
 pub struct Stored {
     /// Its position in the order of arrival.
     pub id: i64,
     /// The message's properties, by `shared::broker::properties_json`.
     pub properties: String,
-    /// The body, unchanged.
+    /// Body of the webhook, byte for byte.
     pub body: Bytes,
 }
 

@@ -84,7 +84,7 @@ pub enum OpenError {
     Unusable {
         /// Path of the spool's file.
         path: PathBuf,
-        /// Cause, in words.
+        /// What makes the file unusable, in words.
         problem: String,
     },
 }
@@ -92,7 +92,7 @@ pub enum OpenError {
 /// Number and size of the messages in the spool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
-    /// Number of messages.
+    /// How many messages wait in the spool.
     pub messages: u64,
     /// Size of their bodies and properties.
     pub bytes: u64,
@@ -100,7 +100,7 @@ pub struct Depth {
     pub oldest: Option<Timestamp>,
 }
 
-/// Open spool file.
+/// The spool file, opened and locked for this process.
 pub struct Store {
     connection: Connection,
     depth: Depth,

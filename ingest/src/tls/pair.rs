@@ -19,7 +19,7 @@ use super::provider;
 pub struct CertificateFiles {
     /// The chain, leaf first.
     pub certificate: PathBuf,
-    /// The leaf's key.
+    /// PEM file with the private key of the certificate.
     pub key: PathBuf,
 }
 

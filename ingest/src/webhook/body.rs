@@ -21,7 +21,7 @@ const OVERSIZED_MAX_LIMITS: usize = 16;
 /// The limits of a body.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimit {
-    /// Largest size.
+    /// How many bytes a body may have.
     pub bytes: usize,
     /// Longest time until it has arrived.
     pub time: Duration,
@@ -31,7 +31,7 @@ pub struct BodyLimit {
 
 /// The part of a body that arrived.
 pub struct ReceivedBody {
-    /// The bytes, unchanged.
+    /// What arrived of the body, byte for byte.
     pub body: Bytes,
     /// The way it ended, which shows whether it is complete.
     pub ending: BodyEnd,
@@ -81,7 +81,7 @@ pub struct BodyReader {
 pub enum Keeping<'b> {
     /// They are discarded: the sender is not authenticated, whatever they are.
     Nothing,
-    /// They are kept.
+    /// Every byte that arrives is kept.
     All,
     /// They are kept within the budget of senders that are not authenticated yet.
     Within(&'b UnprovenBodies),

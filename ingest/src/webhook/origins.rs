@@ -18,7 +18,7 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// Reads the settings.
+    /// Accepts the accounts and sources that the settings name, or all.
     #[must_use]
     pub fn new(settings: &Ingest) -> Self {
         Self {

@@ -32,7 +32,7 @@ type BodyDigest = [u8; 32];
 /// What becomes of a body that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// It is published.
+    /// It is published, to become a dead letter.
     Kept,
     /// It was published lately.
     Repeated,
@@ -42,7 +42,7 @@ enum Fate {
     Empty,
 }
 
-/// Keeps unreadable bodies.
+/// Publishes one of each body that nothing can read, within a budget of bytes.
 #[derive(Debug)]
 pub(super) struct UnreadableBodies {
     state: Mutex<State>,

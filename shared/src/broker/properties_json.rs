@@ -20,7 +20,7 @@ pub enum PropertiesJsonError {
     Json(#[from] serde_json::Error),
 }
 
-/// What [`super::message::accepted_properties`] sets.
+/// The properties that [`super::message::accepted_properties`] sets, in a form for JSON.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Stored {

@@ -41,13 +41,13 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// A message on its way out.
 #[derive(Debug)]
 pub struct Outgoing {
-    /// Exchange by name.
+    /// Name of the exchange that the message is published to.
     pub exchange: &'static str,
-    /// Routing key.
+    /// Routing key by which the exchange finds the queue.
     pub routing_key: String,
-    /// Properties and headers.
+    /// AMQP properties that travel with the body, headers included.
     pub properties: BasicProperties,
-    /// The body, untouched.
+    /// Body of the message, byte for byte.
     pub body: Bytes,
 }
 
@@ -77,7 +77,7 @@ pub enum PublishError {
 /// Whether messages can be published at present.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublisherState {
-    /// Connected, topology verified.
+    /// There is a connection, and every exchange and queue is as it has to be.
     Ready,
     /// No connection, and why.
     Down(String),

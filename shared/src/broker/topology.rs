@@ -74,7 +74,7 @@ pub enum TopologyError {
     Failed {
         /// The exchange or queue.
         object: String,
-        /// Broker's refusal.
+        /// What the broker answered to the declaration.
         #[source]
         source: lapin::Error,
     },

@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Error};
 
 use super::values;
 
-/// `[directory]`
+/// Section `[directory]`: the index of all people.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]

@@ -14,17 +14,17 @@ pub enum ConfigError {
     /// A key is unknown, or its value is not of its kind.
     #[error("setting `{key}` ({variable}): {problem}")]
     Value {
-        /// The key, dotted.
+        /// Path of the setting, such as `ingest.tls.key`.
         key: String,
         /// The environment variable that sets it.
         variable: String,
-        /// Problem in words.
+        /// What is wrong with the value, in words.
         problem: String,
     },
     /// A secret's file cannot be read.
     #[error("setting `{key}`: cannot read its file {}", path.display())]
     SecretFile {
-        /// The key, dotted.
+        /// Path of the setting, such as `ingest.tls.key`.
         key: String,
         /// Path of the file.
         path: PathBuf,

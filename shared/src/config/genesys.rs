@@ -9,7 +9,7 @@ use super::error::ConfigError;
 use super::secret::Secret;
 use super::values::{self, RetryDelay};
 
-/// `[genesys]`
+/// Section `[genesys]`: access to its API, and how long its events wait.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]

@@ -60,7 +60,7 @@ impl Hours {
     }
 }
 
-/// `Mon-Fri`, `Mon`, `Mon,Wed`.
+/// Reads days of the week: `Mon-Fri`, `Mon`, `Mon,Wed`.
 fn parse_days(text: &str) -> Option<Vec<Weekday>> {
     let position = |name: &str| {
         let name = name.trim().to_lowercase();

@@ -98,7 +98,7 @@ impl Settings {
     }
 }
 
-/// `[log]`
+/// Section `[log]`: format and level of the log.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
@@ -113,13 +113,13 @@ pub struct Log {
 pub enum LogFormat {
     /// Text on a terminal, else JSON.
     Auto,
-    /// Text for people.
+    /// One readable line an event, for terminals.
     Text,
     /// For machines: one object a line.
     Json,
 }
 
-/// `[ingest]`
+/// Section `[ingest]`: the webhook and what is accepted.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
@@ -162,7 +162,7 @@ impl Ingest {
     }
 }
 
-/// `[ingest.tls]`
+/// Section `[ingest.tls]`: certificate, key and client certificates.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
@@ -176,7 +176,7 @@ pub struct Tls {
     pub client_certificate_required: bool,
 }
 
-/// `[ingest.auth]`
+/// Section `[ingest.auth]`: credentials of senders.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
@@ -195,7 +195,7 @@ pub struct Auth {
     pub shortest_in_list: usize,
 }
 
-/// `[ingest.eventbridge]`
+/// Section `[ingest.eventbridge]`: whose envelopes are accepted.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
@@ -206,7 +206,7 @@ pub struct EventBridge {
     pub sources: Vec<String>,
 }
 
-/// `[ingest.spool]`
+/// Section `[ingest.spool]`: where webhooks wait without RabbitMQ.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
@@ -216,7 +216,7 @@ pub struct Spool {
     pub max_bytes: u64,
 }
 
-/// `[broker]`
+/// Section `[broker]`: the connection to RabbitMQ.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
@@ -232,7 +232,7 @@ pub struct Broker {
     pub new_queue_pause: Option<Duration>,
 }
 
-/// `[retry]`
+/// Section `[retry]`: delays and their end.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
@@ -243,7 +243,7 @@ pub struct Retry {
     pub max_age: Duration,
 }
 
-/// `[redis]`
+/// Section `[redis]`: the connection to Redis and how long entries live.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
@@ -264,7 +264,7 @@ pub struct Redis {
     pub hash_key: Option<SecretString>,
 }
 
-/// `[pipedrive]`
+/// Section `[pipedrive]`: the company's account, its limits, and what is written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
@@ -300,7 +300,7 @@ pub struct Pipedrive {
     pub search_lag: Duration,
 }
 
-/// `[worker]`
+/// Section `[worker]`: listener, concurrency and leases.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
@@ -313,7 +313,7 @@ pub struct Worker {
     pub grace_period: Duration,
 }
 
-/// `[phone]`
+/// Section `[phone]`: how numbers are read.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
@@ -338,7 +338,7 @@ impl Phone {
     }
 }
 
-/// `[alarm]`
+/// Section `[alarm]`: receiver and thresholds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]

@@ -16,7 +16,7 @@ const KEY_BYTES: usize = 32;
 /// The default of `pipedrive.base_url`.
 pub(super) const ANY_COMPANY: &str = "https://api.pipedrive.com/";
 
-/// `[pipedrive.oauth]`
+/// Section `[pipedrive.oauth]`: an app instead of an API token.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every key is explained in config/default.toml")]
@@ -32,9 +32,9 @@ pub struct OAuth {
 /// The one way in that is configured.
 #[derive(Debug)]
 pub enum Credential {
-    /// `pipedrive.api_token`
+    /// The fixed token of `pipedrive.api_token`.
     ApiToken(Secret),
-    /// `[pipedrive.oauth]`
+    /// Section `[pipedrive.oauth]`: an app instead of an API token.
     OAuth(OAuthApp),
 }
 

@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 pub struct Secret(Arc<RwLock<SecretString>>);
 
 impl Secret {
-    /// The present value.
+    /// The value that was loaded last.
     #[must_use]
     pub fn current(&self) -> SecretString {
         self.0
@@ -166,7 +166,7 @@ pub(super) fn is_blank(text: &str) -> bool {
 /// A secret's file holds something else.
 #[derive(Debug)]
 pub struct Rotated {
-    /// The key, dotted.
+    /// Path of the setting, such as `ingest.tls.key`.
     pub key: String,
     /// What the file holds now.
     pub value: SecretString,

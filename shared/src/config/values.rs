@@ -62,7 +62,7 @@ fn shortest_form(duration: Duration) -> String {
 /// A time of day, UTC: `HH:MM`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockTime {
-    /// Seconds after midnight.
+    /// Time of day as seconds after midnight.
     pub seconds: u32,
 }
 
@@ -74,7 +74,7 @@ impl<'de> Deserialize<'de> for ClockTime {
 }
 
 impl ClockTime {
-    /// Reads `HH:MM`.
+    /// Reads a time of day: `HH:MM`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let parts = text
             .trim()

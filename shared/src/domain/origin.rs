@@ -20,9 +20,9 @@ pub struct Origin {
 /// Who put an event on EventBridge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
-    /// The AWS account.
+    /// AWS account that the envelope comes from.
     pub account: Option<String>,
-    /// The event source.
+    /// Event source that the envelope names.
     pub source: Option<String>,
 }
 

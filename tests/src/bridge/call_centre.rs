@@ -14,9 +14,9 @@ const ENOUGH: u64 = 1_000_000;
 /// A day, and the bridge that is to record it.
 #[derive(Debug)]
 pub struct CallCentre {
-    /// The bridge.
+    /// Both services in this process, with their servers.
     pub app: TestApp,
-    /// The day.
+    /// Conversations of one day, with the truth of each.
     pub day: Day,
     /// Ids of the customers in Pipedrive, by their position in the cast.
     pub people: Vec<i64>,

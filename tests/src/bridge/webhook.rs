@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-/// What `ingest` answered.
+/// Answer of `ingest` to a webhook.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// HTTP status.
+    /// HTTP status of the answer.
     pub status: u16,
-    /// The JSON body.
+    /// Body of the answer, parsed as JSON.
     pub body: Value,
 }
 

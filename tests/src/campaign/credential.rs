@@ -14,7 +14,7 @@ const TOKEN_LIFE: Duration = Duration::from_secs(20);
 /// One of the two ways in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential {
-    /// An API token.
+    /// A credential that is one fixed API token.
     ApiToken,
     /// An app, whose access tokens end.
     App,

@@ -41,7 +41,7 @@ pub struct Size {
 /// All choices of a campaign. The same seed and size give the same plan.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Every event, once.
+    /// Every event of the campaign, without repetitions.
     pub events: Vec<Event>,
     /// When which event is sent, by time; some more than once.
     pub posts: Vec<Post>,
@@ -82,7 +82,7 @@ impl Plan {
 pub struct Post {
     /// When, from the start.
     pub at: Duration,
-    /// Which of [`Plan::events`].
+    /// Index of the event in [`Plan::events`].
     pub event: usize,
 }
 
@@ -94,7 +94,7 @@ fn settle_delay(seed: u64) -> Duration {
     }
 }
 
-/// Draws a plan.
+/// The plan that a seed leads to: always the same one.
 #[must_use]
 pub fn draw(seed: u64, size: Size) -> Plan {
     let mut rng = StdRng::seed_from_u64(seed);

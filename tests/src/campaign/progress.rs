@@ -89,7 +89,7 @@ pub(super) async fn queued(management: &Management) -> anyhow::Result<u64> {
     Ok(queued)
 }
 
-/// `m:ss`.
+/// A duration as `m:ss`.
 pub(super) fn minutes(duration: Duration) -> String {
     let seconds = duration.as_secs();
     format!("{}:{:02}", seconds / 60, seconds % 60)

@@ -15,7 +15,7 @@ use crate::history::{Verdict, Violation};
 /// When an interaction is to be on its person's timeline.
 const PROMISED: Duration = Duration::from_secs(60);
 
-/// Writes the report.
+/// Renders the report of a campaign as Markdown.
 pub(super) fn render(options: &Options, plan: &Plan, outcome: &Outcome) -> String {
     let mut text = String::new();
     let written = write_all(&mut text, options, plan, outcome);

@@ -80,7 +80,7 @@ impl Answers {
         self.with(|inner| inner.sent)
     }
 
-    /// Requests, repetitions included.
+    /// How many requests were sent, repetitions included.
     pub(super) fn tries(&self) -> usize {
         self.with(|inner| inner.tries)
     }

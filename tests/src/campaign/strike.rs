@@ -54,9 +54,9 @@ pub enum Target {
     Ingest,
     /// One of the workers.
     Worker(usize),
-    /// The broker.
+    /// The message broker, which all services share.
     RabbitMq,
-    /// Redis.
+    /// The Redis that all workers share.
     Redis,
 }
 

@@ -34,7 +34,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 const LEASE: Duration = Duration::from_secs(28);
 /// Longer than the sandbox and the network together hold an effect back: 1.2 s, 0.8 s and 1.5 s.
 const SETTLE_TIME: Duration = Duration::from_secs(5);
-/// Longer than [`INDEX_LAG`].
+/// How long workers wait for the search index: longer than [`INDEX_LAG`].
 const SEARCH_LAG: Duration = Duration::from_secs(4);
 /// How long agents' legs wait for the end of the customer's session: less than the events of some conversations take.
 const LEGS_WAIT: Duration = Duration::from_secs(6);

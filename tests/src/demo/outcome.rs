@@ -7,7 +7,7 @@ use crate::bridge::Answer;
 pub enum Expected {
     /// One activity, however often the event was posted.
     Once {
-        /// The expected attachment.
+        /// What the activity has to be attached to.
         to: AttachedTo,
         /// Linked to which deal, by title.
         deal: Option<&'static str>,
@@ -31,7 +31,7 @@ pub enum AttachedTo {
     Known(&'static str),
     /// A person created by the bridge, by name.
     New(&'static str),
-    /// No person.
+    /// The activity belongs to no person.
     Nothing,
 }
 
@@ -87,7 +87,7 @@ pub struct Landed {
     pub note: String,
     /// The person it is attached to.
     pub person: Option<Attached>,
-    /// The deal's title.
+    /// Title of the deal that the activity is on.
     pub deal: Option<String>,
     /// The owner's name, unless that is the token's user.
     pub owner: Option<String>,
@@ -107,11 +107,11 @@ pub struct Attached {
 /// A dead letter, as its headers describe it.
 #[derive(Clone, Debug)]
 pub struct Letter {
-    /// `x-failure-class`
+    /// Value of the header `x-failure-class`.
     pub class: String,
-    /// `x-failure-reason`
+    /// Value of the header `x-failure-reason`.
     pub reason: String,
-    /// `x-failure-detail`
+    /// Value of the header `x-failure-detail`.
     pub detail: String,
 }
 

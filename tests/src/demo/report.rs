@@ -60,7 +60,7 @@ impl Colours {
 /// A line of the table.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// What was posted.
+    /// Scene of the demonstration that was posted.
     pub scene: Scene,
     /// What was seen of it.
     pub seen: Seen,

@@ -12,7 +12,7 @@ use crate::sandbox::pipedrive::{Fault, FaultRule};
 /// One thing that happens to a bridge.
 #[derive(Clone, Debug)]
 pub struct Scene {
-    /// What is posted.
+    /// Title of the scene, for the table.
     pub title: &'static str,
     /// The interaction's id; none where the body has none.
     pub interaction: &'static str,
@@ -199,7 +199,7 @@ pub fn troubled() -> Vec<Scene> {
     ]
 }
 
-/// The guide's payload.
+/// A call as the guide's payload.
 fn guide_call(interaction: &str, number: &str, name: &str, seconds: u32) -> Vec<u8> {
     let data = json!({
         "id": interaction,

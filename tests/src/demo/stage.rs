@@ -22,7 +22,7 @@ use crate::servers::{
     Environment, Management, QueuedMessage, Scratch, Vhost, free_ports, wait_until,
 };
 
-/// What webhooks carry.
+/// Token that webhooks of the demonstration carry.
 pub const TOKEN: &str = "demo-token";
 /// How long an accepted event may take to its end; the longest is retried once, after two seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,9 +33,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The running bridge. Dropping it kills what it started; [`Stage::stop`] lets it end in good order.
 pub struct Stage {
-    /// What Pipedrive holds.
+    /// Sandbox that stands in for Pipedrive.
     pub sandbox: Sandbox,
-    /// Where `ingest` listens.
+    /// Where `ingest` takes webhooks on this machine.
     pub ingest_url: String,
     /// Where the worker's health and metrics are.
     pub worker_url: String,
@@ -285,7 +285,7 @@ impl Stage {
         self.environment.broker().management()
     }
 
-    /// The virtual host.
+    /// Virtual host of RabbitMQ that the demonstration uses.
     #[must_use]
     pub fn vhost(&self) -> &str {
         self.vhost.name()

@@ -357,7 +357,7 @@ impl<'h> Check<'h> {
     }
 }
 
-/// A person's numbers.
+/// Numbers of a person in comparable form.
 fn numbers(person: &Person) -> BTreeSet<String> {
     let phones = person.phones.iter();
     phones.map(|phone| comparable(phone)).collect()

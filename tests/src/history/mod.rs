@@ -60,7 +60,7 @@ pub struct Posted {
 pub struct Head {
     /// Whether it is of the customer's own side, which outranks a head of an agent's side.
     pub is_customers: bool,
-    /// The subject.
+    /// Headline of the activity, shown on timelines.
     pub subject: String,
     /// The key of the type.
     pub kind: String,
@@ -93,7 +93,7 @@ pub enum Answer {
 /// An activity in Pipedrive.
 #[derive(Clone, Debug)]
 pub struct Activity {
-    /// Id in Pipedrive.
+    /// Id of the activity in Pipedrive.
     pub id: i64,
     /// Subject of the activity.
     pub subject: String,
@@ -107,7 +107,7 @@ pub struct Activity {
     pub is_done: bool,
     /// The deal it is linked to.
     pub deal: Option<i64>,
-    /// Its note, HTML.
+    /// Note of the activity, as HTML.
     pub note: String,
     /// The person it is attached to.
     pub person: Option<i64>,
@@ -131,7 +131,7 @@ impl Activity {
 /// A person in Pipedrive.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// Id in Pipedrive.
+    /// Id of the person in Pipedrive.
     pub id: i64,
     /// Name of the person.
     pub name: String,
@@ -159,7 +159,7 @@ pub enum Gone {
 /// An open deal of a person.
 #[derive(Clone, Copy, Debug)]
 pub struct Deal {
-    /// Id in Pipedrive.
+    /// Id of the deal in Pipedrive.
     pub id: i64,
     /// Whose it was at first: where people are merged it goes along.
     pub person: i64,

@@ -11,7 +11,7 @@ use rcgen::{
 /// The years in which certificates are valid unless a test asks for others.
 pub const VALID: Range<i32> = 2020..2090;
 
-/// Signs certificates.
+/// An authority for tests, which signs certificates.
 #[derive(Debug)]
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -24,7 +24,7 @@ pub struct Authority {
 pub struct Identity {
     /// The chain, leaf first.
     pub certificate: String,
-    /// Private key, PEM.
+    /// Private key of the certificate, PEM.
     pub key: String,
 }
 

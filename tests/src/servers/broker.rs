@@ -125,7 +125,7 @@ impl Vhost {
         &self.name
     }
 
-    /// Its AMQP address.
+    /// AMQP address of the virtual host, with its credential.
     #[must_use]
     pub fn amqp_url(&self) -> Url {
         self.broker.amqp_url(&self.name)

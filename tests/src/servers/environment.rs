@@ -89,7 +89,7 @@ impl Environment {
             .await
     }
 
-    /// The broker.
+    /// RabbitMQ, as the suite's shared server.
     #[must_use]
     pub fn broker(&self) -> &BrokerAddress {
         &self.broker

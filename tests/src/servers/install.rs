@@ -15,7 +15,7 @@ use super::{container::docker, host::tail};
 /// A server that the bridge needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
-    /// The message broker.
+    /// RabbitMQ, the message broker.
     RabbitMq,
     /// The store of leases and records.
     Redis,
@@ -26,7 +26,7 @@ pub enum Server {
 pub(super) enum Origin {
     /// A program on this machine.
     Program(PathBuf),
-    /// A Docker image.
+    /// A container of this image.
     Image(String),
 }
 
@@ -123,9 +123,9 @@ pub fn ensure_installed(servers: &[Server]) -> Result<()> {
 pub enum Tool {
     /// Checks and tests alert rules.
     Promtool,
-    /// The browser.
+    /// Chromium, the browser.
     Chromium,
-    /// Drives the browser.
+    /// The program that drives the browser.
     Chromedriver,
     /// Speaks every version of TLS.
     Openssl,

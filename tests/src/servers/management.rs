@@ -83,9 +83,9 @@ impl QueuedMessage {
 pub struct Publication {
     /// The exchange; empty for the default one, whose routing keys are queue names.
     pub exchange: String,
-    /// The routing key.
+    /// Routing key that the message is published with.
     pub routing_key: String,
-    /// The body.
+    /// Body of the message.
     pub payload: String,
     /// Properties such as `content_type` and `headers`.
     pub properties: Map<String, Value>,

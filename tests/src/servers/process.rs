@@ -74,7 +74,7 @@ impl Process {
         Self::new(program, "/dev/null")
     }
 
-    /// Adds arguments.
+    /// The same program with more arguments.
     #[must_use]
     pub fn arguments(mut self, more: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         self.arguments.extend(more.into_iter().map(Into::into));
@@ -235,7 +235,7 @@ impl Process {
         self.signal_group(Signal::SIGCONT)
     }
 
-    /// Whether it runs.
+    /// Whether the process still runs.
     pub fn is_running(&mut self) -> bool {
         let running = self.running.as_mut();
         running.is_some_and(|running| matches!(running.child.try_wait(), Ok(None)))

@@ -48,7 +48,7 @@ impl Held {
         }
     }
 
-    /// What Pipedrive holds.
+    /// Numbers of people and activities in the sandbox.
     fn records(&self) -> (usize, usize) {
         let pipedrive = &self.app.pipedrive;
         (pipedrive.activities().len(), pipedrive.persons().len())

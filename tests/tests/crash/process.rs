@@ -129,7 +129,7 @@ impl Ingest {
         ingest
     }
 
-    /// Where it listens.
+    /// Port that `ingest` listens on.
     pub fn port(&self) -> u16 {
         self.port
     }

@@ -38,7 +38,7 @@ pub(crate) fn with_contacts(session: &str, own: Option<&str>, all: &[&str]) -> S
     event.to_string()
 }
 
-/// An agent's leg.
+/// An event of an agent's leg of a conversation.
 pub(crate) fn leg(
     who: &str,
     end: i64,

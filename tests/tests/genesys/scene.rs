@@ -66,7 +66,7 @@ impl Scene {
         found.expect("a day of 400 has one")
     }
 
-    /// Any user's id.
+    /// Id of one of the users of the organisation.
     pub fn user(&self) -> String {
         self.day.cast.agents[0].id.clone()
     }

@@ -230,7 +230,7 @@ impl Document {
         format!("{name}: {kind}")
     }
 
-    /// Follows `$ref`.
+    /// The schema that a `$ref` leads to, or the value itself.
     fn resolve<'d>(&'d self, value: &'d Value) -> &'d Value {
         let target = value["$ref"]
             .as_str()

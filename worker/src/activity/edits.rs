@@ -37,10 +37,10 @@ pub(crate) struct Change<'a> {
     /// Whether the participants have another primary one. Otherwise that may be a person's choice.
     #[serde(skip)]
     pub is_moved: bool,
-    /// `null` clears it.
+    /// A new value of the link; `null` clears it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub org_id: Option<Option<OrganizationId>>,
-    /// `null` clears it.
+    /// A new value of the link; `null` clears it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deal_id: Option<Option<DealId>>,
     #[serde(skip_serializing_if = "Option::is_none")]

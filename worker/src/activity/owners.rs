@@ -14,7 +14,7 @@ use crate::store::OwnerStore;
 /// How long a message waits for another one that lists the users: no longer than a lease lasts by far.
 const TURN_MAX: Duration = Duration::from_secs(5);
 
-/// Finds owners.
+/// Finds the Pipedrive user who owns an activity, by the agent's e-mail address.
 #[derive(Clone, Debug)]
 pub struct Owners {
     client: Client,

@@ -23,10 +23,10 @@ use crate::person::directory::Directory;
 use crate::person::memory;
 use crate::store::{Answered, Effect, Lease, Progress};
 
-/// Writes activities.
+/// Creates the activity of an interaction, or updates it.
 #[derive(Clone, Debug)]
 pub struct Recorder {
-    /// Pipedrive client.
+    /// Client of Pipedrive that requests go through.
     pub client: Client,
     /// Finds activities that Redis does not know.
     pub lookup: ActivityLookup,

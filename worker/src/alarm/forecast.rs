@@ -16,7 +16,7 @@ const LEAST: SignedDuration = SignedDuration::from_mins(10);
 /// Unless so much goes in it that the rest of the day is at stake: this part of the limit, after a minute.
 const RUSH_PART: u64 = 10;
 const LEAST_OF_A_RUSH: SignedDuration = SignedDuration::from_mins(1);
-/// Between samples.
+/// Time between two samples that are kept.
 const SPACING: SignedDuration = SignedDuration::from_secs(30);
 /// A count that falls by more than this part of the limit is of another day. Less is a correction: answers come out of
 /// order, and what was not sent is given back.
@@ -35,7 +35,7 @@ pub struct Budget {
     pub projected: Option<u64>,
     /// When nothing will be left at this pace, if that is before the reset.
     pub ends_at: Option<Timestamp>,
-    /// Until the reset.
+    /// Time until the day's tokens are counted anew.
     pub until_reset: Duration,
 }
 

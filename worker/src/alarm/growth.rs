@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 const SPAN: SignedDuration = SignedDuration::from_mins(15);
 /// Part of the span at its beginning and its end that are compared: a wave is shorter.
 const PART: SignedDuration = SignedDuration::from_mins(5);
-/// Between samples.
+/// Time between two samples that are kept.
 const SPACING: SignedDuration = SignedDuration::from_secs(10);
 /// Growth below which there is nothing to report.
 const LEAST: u32 = 50;

@@ -8,7 +8,7 @@ use shared::incident::Incident;
 use super::rules::Rule;
 use crate::store::Incidents;
 
-/// The known incidents.
+/// Incidents as all workers know them, in Redis.
 #[derive(Debug)]
 pub(super) struct Memory {
     shared: Incidents,

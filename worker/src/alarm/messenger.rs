@@ -7,7 +7,7 @@ use shared::incident::{Incident, Notice};
 use super::rules::Rule;
 use crate::metrics as names;
 
-/// Delivers one notification.
+/// Posts one notification and waits for the answer.
 pub(super) async fn post(
     receiver: &AlarmReceiver,
     rule: Rule,

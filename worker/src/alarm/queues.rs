@@ -189,7 +189,7 @@ impl QueueMonitor {
         }
     }
 
-    /// Keeps what changed.
+    /// Stores the ages of the queues whose head changed.
     async fn keep(
         &self,
         before: &BTreeMap<String, Timestamp>,

@@ -43,7 +43,7 @@ pub enum Rule {
     DeadLetters,
     /// The day's tokens will not suffice.
     Budget,
-    /// No webhook comes.
+    /// No webhook came within the hours in which some are expected.
     NoWebhook,
     /// The work queue only grows.
     GrowingQueue,
@@ -52,7 +52,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// Every rule.
+    /// All rules, in the order in which they are reported.
     pub const ALL: [Self; 10] = [
         Self::FailedShare,
         Self::Unauthorized,
@@ -149,7 +149,7 @@ impl Rule {
 pub struct Findings {
     /// Why consumption is paused, and for how long.
     pub paused: Option<(PauseReason, SignedDuration)>,
-    /// Outcomes of messages.
+    /// How many messages passed and failed within the window.
     pub window: Option<Window>,
     /// What waits for another attempt, and since when some of it waits for more than an hour.
     pub waiting: Option<(WaitingSummary, SignedDuration)>,
@@ -162,12 +162,12 @@ pub struct Findings {
     pub silence: Option<Option<SignedDuration>>,
     /// By how many messages the work queue grew, if it only grew.
     pub grown: Option<u32>,
-    /// Redis' memory.
+    /// How much memory Redis uses, of how much.
     pub memory: Option<Memory>,
 }
 
 impl Findings {
-    /// Evaluates one rule.
+    /// Whether one rule finds an incident in the findings.
     #[must_use]
     pub fn verdict(&self, rule: Rule, settings: &config::Alarm) -> Verdict {
         match rule {

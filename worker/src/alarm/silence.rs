@@ -13,7 +13,7 @@ pub struct Expectation {
     pub allowed: Duration,
     /// The hours in which that counts; none: always.
     pub hours: Option<Hours>,
-    /// Their zone.
+    /// Time zone of the hours.
     pub zone: TimeZone,
 }
 

@@ -22,7 +22,7 @@ pub struct Rotation {
 }
 
 impl Rotation {
-    /// Watches until shutdown.
+    /// Reloads secrets whose files change, until shutdown.
     pub async fn run(self, shutdown: CancellationToken) {
         let secrets = Secrets {
             client: self.client,

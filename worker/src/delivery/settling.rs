@@ -24,7 +24,7 @@ pub(crate) enum Due {
     Deferred,
     /// The message waits for other events.
     Later {
-        /// How long.
+        /// How long the message waits before it is tried again.
         wait: Duration,
         /// Whether the end of the customer's session is known.
         is_end_known: bool,

@@ -27,7 +27,7 @@ const LONGEST_REFUSAL_PAUSE: Duration = Duration::from_secs(300);
 /// How many probe intervals pass before Cloudflare is tried again: it blocks clients that go on despite limits.
 const BLOCKED_INTERVALS: u32 = 6;
 
-/// What failed.
+/// Kind of a failure for which either a message or everything is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
     /// The request was refused as it is: repeated, it is refused again unless something else changes.
@@ -43,7 +43,7 @@ pub(crate) enum Verdict {
     Wait {
         /// Number of the delay; 0 is the first.
         step: u32,
-        /// Longest wait.
+        /// How long the message waits at most.
         at_most: Duration,
     },
     /// It waits for the delay of its attempts, and this one counts.

@@ -21,7 +21,7 @@ const EXCHANGE: Duration = Duration::from_secs(1);
 /// A failure whose fault is in question.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failed<'f> {
-    /// The message.
+    /// Message that failed, by its interaction.
     pub message: FailedMessage<'f>,
     /// What failed, such as `create an activity`.
     pub operation: &'f str,

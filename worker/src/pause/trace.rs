@@ -20,7 +20,7 @@ tokio::task_local! {
 pub(crate) struct Trace {
     /// The one that began last.
     pub last: Option<&'static str>,
-    /// Those that passed.
+    /// Operations that Pipedrive accepted.
     pub passed: BTreeSet<&'static str>,
 }
 

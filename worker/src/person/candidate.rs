@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Candidate {
     /// Id of the person.
     pub(crate) id: PersonId,
-    /// The full name.
+    /// First and last name of the person in one text.
     pub(crate) name: Option<String>,
     /// The organisation it belongs to.
     pub(crate) organization: Option<OrganizationId>,
@@ -60,7 +60,7 @@ impl Candidate {
     }
 }
 
-/// People by id.
+/// Candidates of a search, by their id.
 pub(crate) type Candidates = BTreeMap<PersonId, Candidate>;
 
 /// A person, as far as a note names them.

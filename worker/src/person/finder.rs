@@ -39,7 +39,7 @@ pub(crate) enum WhenUnknown<'n> {
 /// Finds people by their handles.
 #[derive(Clone, Debug)]
 pub(crate) struct PersonFinder {
-    /// People in Pipedrive.
+    /// Reads and searches people, in the directory or in Pipedrive.
     pub(crate) reader: PersonReader,
     /// People by handle, in Redis.
     pub(crate) people: People,

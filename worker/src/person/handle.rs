@@ -11,7 +11,7 @@ use crate::store::HandleKey;
 /// One handle of a person.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Handle {
-    /// A telephone number.
+    /// A telephone number in E.164.
     Number(E164),
     /// An e-mail address in lower case.
     Email(String),

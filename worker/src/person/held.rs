@@ -40,7 +40,7 @@ struct ToClaim {
 }
 
 impl Held {
-    /// Claims all handles.
+    /// Takes the leases of all handles, in one order for all workers.
     pub(super) async fn claim(
         people: &People,
         handles: &[Handle],
@@ -113,7 +113,7 @@ impl Held {
         self.leases().map(|lease| lease.epoch_began).max()
     }
 
-    /// Prolongs the leases.
+    /// Extends the leases of all handles for another period.
     pub(super) async fn renew(&self) -> Result<(), LeaseError> {
         for lease in self.leases() {
             lease.renew().await?;

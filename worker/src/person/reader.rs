@@ -11,10 +11,10 @@ use crate::person::access::{Access, Refusal};
 use crate::person::candidate::Candidate;
 use crate::person::directory::Directory;
 
-/// Reads people.
+/// Reads people from the directory, or by Pipedrive's search.
 #[derive(Clone, Debug)]
 pub(crate) struct PersonReader {
-    /// Pipedrive client.
+    /// Client of Pipedrive that requests go through.
     pub(crate) client: Client,
     /// The directory of all people; `None` where it is off.
     pub(crate) directory: Option<Directory>,

@@ -22,11 +22,11 @@ pub struct DetailsPage {
     pub cursor: Option<String>,
 }
 
-/// A conversation.
+/// A conversation with its participants and their communications.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ConversationDetails {
-    /// Conversation id.
+    /// Id that Genesys gave the conversation.
     #[serde(default, deserialize_with = "maybe")]
     pub conversation_id: Option<String>,
     /// Begin of the conversation.
@@ -35,7 +35,7 @@ pub struct ConversationDetails {
     /// When it ended, after-call work included. Absent while it goes on.
     #[serde(default, deserialize_with = "maybe")]
     pub conversation_end: Option<Timestamp>,
-    /// `inbound` or `outbound`.
+    /// Which side began: `inbound` or `outbound`.
     #[serde(default, deserialize_with = "maybe")]
     pub originating_direction: Option<String>,
     /// A mark that other software has set.
@@ -50,7 +50,7 @@ pub struct ConversationDetails {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ParticipantDetails {
-    /// The participation's id.
+    /// Id of the participant within the conversation.
     #[serde(default, deserialize_with = "maybe")]
     pub participant_id: Option<String>,
     /// A display name; of a customer often a place.
@@ -59,10 +59,10 @@ pub struct ParticipantDetails {
     /// `customer`, `external`, `agent`, `user`, `acd`, `ivr`, `voicemail` and others.
     #[serde(default, deserialize_with = "maybe")]
     pub purpose: Option<String>,
-    /// The agent's user.
+    /// Id of the user, where the participant is an agent.
     #[serde(default, deserialize_with = "maybe")]
     pub user_id: Option<String>,
-    /// The customer's contact.
+    /// Id of the external contact, where the participant is a customer.
     #[serde(default, deserialize_with = "maybe")]
     pub external_contact_id: Option<String>,
     /// What flows and forms have noted. Only jobs give it.
@@ -86,13 +86,13 @@ pub struct SessionDetails {
     /// `webmessaging`, `sms` and others.
     #[serde(default, deserialize_with = "maybe")]
     pub message_type: Option<String>,
-    /// `inbound` or `outbound`.
+    /// Which side began: `inbound` or `outbound`.
     #[serde(default, deserialize_with = "maybe")]
     pub direction: Option<String>,
-    /// The calling number.
+    /// Number or address that the communication came from.
     #[serde(default, deserialize_with = "maybe")]
     pub ani: Option<String>,
-    /// The called number.
+    /// Number or address that the communication went to.
     #[serde(default, deserialize_with = "maybe")]
     pub dnis: Option<String>,
     /// Where a message came from.

@@ -22,10 +22,10 @@ pub struct Recording {
     /// Id assigned by Genesys.
     #[serde(default, deserialize_with = "maybe")]
     pub id: Option<String>,
-    /// The conversation's id.
+    /// Id of the conversation that this belongs to.
     #[serde(default, deserialize_with = "maybe")]
     pub conversation_id: Option<String>,
-    /// The communication's id.
+    /// Id of the communication within its conversation.
     #[serde(default, deserialize_with = "maybe")]
     pub session_id: Option<String>,
     /// `audio`, `chat`, `message`, `screen` and others.
@@ -80,20 +80,20 @@ impl Summaries {
     }
 }
 
-/// One summary.
+/// A summary that a model wrote of a conversation.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// Id assigned by Genesys.
     #[serde(default, deserialize_with = "maybe")]
     pub id: Option<String>,
-    /// What was generated.
+    /// Text that the model wrote.
     #[serde(default, deserialize_with = "maybe")]
     pub text: Option<String>,
     /// `Pending`, `Queued`, `Started`, `Processing`, `Completed` or `Error`.
     #[serde(default, deserialize_with = "maybe")]
     pub status: Option<String>,
-    /// Such as `en-us`.
+    /// Language of the text, such as `en-us`.
     #[serde(default, deserialize_with = "maybe")]
     pub language: Option<String>,
     /// What the agent made of it.
@@ -151,7 +151,7 @@ impl Summary {
 /// A summary as an agent changed it.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 pub struct EditedSummary {
-    /// The text.
+    /// Text of this section of the summary.
     #[serde(default, deserialize_with = "maybe")]
     pub text: Option<String>,
 }
@@ -159,7 +159,7 @@ pub struct EditedSummary {
 /// Why a customer called.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 pub struct Reason {
-    /// The text.
+    /// Text of this section of the summary.
     #[serde(default, deserialize_with = "maybe")]
     pub text: Option<String>,
 }
@@ -167,7 +167,7 @@ pub struct Reason {
 /// What is to be done.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 pub struct Followup {
-    /// The text.
+    /// Text of this section of the summary.
     #[serde(default, deserialize_with = "maybe")]
     pub text: Option<String>,
 }
@@ -175,7 +175,7 @@ pub struct Followup {
 /// How a conversation ended.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 pub struct Resolution {
-    /// The text.
+    /// Text of this section of the summary.
     #[serde(default, deserialize_with = "maybe")]
     pub text: Option<String>,
     /// One word, such as `Pending`.
@@ -186,7 +186,7 @@ pub struct Resolution {
 /// Speech and Text Analytics' summaries.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 pub struct AnalyticsSummaries {
-    /// The summaries.
+    /// All summaries of the conversation, one a communication.
     #[serde(default, deserialize_with = "list")]
     pub entities: Vec<AnalyticsSummary>,
 }
@@ -195,13 +195,13 @@ pub struct AnalyticsSummaries {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct AnalyticsSummary {
-    /// The id.
+    /// Id of the AI summary, as Genesys gives it.
     #[serde(default, deserialize_with = "maybe")]
     pub summary_id: Option<String>,
     /// `Conversation`, `Agent` or `VirtualAgent`.
     #[serde(default, deserialize_with = "maybe")]
     pub summary_type: Option<String>,
-    /// The text.
+    /// Text of this section of the summary.
     #[serde(default, deserialize_with = "maybe")]
     pub summary: Option<String>,
     /// The agent whose part it is about.
@@ -210,7 +210,7 @@ pub struct AnalyticsSummary {
     /// Whether it was generated rather than written.
     #[serde(default, deserialize_with = "maybe")]
     pub generated: Option<bool>,
-    /// Such as `en-us`.
+    /// Language of the text, such as `en-us`.
     #[serde(default, deserialize_with = "maybe")]
     pub language: Option<String>,
 }

@@ -32,7 +32,7 @@ pub struct Conversation {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Participant {
-    /// The participation's id.
+    /// Id of the participant within the conversation.
     #[serde(default, deserialize_with = "maybe")]
     pub id: Option<String>,
     /// `customer`, `external`, `agent`, `user`, `acd`, `ivr`, `voicemail` and others.
@@ -41,25 +41,25 @@ pub struct Participant {
     /// A display name; of a customer often a place.
     #[serde(default, deserialize_with = "maybe")]
     pub name: Option<String>,
-    /// The agent's user.
+    /// Id of the user, where the participant is an agent.
     #[serde(default, deserialize_with = "maybe")]
     pub user_id: Option<String>,
     /// The queue through which it came.
     #[serde(default, deserialize_with = "maybe")]
     pub queue_id: Option<String>,
-    /// That queue's name.
+    /// Name of the queue that routed the communication.
     #[serde(default, deserialize_with = "maybe")]
     pub queue_name: Option<String>,
-    /// The customer's contact.
+    /// Id of the external contact, where the participant is a customer.
     #[serde(default, deserialize_with = "maybe")]
     pub external_contact_id: Option<String>,
     /// `tel:+…`, `sip:…` or an opaque id.
     #[serde(default, deserialize_with = "maybe")]
     pub address: Option<String>,
-    /// The calling number.
+    /// Number or address that the communication came from.
     #[serde(default, deserialize_with = "maybe")]
     pub ani: Option<String>,
-    /// The called number.
+    /// Number or address that the communication went to.
     #[serde(default, deserialize_with = "maybe")]
     pub dnis: Option<String>,
     /// When it joined, or was offered.
@@ -77,10 +77,10 @@ pub struct Participant {
     /// What flows and forms have noted: names, e-mail addresses, numbers, and anything else.
     #[serde(default, deserialize_with = "texts")]
     pub attributes: BTreeMap<String, String>,
-    /// Calls.
+    /// Telephone calls of the participant.
     #[serde(default, deserialize_with = "list")]
     pub calls: Vec<Communication>,
-    /// Callbacks.
+    /// Callbacks that the participant asked for or made.
     #[serde(default, deserialize_with = "list")]
     pub callbacks: Vec<Communication>,
     /// Chats of before 2026.
@@ -89,7 +89,7 @@ pub struct Participant {
     /// Web messages, SMS and social messages.
     #[serde(default, deserialize_with = "list")]
     pub messages: Vec<Communication>,
-    /// E-mails.
+    /// E-mails of the participant.
     #[serde(default, deserialize_with = "list")]
     pub emails: Vec<Communication>,
 }
@@ -118,7 +118,7 @@ pub struct Communication {
     /// `connected`, `disconnected`, `terminated` and others.
     #[serde(default, deserialize_with = "maybe")]
     pub state: Option<String>,
-    /// `inbound` or `outbound`.
+    /// Which side began: `inbound` or `outbound`.
     #[serde(default, deserialize_with = "maybe")]
     pub direction: Option<String>,
     /// `endpoint`, `client`, `transfer`, `transfer.consult` and others.
@@ -166,7 +166,7 @@ pub struct Communication {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Address {
-    /// A display name.
+    /// Name of the participant, as agents see it.
     #[serde(default, deserialize_with = "maybe")]
     pub name: Option<String>,
     /// `tel:+…` where it is a number.
@@ -181,10 +181,10 @@ pub struct Address {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Wrapup {
-    /// The code's id.
+    /// Id of the wrap-up code that the agent chose.
     #[serde(default, deserialize_with = "maybe")]
     pub code: Option<String>,
-    /// The code's name.
+    /// Name of the wrap-up code that the agent chose.
     #[serde(default, deserialize_with = "maybe")]
     pub name: Option<String>,
     /// What the agent wrote.

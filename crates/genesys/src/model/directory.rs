@@ -11,7 +11,7 @@ pub struct User {
     /// Id assigned by Genesys.
     #[serde(default, deserialize_with = "maybe")]
     pub id: Option<String>,
-    /// The name.
+    /// Name of the user, for people to read.
     #[serde(default, deserialize_with = "maybe")]
     pub name: Option<String>,
     /// The e-mail address, in any case of letters.
@@ -22,26 +22,26 @@ pub struct User {
     pub state: Option<String>,
 }
 
-/// A queue.
+/// A queue, as the routing API lists it.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Queue {
     /// Id assigned by Genesys.
     #[serde(default, deserialize_with = "maybe")]
     pub id: Option<String>,
-    /// The name.
+    /// Name of the queue, for people to read.
     #[serde(default, deserialize_with = "maybe")]
     pub name: Option<String>,
 }
 
-/// A wrap-up code.
+/// A wrap-up code, as the routing API lists it.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct WrapupCode {
     /// Id assigned by Genesys.
     #[serde(default, deserialize_with = "maybe")]
     pub id: Option<String>,
-    /// The name.
+    /// Name of the wrap-up code, for people to read.
     #[serde(default, deserialize_with = "maybe")]
     pub name: Option<String>,
 }
@@ -56,31 +56,31 @@ pub struct ExternalContact {
     /// `Curated`, or `Identified` and `Ephemeral` where Genesys made it by itself.
     #[serde(default, rename = "type", deserialize_with = "maybe")]
     pub kind: Option<String>,
-    /// First name.
+    /// First name of the external contact.
     #[serde(default, deserialize_with = "maybe")]
     pub first_name: Option<String>,
-    /// Last name.
+    /// Last name of the external contact.
     #[serde(default, deserialize_with = "maybe")]
     pub last_name: Option<String>,
-    /// Number at work.
+    /// Number of the external contact at work.
     #[serde(default, deserialize_with = "maybe")]
     pub work_phone: Option<PhoneNumber>,
-    /// Mobile number.
+    /// Mobile number of the external contact.
     #[serde(default, deserialize_with = "maybe")]
     pub cell_phone: Option<PhoneNumber>,
-    /// Number at home.
+    /// Number of the external contact at home.
     #[serde(default, deserialize_with = "maybe")]
     pub home_phone: Option<PhoneNumber>,
-    /// Another number.
+    /// Number of the external contact that is neither work, mobile nor home.
     #[serde(default, deserialize_with = "maybe")]
     pub other_phone: Option<PhoneNumber>,
     /// E-mail address at work.
     #[serde(default, deserialize_with = "maybe")]
     pub work_email: Option<String>,
-    /// Private e-mail address.
+    /// Private e-mail address of the external contact.
     #[serde(default, deserialize_with = "maybe")]
     pub personal_email: Option<String>,
-    /// Another e-mail address.
+    /// E-mail address of the external contact that is neither for work nor private.
     #[serde(default, deserialize_with = "maybe")]
     pub other_email: Option<String>,
     /// Contacts that were merged with this one.
@@ -132,7 +132,7 @@ impl ExternalContact {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct PhoneNumber {
-    /// `+` and digits.
+    /// The number as E.164: `+` and digits.
     #[serde(default, deserialize_with = "maybe")]
     pub e164: Option<String>,
     /// As it was typed.

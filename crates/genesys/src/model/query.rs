@@ -26,9 +26,9 @@ pub struct DetailsQuery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
-    /// Oldest first.
+    /// Sorted by begin, the oldest first.
     Asc,
-    /// Newest first.
+    /// Sorted by begin, the newest first.
     Desc,
 }
 
@@ -45,7 +45,7 @@ pub struct Paging {
 /// Predicates, joined by `and` or `or`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Filter {
-    /// `and` or `or`.
+    /// How the predicates are joined: `and` or `or`.
     #[serde(rename = "type")]
     kind: &'static str,
     predicates: Vec<Predicate>,

@@ -12,10 +12,10 @@ const EPOCH_FROM: i64 = 1_000_000_000_000;
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Transcript {
-    /// The conversation's id.
+    /// Id of the conversation that this belongs to.
     #[serde(default, deserialize_with = "maybe")]
     pub conversation_id: Option<String>,
-    /// The communication's id.
+    /// Id of the communication within its conversation.
     #[serde(default, deserialize_with = "maybe")]
     pub communication_id: Option<String>,
     /// When the conversation began, in milliseconds since 1970.
@@ -30,7 +30,7 @@ pub struct Transcript {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct TranscriptPart {
-    /// Its phrases.
+    /// What was said, one phrase after the other.
     #[serde(default, deserialize_with = "list")]
     pub phrases: Vec<Phrase>,
 }

@@ -21,11 +21,11 @@ use crate::tokens::Tokens;
 pub struct App {
     /// The app's name towards the token endpoint.
     pub client_id: String,
-    /// The app's password.
+    /// Secret with which the app authenticates at the token endpoint.
     pub client_secret: SecretString,
     /// The refresh token that the installation gave; later ones are in the store.
     pub refresh_token: SecretString,
-    /// The token endpoint.
+    /// Address of the token endpoint, which issues access tokens.
     pub token_url: Url,
     /// Whether requests go to the `api_domain` of the token's answer rather than to the configured host.
     pub takes_api_domain: bool,

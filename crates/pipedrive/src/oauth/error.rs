@@ -14,15 +14,15 @@ pub enum NoToken {
     /// No whole answer came, or nothing could be sent.
     #[error("the token endpoint on {host} (pipedrive.oauth.token_url) does not answer")]
     NoAnswer {
-        /// The endpoint's host.
+        /// Host of the token endpoint, for the message.
         host: String,
-        /// The transport's error.
+        /// What the HTTP client reports of the connection or the read that failed.
         source: Arc<reqwest::Error>,
     },
     /// The endpoint failed, or limited the rate.
     #[error("the token endpoint (pipedrive.oauth.token_url) answers {status}")]
     Failed {
-        /// HTTP status.
+        /// HTTP status of the answer.
         status: u16,
     },
     /// The endpoint reports success, but its answer is not of the documented shape.

@@ -40,7 +40,7 @@ pub struct Common {
     url: Address,
 }
 
-/// `ingest setup guide`
+/// Arguments of `ingest setup guide`.
 #[derive(Debug, Args)]
 pub struct GuideArguments {
     #[command(flatten)]
@@ -53,13 +53,13 @@ pub struct GuideArguments {
 /// A part of what is printed for the guide.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum GuidePart {
-    /// The subscription's JSON.
+    /// JSON that replaces the subscription of the guide.
     Subscription,
     /// A body as it is to be posted.
     Event,
 }
 
-/// `ingest setup eventbridge`
+/// Arguments of `ingest setup eventbridge`.
 #[derive(Debug, Args)]
 pub struct EventbridgeArguments {
     #[command(flatten)]
@@ -83,11 +83,11 @@ pub struct EventbridgeArguments {
 pub enum Format {
     /// Commands of the AWS CLI.
     AwsCli,
-    /// Configuration for Terraform.
+    /// Resources in Terraform's language.
     Terraform,
 }
 
-/// `ingest setup trigger`
+/// Arguments of `ingest setup trigger`.
 #[derive(Debug, Args)]
 pub struct TriggerArguments {
     #[command(flatten)]

@@ -17,7 +17,7 @@ pub struct Settling {
 }
 
 impl Settling {
-    /// Waits no more.
+    /// Has waited for as long as anything could ask for.
     pub const OVER: Self = Self {
         waited: Duration::MAX,
         is_end_known: true,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
-    /// A telephone call.
+    /// Conversations by telephone.
     Voice,
     /// Web messaging, or the web chat that it replaced.
     Chat,

@@ -12,9 +12,9 @@ use super::texts;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
-    /// The customer began.
+    /// The customer called or wrote first.
     Inbound,
-    /// The company began.
+    /// An agent called or wrote first.
     Outbound,
 }
 
@@ -48,7 +48,7 @@ pub struct Details {
     /// Who was called or written to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// The customer's name.
+    /// Name of the customer, where an event gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<String>,
     /// The customer's e-mail address, in lower case.

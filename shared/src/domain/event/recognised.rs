@@ -126,7 +126,7 @@ pub enum Unrecognised {
     /// A member holds the variable of a template that was not filled.
     #[error("`{member}` is `{text}`: the sender's template was not filled")]
     Unfilled {
-        /// The member's path.
+        /// Path of the member of the body that was expected.
         member: &'static str,
         /// The beginning of what it holds.
         text: String,
@@ -134,7 +134,7 @@ pub enum Unrecognised {
     /// A member that cannot be used.
     #[error("`{member}` is invalid: {reason}")]
     Invalid {
-        /// The member's path.
+        /// Path of the member of the body that was expected.
         member: &'static str,
         /// What is wrong with it.
         reason: String,

@@ -3,7 +3,7 @@
 /// Which form a body had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The guide's `{"data":{…}}`.
+    /// The payload of the guide: `{"data":{…}}`.
     Guide,
     /// `conversation.ended` with `callerId` and `calleeId`: like the guide's, an invention and no feature of Genesys.
     ConversationEnded,

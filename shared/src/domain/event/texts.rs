@@ -76,7 +76,7 @@ pub(super) fn is_unfilled_id(text: &str) -> bool {
         || text.starts_with([':', '=', '@', '#']) && is_id_name(&lower[1..])
 }
 
-/// `conversationId`, `conversation_id`, `input.conversationId`.
+/// Whether a name stands for an id: `conversationId`, `conversation_id`, `input.conversationId`.
 fn is_id_name(lower: &str) -> bool {
     let mut segments = lower.split('.');
     let are_words = segments.clone().all(|segment| {

@@ -33,7 +33,7 @@ pub use timing::Session;
     reason = "each is a fact of its own, and every combination occurs"
 )]
 pub struct Interaction {
-    /// Genesys' conversation id.
+    /// Id by which Genesys, Redis and the note know the interaction.
     pub id: InteractionId,
     /// How customer and company spoke.
     pub channel: Channel,
@@ -41,7 +41,7 @@ pub struct Interaction {
     pub direction: Option<Direction>,
     /// The customer's number or address as it was given.
     pub number: Option<String>,
-    /// The customer's name.
+    /// Name of the customer, where an event gave one.
     pub customer: Option<String>,
     /// The customer's e-mail address, in lower case.
     pub email: Option<String>,

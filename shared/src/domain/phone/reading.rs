@@ -103,7 +103,7 @@ pub enum Reason {
     Zeros,
     /// The text has no digit.
     NoDigits,
-    /// In `phone.own_numbers`.
+    /// The number is one of `phone.own_numbers`.
     OwnNumber,
     /// A SIP address whose user is no customer's number.
     Station,

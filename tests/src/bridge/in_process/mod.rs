@@ -189,11 +189,11 @@ impl Builder {
 pub struct TestApp {
     /// What Pipedrive holds and was asked, and how it misbehaves.
     pub pipedrive: Control,
-    /// The services' settings.
+    /// Settings that both services were started with.
     pub settings: Settings,
     /// The same as environment variables, for processes.
     pub variables: Vec<(String, String)>,
-    /// Where `ingest` listens.
+    /// Where `ingest` takes webhooks on this machine.
     pub ingest_url: String,
     /// Where its `admin_listen` is, if that is set.
     pub admin_url: Option<String>,
@@ -358,7 +358,7 @@ impl TestApp {
         &self.vhost
     }
 
-    /// The Pipedrive sandbox.
+    /// Sandbox that stands in for Pipedrive.
     #[must_use]
     pub fn sandbox(&self) -> &Sandbox {
         &self.sandbox

@@ -31,24 +31,24 @@ const CODES: [&str; 6] = [
 /// Agents, queues and codes of the call centre.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cast {
-    /// Agents.
+    /// Agents who take conversations.
     pub agents: Vec<Agent>,
-    /// Queues.
+    /// Queues that route conversations.
     pub queues: Vec<Named>,
-    /// Wrap-up codes.
+    /// Wrap-up codes that agents choose from.
     pub codes: Vec<Named>,
     /// Customers that Pipedrive has.
     pub customers: Vec<Customer>,
-    /// The division's id.
+    /// Id of the division that everything belongs to.
     pub division: String,
 }
 
-/// An agent.
+/// An agent of the call centre, who is a user of Genesys.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Agent {
     /// The user's id in Genesys.
     pub id: String,
-    /// The name.
+    /// Name of the agent, for people to read.
     pub name: String,
     /// The e-mail address in Genesys.
     pub email: String,
@@ -59,7 +59,7 @@ pub struct Agent {
 /// A customer that Pipedrive has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Customer {
-    /// The name.
+    /// Name of the customer, for people to read.
     pub name: String,
     /// The number, in E.164.
     pub phone: String,

@@ -16,7 +16,7 @@ const ORGANISATION: &str = "9b1f0c7e-5d2a-4b7f-8c36-2f6e1d0a7b11";
 /// How events are wrapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// `EventBridge`'s envelope.
+    /// The event in an envelope of `EventBridge`.
     EventBridge,
     /// A trigger with the format Json: topic, organisation and event.
     TriggerJson,
@@ -31,7 +31,7 @@ pub enum Form {
 pub struct Delivery {
     /// Time of arrival at the webhook.
     pub at: Timestamp,
-    /// The conversation's id.
+    /// Id of the conversation that this belongs to.
     pub conversation: String,
     /// Which event it carries: `customer.end`, `user.end`, `acw` or `interaction.completed`.
     pub leaf: &'static str,
@@ -133,7 +133,7 @@ fn wrapped(rng: &mut StdRng, form: Form, event: &Event) -> Value {
     }
 }
 
-/// The guide's event.
+/// The event that the guide invents, of a conversation that ended.
 fn completed(ended: &Ended) -> Event {
     let (conversation, truth) = (&ended.held.conversation, &ended.truth);
     let customer = conversation

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 /// What a record of a conversation has to say.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Truth {
-    /// The conversation's id.
+    /// Id of the conversation that this belongs to.
     pub conversation: String,
     /// Whether there is to be a record: calls between colleagues have none.
     pub is_recorded: bool,
@@ -15,7 +15,7 @@ pub struct Truth {
     pub channel: Channel,
     /// Whether the customer began.
     pub is_inbound: bool,
-    /// The customer.
+    /// Who the customer is, and how they can be found.
     pub who: Who,
     /// What became of it.
     pub outcome: Outcome,
@@ -42,11 +42,11 @@ pub struct Truth {
 /// A channel, as the product names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
-    /// Calls.
+    /// Conversations by telephone.
     Voice,
-    /// Web messages.
+    /// Chats on a web site.
     Chat,
-    /// SMS and `WhatsApp`.
+    /// Messages by SMS or `WhatsApp`.
     Message,
 }
 
@@ -61,7 +61,7 @@ pub enum Who {
     Unknown(String),
     /// The number is withheld, and nothing else is known.
     Withheld,
-    /// Colleagues among themselves.
+    /// Colleagues talk among themselves, without a customer.
     Internal,
 }
 
@@ -84,14 +84,14 @@ pub enum Outcome {
     Failed,
 }
 
-/// An agent's part.
+/// What one agent did in a conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AgentTalk {
-    /// The user's id.
+    /// Id of the agent's user in Genesys.
     pub user_id: String,
-    /// The name.
+    /// Name of the agent, for people to read.
     pub name: String,
-    /// The e-mail address.
+    /// E-mail address of the agent.
     pub email: String,
     /// How long they talked, time on hold left out.
     pub talk: Duration,

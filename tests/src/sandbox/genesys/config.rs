@@ -13,7 +13,7 @@ pub struct SandboxConfig {
     pub token_life: Duration,
     /// Requests in a window. 300 is Genesys' default.
     pub allowed: u64,
-    /// The window's length.
+    /// How long a window of the rate limit lasts.
     pub window: Duration,
     /// How long the address of a transcript serves.
     pub document_life: Duration,

@@ -29,10 +29,10 @@ impl Call {
 
 pub(super) type Handler = fn(&mut World, &Call) -> Result<Reply, ApiError>;
 
-/// An operation.
+/// An operation of the API with what it takes.
 #[derive(Debug)]
 pub struct Operation {
-    /// `GET` or `POST`.
+    /// HTTP method: `GET` or `POST`.
     pub method: &'static str,
     /// The path, with `{name}` for ids.
     pub path: &'static str,
@@ -40,7 +40,7 @@ pub struct Operation {
     pub any_permission: bool,
     /// Permissions that the operation needs.
     pub permissions: &'static [&'static str],
-    /// Query parameters.
+    /// Query parameters that the operation takes.
     pub query: &'static [Field],
     /// The members of the body. Empty: no body is taken.
     pub body: &'static [Field],
@@ -52,22 +52,22 @@ pub struct Operation {
 /// What organisations may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Feature {
-    /// Recordings.
+    /// Metadata of recordings.
     Recordings,
     /// Summaries of Agent Copilot.
     Summaries,
     /// Summaries of Speech and Text Analytics.
     AnalyticsSummaries,
-    /// Transcripts.
+    /// Transcripts of what was said.
     Transcripts,
-    /// External contacts.
+    /// External contacts, who are customers.
     Contacts,
 }
 
 /// A parameter, or a member of a body.
 #[derive(Debug)]
 pub struct Field {
-    /// The name.
+    /// Name of the member or parameter.
     pub name: &'static str,
     /// Type of the field.
     pub kind: Kind,
@@ -78,19 +78,19 @@ pub struct Field {
 /// What a parameter or member holds.
 #[derive(Debug)]
 pub enum Kind {
-    /// Any text.
+    /// Text of any content.
     Text,
-    /// A whole number.
+    /// A number without a fraction.
     Integer,
     /// One of these texts.
     OneOf(&'static [&'static str]),
     /// Two times, joined by a slash.
     Interval,
-    /// An object.
+    /// An object with these members.
     Object(&'static [Field]),
     /// A list of objects.
     List(&'static [Field]),
-    /// `true` or `false`.
+    /// A boolean: `true` or `false`.
     Boolean,
 }
 

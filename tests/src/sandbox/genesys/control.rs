@@ -14,9 +14,9 @@ use super::state::State;
 /// How an organisation answers that does not have a feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lack {
-    /// Answers 403.
+    /// The OAuth client may not read it: 403.
     Forbidden,
-    /// Answers 404.
+    /// There is none of that id: 404.
     NotFound,
 }
 
@@ -53,7 +53,7 @@ impl Control {
         self.lock().world.held.remove(id).is_some()
     }
 
-    /// A conversation.
+    /// A conversation of the sandbox with its artefacts, by its id.
     pub fn conversation(&self, id: &str) -> Option<Held> {
         self.lock().world.held.get(id).cloned()
     }
@@ -87,7 +87,7 @@ impl Control {
         self.lock().faults.remove(id)
     }
 
-    /// Lifts every fault.
+    /// From now on requests are answered as they should be.
     pub fn clear_faults(&self) {
         self.lock().faults.clear();
     }

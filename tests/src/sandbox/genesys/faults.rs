@@ -12,9 +12,9 @@ pub enum Fault {
     Cut,
     /// Another answer than the true one.
     Answer {
-        /// The status.
+        /// HTTP status that is answered instead.
         status: u16,
-        /// The body.
+        /// Body that is answered instead.
         body: String,
     },
 }
@@ -57,7 +57,7 @@ pub struct FaultRule {
     pub path: String,
     /// How many requests more. None: until it is lifted.
     pub left: Option<u64>,
-    /// What goes wrong.
+    /// What becomes of a request that the rule matches.
     pub fault: Fault,
 }
 

@@ -5,13 +5,13 @@ use super::model::Conversation;
 /// A conversation with what it left behind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Held {
-    /// The conversation.
+    /// Conversation that the artefacts belong to.
     pub conversation: Conversation,
     /// Whether it was recorded, and may be heard.
     pub recording: Recording,
-    /// Its AI summary.
+    /// Summary that a model wrote of it, if there is one.
     pub summary: Option<Summary>,
-    /// Its transcript.
+    /// What was said in it, if there is a transcript.
     pub transcript: Option<Transcript>,
     /// How many requests for its analytics are answered with 404 first: analytics lags.
     pub details_wait: u32,
@@ -31,7 +31,7 @@ impl Held {
     }
 }
 
-/// A recording.
+/// A recording of a conversation, or why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recording {
     /// The conversation has no recording.
@@ -45,10 +45,10 @@ pub enum Recording {
     Deleted,
 }
 
-/// An AI summary.
+/// A summary that a model writes of a conversation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// What was generated.
+    /// Text that the model wrote.
     pub text: String,
     /// What the agent made of it.
     pub edited: Option<String>,
@@ -62,7 +62,7 @@ pub struct Summary {
     pub wait: u32,
 }
 
-/// A transcript.
+/// What was said in a conversation, phrase by phrase.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Transcript {
     /// What was said, and whether the customer said it.

@@ -13,22 +13,22 @@ pub use super::terms::{Direction, Disconnect, Media, Purpose, SegmentKind};
 /// Users, queues, wrap-up codes and contacts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Directory {
-    /// Agents.
+    /// Agents who take conversations.
     pub users: Vec<User>,
-    /// Queues.
+    /// Queues that route conversations.
     pub queues: Vec<Named>,
-    /// Wrap-up codes.
+    /// Wrap-up codes that agents choose from.
     pub wrapup_codes: Vec<Named>,
     /// Customers that Genesys knows.
     pub contacts: Vec<Contact>,
 }
 
-/// An agent.
+/// An agent of the call centre, who is a user of Genesys.
 #[derive(Clone, Debug, PartialEq)]
 pub struct User {
-    /// The id.
+    /// Id of the user, as Genesys gives it.
     pub id: String,
-    /// The name.
+    /// Name of the user, for people to read.
     pub name: String,
     /// The e-mail address, in any case of letters.
     pub email: String,
@@ -37,41 +37,41 @@ pub struct User {
 /// Something with an id and a name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Named {
-    /// The id.
+    /// Id of the queue or wrap-up code, as Genesys gives it.
     pub id: String,
-    /// The name.
+    /// Name of the queue or wrap-up code, for people to read.
     pub name: String,
 }
 
 /// A customer that Genesys knows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Contact {
-    /// The id.
+    /// Id of the external contact, as Genesys gives it.
     pub id: String,
-    /// First name.
+    /// First name of the external contact.
     pub first_name: String,
-    /// Last name.
+    /// Last name of the external contact.
     pub last_name: String,
-    /// Number, in E.164.
+    /// Telephone number of the contact, in E.164.
     pub phone: Option<String>,
-    /// E-mail address.
+    /// E-mail address of the contact.
     pub email: Option<String>,
     /// Ids of contacts that were merged into this one; they are answered with this one.
     pub merged_from: Vec<String>,
 }
 
-/// A conversation.
+/// A conversation with its participants and their communications.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conversation {
-    /// The id.
+    /// Id of the conversation, as Genesys gives it.
     pub id: String,
-    /// When it began.
+    /// Time at which the conversation began.
     pub start: Timestamp,
     /// When the last session ended. None while it goes on.
     pub end: Option<Timestamp>,
-    /// Which side began.
+    /// Which side began the conversation.
     pub direction: Direction,
-    /// The division's id.
+    /// Id of the division that everything belongs to.
     pub division_id: String,
     /// A mark that other software has set.
     pub external_tag: Option<String>,
@@ -82,42 +82,42 @@ pub struct Conversation {
 /// One who took part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Participant {
-    /// The participation's id.
+    /// Id of the participant within the conversation.
     pub id: String,
     /// The part that it plays.
     pub purpose: Purpose,
-    /// A display name.
+    /// Name of the participant, as agents see it.
     pub name: Option<String>,
-    /// The agent's user.
+    /// Id of the user, where the participant is an agent.
     pub user_id: Option<String>,
-    /// The queue.
+    /// Id of the queue that routed the conversation.
     pub queue_id: Option<String>,
-    /// The customer's contact.
+    /// Id of the external contact, where the participant is a customer.
     pub contact_id: Option<String>,
     /// What flows and forms have noted.
     pub attributes: BTreeMap<String, String>,
-    /// Its communications.
+    /// Communications of the participant, in their order.
     pub sessions: Vec<Session>,
-    /// After-call work.
+    /// After-call work of the agent, if there was any.
     pub wrapup: Option<Wrapup>,
 }
 
-/// A communication.
+/// A communication of a participant: a call, a chat, a message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
-    /// The id.
+    /// Id of the communication, as Genesys gives it.
     pub id: String,
-    /// How it communicates.
+    /// Medium of the communication.
     pub media: Media,
     /// Which side began it.
     pub direction: Direction,
     /// The calling address, `tel:+…` or `sip:…`.
     pub ani: Option<String>,
-    /// The called address.
+    /// Number or address that the communication went to.
     pub dnis: Option<String>,
     /// Where messages come from.
     pub address_from: Option<String>,
-    /// Where messages go.
+    /// Address that messages are sent to.
     pub address_to: Option<String>,
     /// Numbers to call back.
     pub callback_numbers: Vec<String>,
@@ -129,31 +129,31 @@ pub struct Session {
     pub is_recorded: bool,
     /// What happened, in order and without gaps.
     pub segments: Vec<Segment>,
-    /// Why it ended.
+    /// Which side or event ended the communication.
     pub disconnect: Disconnect,
 }
 
 /// A stretch of a session.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Segment {
-    /// What happened.
+    /// What the segment was spent on.
     pub kind: SegmentKind,
-    /// From when.
+    /// Begin of the segment.
     pub start: Timestamp,
-    /// To when.
+    /// End of the segment.
     pub end: Timestamp,
 }
 
 /// After-call work that was finished.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wrapup {
-    /// The code's id.
+    /// Id of the wrap-up code that the agent chose.
     pub code_id: String,
     /// What the agent wrote.
     pub notes: Option<String>,
-    /// From when.
+    /// Begin of the wrap-up.
     pub start: Timestamp,
-    /// To when.
+    /// End of the wrap-up.
     pub end: Timestamp,
 }
 
@@ -172,7 +172,7 @@ impl Session {
         self.segments.first().map(|segment| segment.start)
     }
 
-    /// When it ended.
+    /// Time at which the communication ended, if it did.
     #[must_use]
     pub fn end(&self) -> Option<Timestamp> {
         self.segments.last().map(|segment| segment.end)
@@ -202,7 +202,7 @@ impl Participant {
         self.sessions.iter().filter_map(Session::start).min()
     }
 
-    /// When it left.
+    /// Time at which the participant left, if they did.
     #[must_use]
     pub fn end(&self) -> Option<Timestamp> {
         self.sessions.iter().filter_map(Session::end).max()

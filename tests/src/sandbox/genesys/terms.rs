@@ -32,11 +32,11 @@ macro_rules! spelled {
 }
 
 spelled! {
-    /// Which side began.
+    /// Which side began the conversation.
     Direction {
-        /// The customer.
+        /// The customer began the conversation.
         Inbound: event "INBOUND", api "inbound", analytics "inbound";
-        /// The organisation.
+        /// An agent began the conversation.
         Outbound: event "OUTBOUND", api "outbound", analytics "outbound";
     }
 }
@@ -44,15 +44,15 @@ spelled! {
 spelled! {
     /// How a session communicates. `api` is the member of a participant that holds it.
     Media {
-        /// A call.
+        /// Conversations by telephone.
         Voice: event "VOICE", api "calls", analytics "voice";
         /// A callback that was asked for.
         Callback: event "CALLBACK", api "callbacks", analytics "callback";
-        /// An e-mail.
+        /// A conversation by e-mail.
         Email: event "EMAIL", api "emails", analytics "email";
-        /// A web message.
+        /// A chat on a web site.
         WebMessage: event "MESSAGE", api "messages", analytics "message";
-        /// An SMS.
+        /// A text message by SMS.
         Sms: event "MESSAGE", api "messages", analytics "message";
         /// A message of `WhatsApp`.
         WhatsApp: event "MESSAGE", api "messages", analytics "message";
@@ -102,9 +102,9 @@ spelled! {
         NoAnswerTransfer: event "NO_ANSWER_TRANSFER", api "transfer.noanswer", analytics "noAnswerTransfer";
         /// It was not answered in time.
         Timeout: event "TIMEOUT", api "timeout", analytics "timeout";
-        /// Genesys ended it.
+        /// Genesys ended the communication.
         System: event "SYSTEM", api "system", analytics "system";
-        /// The connection failed.
+        /// The communication ended with an error of the connection.
         Error: event "ERROR", api "error", analytics "error";
         /// The number cannot be called.
         Uncallable: event "UNCALLABLE", api "uncallable", analytics "uncallable";
@@ -124,13 +124,13 @@ spelled! {
         Agent: all "agent";
         /// A user without a queue.
         User: all "user";
-        /// A queue.
+        /// The participant is a queue.
         Acd: all "acd";
-        /// A menu.
+        /// The participant is a voice menu.
         Ivr: all "ivr";
-        /// A mailbox.
+        /// The participant is a mailbox.
         Voicemail: all "voicemail";
-        /// The dialler.
+        /// The participant is the dialler of a campaign.
         Dialer: all "dialer";
     }
 }
@@ -144,11 +144,11 @@ spelled! {
         Contacting: all "contacting";
         /// It rang at the other end.
         Dialing: all "dialing";
-        /// Both sides talked.
+        /// Time in which both sides talked.
         Interact: all "interact";
         /// The conversation was on hold.
         Hold: all "hold";
-        /// Genesys did something.
+        /// Time that Genesys itself took.
         System: all "system";
         /// A message was recorded.
         Voicemail: all "voicemail";

@@ -43,7 +43,7 @@ pub enum Cursors {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoteStyle {
-    /// Changes nothing more.
+    /// Notes are kept as they are from now on.
     #[default]
     Kept,
     /// Writes the HTML again: `<br>` for `<br/>`, quotes as themselves, no `style` and `class`, `rel`
@@ -73,7 +73,7 @@ pub struct Behaviour {
     /// what was there before, as from a replica that is behind; `GET` of one item is never behind.
     #[serde(with = "millis")]
     pub list_lag: Duration,
-    /// How cursors misbehave.
+    /// What cursors of lists do wrong.
     pub cursors: Cursors,
     /// How long a cursor can be used; without end if `None`.
     #[serde(with = "optional_millis")]

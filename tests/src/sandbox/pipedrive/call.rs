@@ -47,7 +47,7 @@ impl Call {
         Some(matches!(self.text(name)?, "true" | "1"))
     }
 
-    /// A time parameter.
+    /// Reads a query parameter as a time.
     pub(super) fn instant(&self, name: &str) -> Option<Timestamp> {
         self.text(name)?.parse().ok()
     }

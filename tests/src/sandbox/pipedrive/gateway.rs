@@ -23,7 +23,7 @@ const OAUTH_FACTOR: u32 = 4;
 /// The credentials of a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Credentials<'r> {
-    /// The header `x-api-token`.
+    /// API token in the header `x-api-token`.
     pub(super) api_token: Option<&'r str>,
     /// What follows `Bearer` in the header `authorization`.
     pub(super) bearer: Option<&'r str>,
@@ -31,7 +31,7 @@ pub(super) struct Credentials<'r> {
     pub(super) basic: Option<&'r str>,
 }
 
-/// The gateway's memory.
+/// What the gateway counts: requests, tokens, and who is blocked.
 #[derive(Debug)]
 pub(super) struct Gateway {
     pub(super) limits: Limits,

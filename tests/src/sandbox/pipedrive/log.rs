@@ -22,16 +22,16 @@ pub enum Answer {
     Cut,
 }
 
-/// One request.
+/// A request to the sandbox, and what became of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RequestRecord {
     /// Counts the requests from 0, over resets too.
     pub number: u64,
-    /// When it arrived.
+    /// Time at which the request arrived.
     pub at: Timestamp,
-    /// Its method.
+    /// HTTP method of the request.
     pub method: String,
-    /// Its path.
+    /// Path of the request, without its query.
     pub path: String,
     /// Its query string, not decoded.
     pub query: String,

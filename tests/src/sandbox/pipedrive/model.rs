@@ -23,12 +23,12 @@ fn work() -> String {
     "work".to_owned()
 }
 
-/// A person.
+/// A person in Pipedrive.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Person {
-    /// Its id.
+    /// Id of the person in Pipedrive.
     pub id: i64,
-    /// The whole name.
+    /// First and last name of the person in one text.
     pub name: String,
     /// The user it belongs to.
     pub owner_id: i64,
@@ -38,7 +38,7 @@ pub struct Person {
     pub add_time: Timestamp,
     /// When it was last changed.
     pub update_time: Timestamp,
-    /// Its e-mail addresses.
+    /// E-mail addresses of the person, with their labels.
     pub emails: Vec<Contact>,
     /// Its phone numbers, as they were written.
     pub phones: Vec<Contact>,
@@ -48,7 +48,7 @@ pub struct Person {
     pub merged_into: Option<i64>,
     /// Who sees it: 1, 3, 5 or 7.
     pub visible_to: i64,
-    /// Its labels.
+    /// Ids of the labels that the person has.
     pub label_ids: Vec<i64>,
     /// The marketing status, where one was set.
     pub marketing_status: Option<String>,
@@ -59,19 +59,19 @@ pub struct Person {
 /// A person who takes part in an activity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
-    /// The person.
+    /// Id of the person who took part.
     pub person_id: i64,
     /// Whether the activity is on this person's timeline first.
     #[serde(default)]
     pub primary: bool,
 }
 
-/// An activity.
+/// An activity in Pipedrive: a call, a chat or whatever type it has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Activity {
-    /// Its id.
+    /// Id of the activity in Pipedrive.
     pub id: i64,
-    /// Its headline.
+    /// Headline of the activity, shown in lists.
     pub subject: String,
     /// The key of its type.
     pub r#type: String,
@@ -85,21 +85,21 @@ pub struct Activity {
     pub add_time: Timestamp,
     /// When it was last changed.
     pub update_time: Timestamp,
-    /// The linked deal.
+    /// Id of the deal on whose timeline the activity is.
     pub deal_id: Option<i64>,
     /// The linked lead. The sandbox has no leads and takes any id.
     pub lead_id: Option<String>,
-    /// The primary participant.
+    /// Person on whose timeline the activity is.
     pub person_id: Option<i64>,
-    /// The linked organization.
+    /// Id of the organisation on whose timeline the activity is.
     pub org_id: Option<i64>,
     /// The linked project. The sandbox has no projects and takes any id.
     pub project_id: Option<i64>,
-    /// `YYYY-MM-DD`.
+    /// A date: `YYYY-MM-DD`.
     pub due_date: Option<String>,
-    /// `HH:MM`, UTC.
+    /// A time of day: `HH:MM`, UTC.
     pub due_time: Option<String>,
-    /// `HH:MM`.
+    /// A duration: `HH:MM`.
     pub duration: Option<String>,
     /// Whether it blocks the calendar.
     pub busy: bool,
@@ -117,30 +117,30 @@ pub struct Activity {
     pub public_description: Option<String>,
     /// The id of a priority.
     pub priority: Option<i64>,
-    /// The note, HTML.
+    /// Note of the activity, as HTML.
     pub note: Option<String>,
 }
 
-/// A deal.
+/// A deal in Pipedrive.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Deal {
-    /// Its id.
+    /// Id of the deal in Pipedrive.
     pub id: i64,
-    /// Its headline.
+    /// Headline of the deal, shown in lists.
     pub title: String,
     /// The user it belongs to.
     pub owner_id: i64,
     /// The user who created it.
     pub creator_user_id: i64,
-    /// Its main person.
+    /// Id of the main person of the deal.
     pub person_id: Option<i64>,
-    /// Its organization.
+    /// Id of the organisation of the deal.
     pub org_id: Option<i64>,
-    /// Its pipeline.
+    /// Id of the pipeline that the deal is in.
     pub pipeline_id: i64,
-    /// Its stage.
+    /// Id of the stage that the deal is in.
     pub stage_id: i64,
-    /// Its value.
+    /// Worth of the deal in its currency.
     pub value: f64,
     /// The currency of the value.
     pub currency: String,
@@ -158,14 +158,14 @@ pub struct Deal {
     pub other: Map<String, Value>,
 }
 
-/// A note (v1).
+/// A note that stands by itself, known to version 1 of the API only.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Note {
-    /// Its id.
+    /// Id of the note in Pipedrive.
     pub id: i64,
-    /// Its text, HTML.
+    /// Text of the note, as HTML.
     pub content: String,
-    /// Its author.
+    /// Id of the user who wrote the note.
     pub user_id: i64,
     /// When it was created.
     pub add_time: Timestamp,
@@ -198,19 +198,19 @@ pub struct CallLog {
     pub user_id: i64,
     /// The activity that it is shown as.
     pub activity_id: i64,
-    /// Its headline.
+    /// Headline of the call log, shown in lists.
     pub subject: String,
-    /// Seconds, as text.
+    /// Duration of the call in seconds, as text.
     pub duration: String,
     /// What came of the call.
     pub outcome: String,
-    /// The calling number.
+    /// Number or address that the communication came from.
     pub from_phone_number: Option<String>,
-    /// The called number.
+    /// Number or address that the communication went to.
     pub to_phone_number: String,
-    /// When it began.
+    /// Time at which the call log began.
     pub start_time: Timestamp,
-    /// When it ended.
+    /// Time at which the call log ended, if it did.
     pub end_time: Timestamp,
     /// The person it is about.
     pub person_id: Option<i64>,
@@ -220,7 +220,7 @@ pub struct CallLog {
     pub deal_id: Option<i64>,
     /// The lead it is about.
     pub lead_id: Option<String>,
-    /// Its note, HTML.
+    /// Note of the call log, as HTML.
     pub note: Option<String>,
     /// Whether a recording was uploaded.
     pub has_recording: bool,
@@ -231,11 +231,11 @@ pub struct CallLog {
 /// A user of the company.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct User {
-    /// Their id.
+    /// Id of the user in Pipedrive.
     pub id: i64,
-    /// Their name.
+    /// Name of the user, for people to read.
     pub name: String,
-    /// Their e-mail address.
+    /// E-mail address of the user.
     pub email: String,
     /// Whether they can log in.
     pub active: bool,
@@ -244,7 +244,7 @@ pub struct User {
 /// A type of activities.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ActivityType {
-    /// Its id.
+    /// Id of the activity type in Pipedrive.
     pub id: i64,
     /// Its name on the screen.
     pub name: String,
@@ -259,9 +259,9 @@ pub struct ActivityType {
 /// An organization, to which persons, deals and activities are linked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Organization {
-    /// Its id.
+    /// Id of the organisation in Pipedrive.
     pub id: i64,
-    /// Its name.
+    /// Name of the organisation, for people to read.
     pub name: String,
     /// The user it belongs to.
     pub owner_id: i64,

@@ -90,7 +90,7 @@ pub(super) struct OAuthServer {
 }
 
 impl OAuthServer {
-    /// The app, installed.
+    /// A token endpoint of an app that is installed.
     pub(super) fn new(config: OAuthConfig) -> Self {
         let mut server = Self {
             config,

@@ -9,7 +9,7 @@ pub(super) struct Replica<T> {
     behind: BTreeMap<i64, Behind<T>>,
 }
 
-/// One record's past.
+/// Earlier states of a record, for an index that lags.
 #[derive(Debug)]
 struct Behind<T> {
     until: Instant,

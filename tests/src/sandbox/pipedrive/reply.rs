@@ -7,15 +7,15 @@ use serde_json::{Map, Value};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Item {
-    /// A person.
+    /// A person in Pipedrive.
     Person,
-    /// An activity.
+    /// An activity in Pipedrive: a call, a chat or whatever type it has.
     Activity,
-    /// A deal.
+    /// A deal in Pipedrive.
     Deal,
-    /// A note.
+    /// A note in Pipedrive that stands by itself.
     Note,
-    /// A call log.
+    /// A call log in Pipedrive.
     CallLog,
     /// The recording of a call log.
     Recording,
@@ -69,7 +69,7 @@ impl Reply {
         Self::json(200, &body)
     }
 
-    /// Any JSON.
+    /// A reply with any value as JSON.
     pub(super) fn json(status: u16, body: &impl Serialize) -> Self {
         Self {
             status,
@@ -95,7 +95,7 @@ impl Reply {
         self
     }
 
-    /// Adds a header.
+    /// The same reply with one more header.
     pub(super) fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self

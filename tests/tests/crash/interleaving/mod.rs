@@ -20,9 +20,9 @@ enum Move {
     Work { worker: usize, event: usize },
     /// The same, and if that step sends something, the answer is lost.
     WorkUnanswered { worker: usize, event: usize },
-    /// A worker dies.
+    /// A worker process dies at once.
     Crash { worker: usize },
-    /// A lease ends.
+    /// A lease expires before its holder is done.
     Expire,
     /// Redis loses all it knows.
     Forget,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bridge_tests::bridge::TestApp;
 use bridge_tests::sandbox::pipedrive::{Limits, RequestRecord, SandboxConfig};
 
-/// The cheapest read.
+/// Path of the read that costs the fewest tokens.
 const PROBE: &str = "/v1/users/me";
 
 /// A company with so many tokens a day.

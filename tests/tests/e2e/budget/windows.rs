@@ -12,7 +12,7 @@ use pipedrive::{Client, PersonId};
 use super::client::client;
 use super::refusals;
 
-/// Requests that wait.
+/// How many requests wait for their turn at once.
 const BACKLOG: usize = 300;
 /// As many as a worker sends at once.
 const CONCURRENCY: usize = 16;

@@ -13,7 +13,7 @@ use crate::store::{DirectoryState, Purse, WorkLock, at};
 /// What became of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Paged {
-    /// More pages follow.
+    /// The page is stored, and more follow.
     On,
     /// It was the last one, and the directory is complete.
     Complete,

@@ -47,7 +47,7 @@ pub(super) enum Step {
     Page,
     /// List the next page of open deals.
     Deals,
-    /// Read what changed.
+    /// Read what changed since the last poll.
     Poll(Kind),
     /// Nothing for so long, for want of what is named.
     Wait(Duration, Want),

@@ -192,7 +192,7 @@ struct Poll {
 
 /// What became of a page of a poll.
 enum Polled {
-    /// More pages follow.
+    /// The page is stored, and more follow.
     On,
     /// It was the last one.
     End,

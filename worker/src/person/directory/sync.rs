@@ -35,14 +35,14 @@ pub(crate) enum Turn {
 /// Runs the directory in a worker.
 #[derive(Debug)]
 pub(crate) struct DirectorySync {
-    /// The directory.
+    /// Directory that is listed and polled.
     pub directory: Directory,
     /// While consumption is paused, Pipedrive or Redis refuses us.
     pub pause: Pause,
 }
 
 impl DirectorySync {
-    /// Works until `shutdown`.
+    /// Lists and polls until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
         loop {
             let wait = tokio::select! {

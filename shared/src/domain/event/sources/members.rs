@@ -31,7 +31,7 @@ fn unfilled(text: &str, member: &'static str) -> Unrecognised {
     Unrecognised::Unfilled { member, text }
 }
 
-/// The interaction's id.
+/// Reads the interaction id and rejects what a template did not fill.
 pub(super) fn interaction_id(
     text: &Text<'_>,
     member: &'static str,

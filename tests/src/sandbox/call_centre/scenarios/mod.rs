@@ -48,7 +48,7 @@ scenarios! {
     Withheld: 3, calls::withheld;
     /// Asked for a callback, which happened within the same conversation.
     CalledBack: 3, calls::called_back;
-    /// Colleagues among themselves.
+    /// Colleagues talk among themselves, without a customer.
     Internal: 5, calls::internal;
     /// The customer gives up in the queue.
     Abandoned: 7, missed::abandoned;
@@ -66,9 +66,9 @@ scenarios! {
     WebMessage: 6, digital::web_message;
     /// A web chat that the customer takes up again.
     Reopened: 2, digital::reopened;
-    /// An SMS.
+    /// A text message by SMS.
     Sms: 4, digital::sms;
-    /// A `WhatsApp` message.
+    /// A message by `WhatsApp`.
     WhatsApp: 1, digital::whatsapp;
 }
 

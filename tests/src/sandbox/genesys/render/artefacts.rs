@@ -39,7 +39,7 @@ pub(in super::super) fn recordings(held: &Held, state: &str, with_media: bool) -
     }]))
 }
 
-/// Agent Copilot's summaries.
+/// The summaries of Agent Copilot, as its API lists them.
 pub(in super::super) fn summaries(
     held: &Held,
     summary: Option<&Summary>,

@@ -29,15 +29,15 @@ pub enum Version {
 /// The HTTP methods that Pipedrive's operations use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// Reads.
+    /// Reads records.
     Get,
     /// Creates; never safe to repeat.
     Post,
-    /// Replaces (v1 only).
+    /// Replaces a record; version 1 only.
     Put,
     /// Changes the fields that are named (v2 only).
     Patch,
-    /// Removes.
+    /// Removes a record.
     Delete,
 }
 
@@ -60,13 +60,13 @@ pub enum Kind {
     Integer,
     /// A whole number from one to the given maximum: a page size.
     Limit(i64),
-    /// Any number.
+    /// A number with or without a fraction.
     Number,
     /// `true` or `false`, never `0` or `1`.
     Boolean,
     /// `0` or `1`, as the flags of v1.
     Flag,
-    /// Any text.
+    /// Text of any content.
     Text,
     /// Text of at most so many bytes.
     TextUpTo(usize),
@@ -76,9 +76,9 @@ pub enum Kind {
     ListOf(&'static [&'static str]),
     /// Comma separated whole numbers, at most a hundred.
     Ids,
-    /// `YYYY-MM-DD`.
+    /// A date: `YYYY-MM-DD`.
     Date,
-    /// `HH:MM`, UTC.
+    /// A time of day: `HH:MM`, UTC.
     TimeOfDay,
     /// `HH:MM`, hours and minutes.
     Length,
@@ -146,7 +146,7 @@ pub enum Body {
 pub struct Operation {
     /// The version it belongs to.
     pub version: Version,
-    /// Its HTTP method.
+    /// HTTP method of the operation.
     pub verb: Verb,
     /// Its path below the base of its version, with `{id}` for the one that varies.
     pub path: &'static str,

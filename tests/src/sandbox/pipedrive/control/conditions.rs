@@ -25,7 +25,7 @@ impl Control {
         self.lock().faults.remove(id)
     }
 
-    /// Lifts every fault.
+    /// From now on requests are answered as they should be.
     pub fn clear_faults(&self) {
         self.lock().faults.clear();
     }

@@ -24,7 +24,7 @@ pub struct Meter {
 }
 
 impl Control {
-    /// Starts a meter.
+    /// Counts the requests from now on.
     #[must_use]
     pub fn meter(&self) -> Meter {
         let from = self.with(|state| state.log.next_number());

@@ -105,7 +105,7 @@ impl Control {
         persons.filter(|person| !person.is_deleted).count()
     }
 
-    /// The organizations.
+    /// All organisations in the sandbox.
     pub fn organizations(&self) -> Vec<Organization> {
         self.lock().world.organizations.values().cloned().collect()
     }
@@ -180,7 +180,7 @@ impl Control {
             .collect()
     }
 
-    /// The users.
+    /// All users of the company.
     pub fn users(&self) -> Vec<User> {
         self.lock().world.users.values().cloned().collect()
     }

@@ -25,7 +25,7 @@ use super::Control;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewPerson {
-    /// The whole name.
+    /// First and last name of the person in one text.
     pub name: String,
     /// Phone numbers in any form, the first of them the primary one.
     #[serde(default)]
@@ -96,7 +96,7 @@ impl Control {
         })
     }
 
-    /// Adds a person.
+    /// Stores a person and returns their id.
     pub fn add(&self, new: NewPerson) -> i64 {
         self.world(|world| new.put_into(world))
     }
@@ -262,12 +262,12 @@ impl Control {
         })
     }
 
-    /// Adds a user.
+    /// Stores a user and returns their id.
     pub fn add_user(&self, name: &str, email: &str) -> i64 {
         self.world(|world| world.add_user(name, email))
     }
 
-    /// Adds an organization.
+    /// Stores an organisation and returns its id.
     pub fn add_organization(&self, name: &str) -> i64 {
         self.world(|world| world.add_organization(name))
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 pub enum Distortion {
     /// The whole answer is this: `{}`, a text, a list.
     Whole {
-        /// The answer.
+        /// JSON that is answered instead.
         body: Value,
     },
     /// `data` is this: `null`, an object in place of a list, a text.
@@ -17,7 +17,7 @@ pub enum Distortion {
         /// The value of `data`.
         data: Value,
     },
-    /// `{"success":true}`.
+    /// The answer has no data: `{"success":true}`.
     WithoutData,
     /// The list is missing: `data.items` of a search, and `data` of a list is `{}`.
     WithoutList,
@@ -43,19 +43,19 @@ pub enum Distortion {
     TextIds,
     /// The record has this `id`, whichever was asked for.
     OtherId {
-        /// The id.
+        /// Id of the record that the answer shows.
         id: i64,
     },
 }
 
 impl Distortion {
-    /// `{}`.
+    /// An answer without any member: `{}`.
     #[must_use]
     pub fn empty_object() -> Self {
         Self::Whole { body: json!({}) }
     }
 
-    /// `{"success":true,"data":null}`.
+    /// An answer whose data is null: `{"success":true,"data":null}`.
     #[must_use]
     pub fn null_data() -> Self {
         Self::Data { data: Value::Null }

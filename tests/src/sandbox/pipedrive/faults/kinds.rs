@@ -41,12 +41,12 @@ pub enum Fault {
     Answer {
         /// Whether what was asked happens all the same.
         applied: bool,
-        /// The status.
+        /// HTTP status that is answered instead.
         status: u16,
         /// The headers, as pairs of name and value.
         #[serde(default)]
         headers: Vec<(String, String)>,
-        /// The body.
+        /// Body that is answered instead.
         #[serde(default)]
         body: String,
     },

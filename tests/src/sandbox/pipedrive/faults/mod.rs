@@ -27,7 +27,7 @@ pub struct FaultRule {
     pub method: Option<String>,
     /// The path as it is requested. `*` stands for one segment, `**` at the end for the rest.
     pub path: String,
-    /// What goes wrong.
+    /// What becomes of a request that the rule matches.
     pub fault: Fault,
     /// Concerns only lists and searches that ask for more than so many records a page.
     #[serde(default)]
