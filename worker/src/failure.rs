@@ -160,6 +160,11 @@ impl Classification {
 }
 
 impl Failure {
+    /// Whether the interaction is recorded all the same: what the message went through works.
+    pub(crate) fn is_recorded(&self) -> bool {
+        matches!(self, Self::Incomplete(_))
+    }
+
     /// What the failure means.
     #[must_use]
     pub fn classify(&self) -> Classification {

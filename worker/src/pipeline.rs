@@ -100,7 +100,9 @@ impl Pipeline {
                 self.settlement.finish(message, outcome, received).await
             }
             Ended::Failed(message, failed) => {
-                if failed.failure.classify().is_judged() || trace::current().last.is_some() {
+                let is_judged = failed.failure.classify().is_judged();
+                let has_asked = trace::current().last.is_some();
+                if is_judged || has_asked && !failed.failure.is_recorded() {
                     processed = Processed::InVain;
                 }
                 self.settlement.divert(message, failed).await

@@ -112,11 +112,7 @@ impl Settlement {
     ) -> Result<(), SettleError> {
         self.outcomes.done();
         self.note_end(&message).await;
-        let is_recorded = matches!(outcome, Outcome::Recorded(..));
-        let passed = trace::current().passed.into_iter();
-        let passed = passed.chain(is_recorded.then_some(REDIS_OPERATION));
-        self.breakers
-            .passed(passed, &digest_of_interaction(&message))
+        self.note_passed(&message, matches!(outcome, Outcome::Recorded(..)))
             .await;
         let interaction = message.interaction();
         match outcome {
@@ -152,6 +148,9 @@ impl Settlement {
         if let Some(reason) = &class.pause {
             self.pause.begin(reason.clone());
         }
+        if failed.failure.is_recorded() {
+            self.note_passed(&message, true).await;
+        }
         let attempts = message.envelope().attempts;
         let next = match class.disposition {
             Disposition::Judged(kind) => {
@@ -179,6 +178,14 @@ impl Settlement {
         };
         self.dead_letter(message, &failed, &class, letter_class)
             .await
+    }
+
+    /// What a message went through works, for others too.
+    async fn note_passed<Stage>(&self, message: &Delivery<Stage>, is_recorded: bool) {
+        let passed = trace::current().passed.into_iter();
+        let passed = passed.chain(is_recorded.then_some(REDIS_OPERATION));
+        let interaction = digest_of_interaction(message);
+        self.breakers.passed(passed, &interaction).await;
     }
 
     /// Decides whose fault a failure is, by how other messages fared.
