@@ -46,6 +46,10 @@ async fn reads(
     let id = NO_RECORD;
     let mut reads = vec![
         ("conversations", client.conversation(id).await.map(drop)),
+        (
+            "old conversations",
+            client.conversation_details(id).await.map(drop),
+        ),
         ("names of agents", client.user(id).await.map(drop)),
         ("names of queues", client.queue(id).await.map(drop)),
         (

@@ -18,7 +18,9 @@ mod recheck;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use genesys::operations::{CONVERSATION, EXTERNAL_CONTACT};
+use genesys::operations::{CONVERSATION, CONVERSATION_DETAILS, EXTERNAL_CONTACT};
+use jiff::SignedDuration;
+use shared::clock;
 use shared::domain::facts::Facts;
 use shared::domain::interaction::{Interaction, Outcome};
 use shared::domain::phone::Reader;
@@ -31,6 +33,9 @@ use crate::store::{Enrichments, Lease, NameKind};
 
 pub(crate) use ask::Genesys;
 pub(crate) use known::ARTEFACTS;
+
+/// How long after its begin a conversation that Genesys does not have counts as an old one.
+const OLD: SignedDuration = SignedDuration::from_hours(24);
 
 /// Completes interactions; without access to Genesys they stay as they are.
 #[derive(Clone, Debug)]
@@ -144,10 +149,7 @@ impl Source {
         // Until all is answered: a request that is cut short must not look like an answer.
         known.lacks_names = true;
         if known.conversation.is_pending() || known.is_outdated {
-            let asked = self
-                .genesys
-                .ask(&CONVERSATION, self.genesys.client.conversation(id));
-            let asked = asked.await.map(|answer| conversation::read(&answer));
+            let asked = self.conversation(id, interaction).await;
             known.is_outdated &= matches!(asked, Asked::Away);
             known.conversation = self::conversation(asked, &known.conversation);
             known.learn_names();
@@ -157,6 +159,26 @@ impl Source {
         self.names(known, interaction, &folded, facts).await;
         self.artefacts(known, id, folded.outcome == Outcome::Connected)
             .await;
+    }
+
+    /// The conversation; an old one from analytics, which alone has it then.
+    async fn conversation(
+        &self,
+        id: &str,
+        interaction: &Interaction,
+    ) -> Asked<known::Conversation> {
+        let request = self.genesys.client.conversation(id);
+        let asked = self.genesys.ask(&CONVERSATION, request).await;
+        let age = clock::now().duration_since(interaction.started);
+        let asked = match asked {
+            Asked::NotFound if age > OLD => {
+                let request = self.genesys.client.conversation_details(id);
+                let details = self.genesys.ask(&CONVERSATION_DETAILS, request).await;
+                details.map(genesys::model::Conversation::from)
+            }
+            asked => asked,
+        };
+        asked.map(|answer| conversation::read(&answer))
     }
 
     async fn contact(&self, known: &mut Known, contact: Option<&str>) {

@@ -6,6 +6,7 @@ mod analytics;
 mod artefacts;
 mod conversation;
 mod directory;
+mod of_analytics;
 mod query;
 pub mod tolerant;
 mod transcript;
