@@ -13,6 +13,8 @@ use crate::activity::style::Style;
 use crate::activity::{attachment_lines, labels, marker, subject, zone};
 use crate::person::attachment::Attachment;
 
+/// Less than this is written as 0 s, which says nothing: it is left out.
+const SHOWN_MIN_MS: u64 = 500;
 /// What a note says of an interaction of which an event came cut off.
 const CUT_OFF: &str = "part of this record was lost on its way here; details may be missing";
 
@@ -54,7 +56,8 @@ pub(crate) fn note(
         "Wrap-up code",
         joined(&named(&interaction.wrapup_codes), ", ").as_deref(),
     );
-    let after_call = interaction.after_call_ms.map(minutes_and_seconds);
+    let after_call = interaction.after_call_ms.filter(|ms| *ms >= SHOWN_MIN_MS);
+    let after_call = after_call.map(minutes_and_seconds);
     lines.optional("After-call work", after_call.as_deref());
     links(&mut lines, interaction, style);
     lines.end_with(&marker::of(&interaction.id))
@@ -111,7 +114,8 @@ fn times(lines: &mut Lines, interaction: &Interaction, style: &Style) {
     });
     lines.optional(labels::DURATION, lasted.as_deref());
     for (label, ms) in [("Talk", interaction.talk_ms), ("Hold", interaction.hold_ms)] {
-        lines.optional(label, ms.map(minutes_and_seconds).as_deref());
+        let some = ms.filter(|ms| *ms >= SHOWN_MIN_MS);
+        lines.optional(label, some.map(minutes_and_seconds).as_deref());
     }
     if let sessions @ [_, _, ..] = &*interaction.sessions {
         let sessions: Vec<String> = sessions
