@@ -1,6 +1,6 @@
 //! Scenes for which Genesys is asked: a few conversations of a day of the call centre, and what their records should say.
 
-use super::outcome::{AttachedTo, Expected};
+use super::outcome::{AttachedTo, Expected, GIVEN_UP, RECORDED};
 use super::scene::Scene;
 use crate::sandbox::call_centre::{Day, Happening, Owner, Plan, Scenario, Who};
 use crate::sandbox::genesys::{Recording, Sandbox as Genesys};
@@ -57,16 +57,13 @@ pub fn scenes(genesys: &Genesys, pipedrive: &Pipedrive) -> Vec<Scene> {
     let missed = of("Genesys: a caller who gave up", abandoned);
     vec![
         Scene {
-            expected: complete
-                .expected
-                .with_note("Listen in Genesys Cloud")
-                .owned_by(owner),
+            expected: complete.expected.with_note(RECORDED).owned_by(owner),
             ..complete
         },
         of("Genesys: a chat, found by its e-mail", chat),
         of("Genesys: a transferred call", transfer),
         Scene {
-            expected: missed.expected.with_note("given up by the customer"),
+            expected: missed.expected.with_note(GIVEN_UP),
             ..missed
         },
         Scene {

@@ -1,6 +1,13 @@
 //! What should come of a scene, what was seen of it, and whether the two agree.
 
+use uuid::Uuid;
+
 use crate::bridge::Answer;
+use crate::bridge::call_centre::line;
+
+/// What a note says of a caller who gave up, and of a recording.
+pub(super) const GIVEN_UP: &str = "given up by the customer";
+pub(super) const RECORDED: &str = "Listen in Genesys Cloud";
 
 /// What should come of a scene.
 #[derive(Clone, Debug, PartialEq)]
@@ -264,7 +271,24 @@ fn describe_activity(activity: &Landed) -> String {
     let owner = owner
         .map(|name| format!(", owner {name}"))
         .unwrap_or_default();
-    format!("activity {} {person}{deal}{owner}", activity.id)
+    let more = describe_note(&activity.note);
+    format!("activity {} {person}{deal}{owner}{more}", activity.id)
+}
+
+/// What a note says beyond its person, as far as it is known by name.
+fn describe_note(note: &str) -> String {
+    let agents = line(note, "Agent").or_else(|| line(note, "Agents"));
+    let mut parts: Vec<String> = Vec::new();
+    if let Some(agents) = agents.filter(|agents| Uuid::try_parse(agents).is_err()) {
+        parts.push(format!("agent {agents}"));
+    }
+    if line(note, "Outcome").is_some_and(|outcome| outcome.contains(GIVEN_UP)) {
+        parts.push(GIVEN_UP.to_owned());
+    }
+    if note.contains(RECORDED) {
+        parts.push("recording linked".to_owned());
+    }
+    parts.iter().map(|part| format!(", {part}")).collect()
 }
 
 #[cfg(test)]
@@ -299,6 +323,18 @@ mod tests {
     fn one_activity_on_the_right_person_is_as_it_should_be() {
         let expected = Expected::once(AttachedTo::Known("Casey Customer")).with_note("note");
         assert_eq!(check(&expected, &seen(1)), Ok(()));
+    }
+
+    #[test]
+    fn agents_and_recordings_are_described_and_ids_are_not() {
+        let note = "<b>Outcome:</b> Inbound call, connected<br><b>Agents:</b> Alex (1 s), Kai (2 s)<br>\
+            <b>Recording:</b> <a href=\"https://apps.example.invalid\">Listen in Genesys Cloud</a><br>";
+        assert_eq!(
+            describe_note(note),
+            ", agent Alex (1 s), Kai (2 s), recording linked"
+        );
+        let id = "<b>Agent:</b> 11aec8fb-6999-4163-979d-e2345749c0f9<br>";
+        assert_eq!(describe_note(id), "");
     }
 
     #[test]

@@ -164,9 +164,9 @@ pub fn directions(stage: &Stage, colours: Colours) -> anyhow::Result<String> {
     put(
         &mut text,
         format_args!(
-            "\n  {}\n    in the RabbitMQ UI, at the dead letters: Move messages, Destination queue {WORK_QUEUE}\n    \
+            "\n  {}\n    in the RabbitMQ UI, at that queue: Move messages, Destination queue {WORK_QUEUE}\n    \
              or: {}\n",
-            colours.bold("Replay the dead letter; Pipedrive takes it now:"),
+            colours.bold("Replay dead letters, when there are any:"),
             stage.replay_command()?,
         ),
     );

@@ -189,7 +189,7 @@ pub fn troubled() -> Vec<Scene> {
         Scene {
             trouble: create(Fault::forbidden()),
             ..scene(
-                "A create that Pipedrive forbids once; tried again",
+                "A create forbidden once; tried again",
                 refused,
                 guide_call(refused, "+15550123456", "Guide Example", 77),
                 Expected::once(AttachedTo::Known("Guide Example"))
