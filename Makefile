@@ -48,7 +48,7 @@ fmt: ## Check the formatting
 	@$(CARGO) fmt --all --check
 
 lint: tools ## Run clippy; warnings are errors
-	@$(CARGO) clippy --workspace --exclude bridge-bench --all-targets --features bridge-tests/kill-points -- --deny warnings
+	@$(CARGO) clippy --workspace --all-targets --features bridge-tests/kill-points -- --deny warnings
 
 doc: tools ## Build the documentation; warnings are errors
 	@RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --exclude bridge-bench --no-deps

@@ -278,17 +278,19 @@ fn describe_activity(activity: &Landed) -> String {
 /// What a note says beyond its person, as far as it is known by name.
 fn describe_note(note: &str) -> String {
     let agents = line(note, "Agent").or_else(|| line(note, "Agents"));
-    let mut parts: Vec<String> = Vec::new();
+    let mut more = String::new();
     if let Some(agents) = agents.filter(|agents| Uuid::try_parse(agents).is_err()) {
-        parts.push(format!("agent {agents}"));
+        more += ", agent ";
+        more += agents;
     }
     if line(note, "Outcome").is_some_and(|outcome| outcome.contains(GIVEN_UP)) {
-        parts.push(GIVEN_UP.to_owned());
+        more += ", ";
+        more += GIVEN_UP;
     }
     if note.contains(RECORDED) {
-        parts.push("recording linked".to_owned());
+        more += ", recording linked";
     }
-    parts.iter().map(|part| format!(", {part}")).collect()
+    more
 }
 
 #[cfg(test)]

@@ -74,9 +74,9 @@ async fn assert_shown_and_ended(stop: Stop) {
     let paused = format!("bridge_worker_paused{{reason=\"{reason}\"}}");
     wait_for_page(&app, &metrics, 200, &format!("{paused} 1")).await;
     let (_, page) = app.get(&metrics).await;
-    let pauses = format!("bridge_worker_pauses_total{{reason=\"{reason}\"}}");
+    let total = format!("bridge_worker_pauses_total{{reason=\"{reason}\"}}");
     let mut lines = page.lines();
-    let count = lines.find_map(|line| line.strip_prefix(&*pauses));
+    let count = lines.find_map(|line| line.strip_prefix(&*total));
     assert!(count.is_some_and(|count| count.trim() != "0"), "{count:?}");
     let log = worker.read();
     let is_said = |line: &str| {
