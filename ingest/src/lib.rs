@@ -8,6 +8,7 @@ mod auth;
 pub mod cli;
 pub mod commands;
 mod descriptors;
+mod door;
 mod metrics;
 mod rotation;
 mod server;

@@ -6,7 +6,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use shared::clock;
 use shared::metrics::{Kind, Metric, describe};
 
-use crate::alarm::{DoorCounts, Fate, Rule};
+use crate::door::{DoorCounts, Fate};
 use crate::spool::Depth;
 
 const RECEIVED: &str = "bridge_ingest_received_total";
@@ -240,9 +240,6 @@ fn begin_at_zero() {
     drop(drained());
     metrics::gauge!(CERTIFICATE_EXPIRY).set(f64::NAN);
     metrics::gauge!(RELOAD_FAILING).set(0.0);
-    for rule in Rule::ALL {
-        set_alarm(rule.name(), false);
-    }
 }
 
 /// Sets whether an alarm of the door fires.

@@ -1,7 +1,6 @@
 //! The alarm of the door: webhooks that come and are not recorded never reach a worker, whose alarm cannot see them. Each
 //! `ingest` reports for itself.
 
-mod counts;
 mod rules;
 
 use std::time::Duration;
@@ -13,9 +12,9 @@ use shared::config::Settings;
 use shared::error::chain;
 use shared::incident::{Incident, Notice, NotificationPolicy, Step};
 
-pub(crate) use counts::{DoorCounts, Fate};
-pub(crate) use rules::Rule;
+use rules::Rule;
 
+use crate::door::DoorCounts;
 use crate::metrics;
 
 /// Between two evaluations of the rules.
@@ -46,6 +45,9 @@ impl Alarm {
     ///
     /// When the system's certificates cannot be loaded.
     pub fn new(counts: DoorCounts, settings: &Settings) -> reqwest::Result<Self> {
+        for rule in Rule::ALL {
+            metrics::set_alarm(rule.name(), false);
+        }
         let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
         let installation = format!("{}, ingest", settings.redis.prefix);
         let receiver = settings.alarm.webhook_url.clone();

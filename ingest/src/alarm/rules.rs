@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::incident::Verdict;
 
-use super::counts::Counts;
+use crate::door::Counts;
 
 /// Webhooks below which there is no incident, as in `deploy/prometheus/alerts.yml`.
 const LEAST: u64 = 10;
