@@ -100,8 +100,7 @@ impl Event {
         let (minutes, seconds) = (self.seconds() / 60, self.seconds() % 60);
         let mut facts = vec![format!(" {minutes} min {seconds} s")];
         if self.is_enriched {
-            let id = self.interaction_id();
-            facts.push(format!("{id}\">Listen in Genesys Cloud"));
+            facts.push("Listen in Genesys Cloud".to_owned());
         }
         facts
     }
