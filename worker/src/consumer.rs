@@ -1,4 +1,5 @@
-//! Competing consumer of the work queue: takes messages unless consumption is paused, and drains at shutdown.
+//! Competing consumer of the work queue: takes messages unless consumption is paused, and drains at shutdown. While there is
+//! nothing else to do, it takes from the backfill queue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +13,12 @@ use shared::broker::{self, ConnectError, TopologyError, topology};
 use shared::config;
 use shared::error::chain;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::delivery::message::Delivery;
+use crate::delivery::backfill::{Backfill, Look};
+use crate::delivery::message::{Delivery, Received};
 use crate::pause::breakers::Breakers;
 use crate::pause::state::Pause;
 use crate::pipeline::{Pipeline, Processed};
@@ -44,6 +47,8 @@ pub struct Consumer {
     pub breakers: Breakers,
     /// Between two questions whether a probe is due.
     pub probe_poll: Duration,
+    /// Takes from the backfill queue.
+    pub(crate) backfill: Backfill,
     /// Whether messages are being consumed, for readiness.
     pub consuming: watch::Sender<bool>,
 }
@@ -111,7 +116,8 @@ impl Consumer {
         let running = TaskTracker::new();
         self.consuming.send_replace(true);
         tracing::info!("Consuming {}", topology::WORK_QUEUE);
-        let outcome = self.take(shutdown, &mut deliveries, &running).await;
+        let taking = self.take(shutdown, &channel, &mut deliveries, &running);
+        let outcome = taking.await;
         self.consuming.send_replace(false);
         running.close();
         let ending = async {
@@ -193,29 +199,62 @@ impl Consumer {
         Ok(())
     }
 
-    /// Processes deliveries until shutdown, a pause, or an error.
+    /// Processes deliveries until shutdown, a pause, or an error; in between, one message of the backfill queue at a time.
     async fn take(
         &self,
         shutdown: &CancellationToken,
+        channel: &Channel,
         deliveries: &mut lapin::Consumer,
         running: &TaskTracker,
     ) -> Result<(), ConsumerError> {
+        let mut look_at = Instant::now();
         loop {
             let next = tokio::select! {
-                biased; // a pending shutdown goes before one more message
+                biased; // a pending shutdown goes before one more message, and a live event before any other
                 () = shutdown.cancelled() => return Ok(()),
                 () = self.pause.begun() => return Ok(()),
                 next = deliveries.next() => next,
+                () = tokio::time::sleep_until(look_at) => {
+                    let was_busy = !running.is_empty();
+                    let was_taken = !was_busy && self.take_backfill(channel, running).await?;
+                    look_at = Instant::now() + Backfill::pause(was_busy || was_taken);
+                    continue;
+                }
             };
             match next {
-                Some(Ok(delivery)) => {
-                    let pipeline = Arc::clone(&self.pipeline);
-                    running.spawn(async move {
-                        pipeline.process(Delivery::new(delivery)).await;
-                    });
-                }
+                Some(Ok(delivery)) => self.begin(Delivery::new(delivery), running),
                 Some(Err(error)) => return Err(ConsumerError::Channel(error)),
                 None => return Err(ConsumerError::Cancelled),
+            }
+        }
+    }
+
+    /// Processes a message of the work queue. One that was made from Genesys' record, and waited in a retry queue, returns
+    /// to the backfill queue.
+    fn begin(&self, message: Delivery<Received>, running: &TaskTracker) {
+        let pipeline = Arc::clone(&self.pipeline);
+        running.spawn(async move {
+            if message.belongs_in_backfill() {
+                pipeline.settlement.return_to_backfill(message).await;
+            } else {
+                pipeline.process(message).await;
+            }
+        });
+    }
+
+    /// Begins to process a message of the backfill queue, if one may be taken.
+    async fn take_backfill(
+        &self,
+        channel: &Channel,
+        running: &TaskTracker,
+    ) -> Result<bool, ConsumerError> {
+        let look = self.backfill.take(channel).await;
+        match look.map_err(ConsumerError::Channel)? {
+            Look::Nothing => Ok(false),
+            Look::Message(message) => {
+                let pipeline = Arc::clone(&self.pipeline);
+                running.spawn(async move { pipeline.process(message).await });
+                Ok(true)
             }
         }
     }

@@ -90,7 +90,7 @@ impl Pipeline {
     async fn process_traced(&self, message: Delivery<Received>) -> Processed {
         let begun = clock::now();
         let received = message.received_at();
-        if !message.was_tried_before() {
+        if !message.was_tried_before() && !message.envelope().is_reconciled {
             self.settlement.outcomes.begun(received);
         }
         let id = message.interaction().to_owned();
@@ -203,6 +203,7 @@ impl Pipeline {
         message: &mut Delivery<Leased>,
     ) -> Result<Outcome, StepFailure> {
         let waits = waits(message);
+        let is_reconciled = message.envelope().is_reconciled;
         let (event, lease, progress) = message.parts();
         if progress.was_recorded_under_another_key(&event.interaction, &event.key) {
             return Ok(Outcome::Duplicate);
@@ -219,8 +220,9 @@ impl Pipeline {
         if !is_due(due).during(PipelineStep::Lease)? {
             return Ok(Outcome::Remembered);
         }
-        // An activity that is found after a lost answer is recorded for the first time, too.
-        let is_first = !matches!(progress.activity, Effect::Done(_));
+        // An activity that is found after a lost answer is recorded for the first time, too. What was made from Genesys'
+        // record is late by design.
+        let is_first = !matches!(progress.activity, Effect::Done(_)) && !is_reconciled;
         // From here on the record is written. What else is asked about the interaction is asked here, once.
         let completing =
             self.enrichment

@@ -11,7 +11,7 @@ use shared::error::chain;
 
 use crate::activity::recorder::Recorded;
 use crate::alarm::OutcomeCounter;
-use crate::delivery::message::{Delivery, Failed, SettleError, Settled};
+use crate::delivery::message::{Delivery, Failed, Received, SettleError, Settled};
 use crate::delivery::retry::{Next, RetrySchedule};
 use crate::failure::{Classification, Disposition, Failure, REDIS_OPERATION};
 use crate::metrics as names;
@@ -129,12 +129,29 @@ impl Settlement {
                 );
             }
             Outcome::Recorded(recorded, ended_at) => {
-                let due = message.envelope().settling.after(received);
-                metrics::histogram!(names::RECEIPT_TO_RECORD).record(seconds_since(due));
+                let envelope = message.envelope();
+                // What was made from Genesys' record waits by design.
+                if !envelope.is_reconciled {
+                    let due = envelope.settling.after(received);
+                    metrics::histogram!(names::RECEIPT_TO_RECORD).record(seconds_since(due));
+                }
                 note_recorded(interaction, recorded, ended_at);
             }
         }
         message.acknowledge().await
+    }
+
+    /// Returns a message to the backfill queue that came from a retry queue.
+    pub(crate) async fn return_to_backfill(&self, message: Delivery<Received>) {
+        let interaction = message.interaction().to_owned();
+        let returned = message.failed().return_to_backfill(&self.publisher).await;
+        if let Err(error) = returned {
+            tracing::warn!(
+                error = chain(&error),
+                "Cannot return interaction {interaction} to {}: the broker delivers it again",
+                topology::BACKFILL_QUEUE
+            );
+        }
     }
 
     /// Publishes a failed message to a retry queue or to the dead letter queue, and pauses consumption where every other

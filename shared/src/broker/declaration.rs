@@ -7,8 +7,8 @@ use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ExchangeKind};
 
 use super::topology::{
-    DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE, EXCHANGE, NOT_FOUND, RETRY_EXCHANGE, TopologyError,
-    WORK_QUEUE, declare_all, failure, reply_code, retry_queue,
+    BACKFILL_QUEUE, DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE, EXCHANGE, NOT_FOUND, RETRY_EXCHANGE,
+    TopologyError, WORK_QUEUE, declare_all, failure, reply_code, retry_queue,
 };
 use crate::config::RetryDelay;
 
@@ -63,7 +63,7 @@ async fn verify(
         found.map_err(|error| missing(format!("exchange {exchange}"), error, refused))?;
     }
     let retries = delays.iter().map(retry_queue);
-    for queue in [WORK_QUEUE, DEAD_LETTER_QUEUE]
+    for queue in [WORK_QUEUE, BACKFILL_QUEUE, DEAD_LETTER_QUEUE]
         .map(str::to_owned)
         .into_iter()
         .chain(retries)

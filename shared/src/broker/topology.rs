@@ -23,11 +23,15 @@ pub const DEAD_LETTER_EXCHANGE: &str = "interactions.dlx";
 
 /// Queue that workers consume.
 pub const WORK_QUEUE: &str = "interactions.work";
+/// Queue of events that were made from Genesys' record. Workers take from it while the work queue is empty.
+pub const BACKFILL_QUEUE: &str = "interactions.backfill";
 /// Has no consumer: dead letters wait for an operator.
 pub const DEAD_LETTER_QUEUE: &str = "interactions.dead";
 
 /// Routing key of [`WORK_QUEUE`].
 pub const WORK_KEY: &str = "work";
+/// Routing key of [`BACKFILL_QUEUE`].
+pub const BACKFILL_KEY: &str = "backfill";
 /// Routing key of [`DEAD_LETTER_QUEUE`].
 pub const DEAD_KEY: &str = "dead";
 
@@ -131,12 +135,12 @@ pub(super) async fn declare_all(
     )
     .await?;
 
-    let work = dead_lettering(
-        quorum_queue(WORK_DELIVERY_LIMIT),
-        DEAD_LETTER_EXCHANGE,
-        DEAD_KEY,
-    );
-    let work = declare_queue(channel, WORK_QUEUE, work, EXCHANGE, WORK_KEY).await?;
+    let worked = || {
+        let queue = quorum_queue(WORK_DELIVERY_LIMIT);
+        dead_lettering(queue, DEAD_LETTER_EXCHANGE, DEAD_KEY)
+    };
+    let work = declare_queue(channel, WORK_QUEUE, worked(), EXCHANGE, WORK_KEY).await?;
+    declare_queue(channel, BACKFILL_QUEUE, worked(), EXCHANGE, BACKFILL_KEY).await?;
 
     for delay in delays {
         let mut arguments = dead_lettering(quorum_queue(DEAD_DELIVERY_LIMIT), EXCHANGE, WORK_KEY);

@@ -212,7 +212,12 @@ impl QueueMonitor {
         ages: &mut Ages,
     ) -> Result<QueueSnapshot, lapin::Error> {
         let retries = self.delays.iter().map(topology::retry_queue);
-        let names = [topology::WORK_QUEUE, topology::DEAD_LETTER_QUEUE].map(str::to_owned);
+        let names = [
+            topology::WORK_QUEUE,
+            topology::BACKFILL_QUEUE,
+            topology::DEAD_LETTER_QUEUE,
+        ]
+        .map(str::to_owned);
         let mut queues = Vec::with_capacity(names.len() + self.delays.len());
         for name in names.into_iter().chain(retries) {
             let options = QueueDeclareOptions {

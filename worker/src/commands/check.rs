@@ -107,8 +107,9 @@ async fn rabbitmq(settings: &Settings) -> Result<String, String> {
         .map(shared::config::RetryDelay::name)
         .collect();
     let found = format!(
-        "connected; {} and retry queues {} are as they should be",
+        "connected; {}, {} and retry queues {} are as they should be",
         topology::WORK_QUEUE,
+        topology::BACKFILL_QUEUE,
         delays.join(", ")
     );
     // All was found; how the connection ends does not matter.

@@ -9,6 +9,7 @@
 //! Settled  → Failed      what follows the record failed; the next delivery is a duplicate
 //! Failed   → Settled     confirmed in a retry queue or the dead letter queue
 //! Received → requeued    at shutdown, untouched
+//! Received → Failed      belongs into the backfill queue, which it returns to
 //! ```
 //!
 //! Every step consumes the stage before it. Only a [`Settled`] message can be acknowledged.
@@ -24,7 +25,7 @@ use lapin::options::{BasicAckOptions, BasicNackOptions};
 use lapin::types::ShortString;
 use pipedrive::ActivityId;
 use shared::backoff::Backoff;
-use shared::broker::message::Envelope;
+use shared::broker::message::{self, Envelope};
 use shared::broker::topology;
 use shared::broker::{Outgoing, Publisher};
 use shared::clock;
@@ -135,10 +136,12 @@ impl<Stage> Delivery<Stage> {
             || self.envelope().deferred
     }
 
-    /// Whether a worker may have recorded it before: a worker also held a message that was parked.
+    /// Whether its interaction may have been recorded before: a worker also held a message that was parked, and an event
+    /// made from Genesys' record is of a conversation that Redis may have forgotten.
     #[must_use]
     pub(crate) fn may_be_recorded(&self) -> bool {
-        self.was_tried_before() || self.envelope().retry_since.is_some()
+        let envelope = self.envelope();
+        self.was_tried_before() || envelope.retry_since.is_some() || envelope.is_reconciled
     }
 
     /// Whether it failed so often that it may have killed a worker.
@@ -195,6 +198,13 @@ impl Delivery<Received> {
     /// Carries `event`, which its body was decoded to.
     pub(crate) fn decoded(self, event: DecodedEvent) -> Delivery<Decoded> {
         self.into_stage(Decoded { event })
+    }
+
+    /// Whether it came to the work queue from a retry queue, and belongs into the backfill queue. What an operator moves
+    /// out of the dead letter queue is processed where it is.
+    #[must_use]
+    pub(crate) fn belongs_in_backfill(&self) -> bool {
+        self.envelope().is_reconciled && !self.envelope().is_replay
     }
 
     /// Ends the message: its body is a dead letter already.
@@ -351,6 +361,27 @@ impl Delivery<Failed> {
         let settled = self.publish(publisher, message).await?;
         fail_point::reach(FailPoint::RetryPublished).await;
         settled.acknowledge().await
+    }
+
+    /// Publishes it to the backfill queue, and acknowledges it once that is confirmed.
+    ///
+    /// # Errors
+    ///
+    /// When either is not confirmed. The broker delivers the message again then.
+    pub(crate) async fn return_to_backfill(
+        mut self,
+        publisher: &Publisher,
+    ) -> Result<(), SettleError> {
+        let failed_deliveries = self.envelope().failed_deliveries;
+        let properties = message::backfill_properties(self.properties(), failed_deliveries);
+        let message = Moving {
+            exchange: topology::EXCHANGE,
+            routing_key: topology::BACKFILL_KEY.to_owned(),
+            queue: topology::BACKFILL_QUEUE.to_owned(),
+            properties,
+            body: self.take_body(),
+        };
+        self.publish(publisher, message).await?.acknowledge().await
     }
 
     /// Publishes it to the dead letter queue, body unchanged, and acknowledges it once that is confirmed.

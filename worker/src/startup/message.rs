@@ -8,12 +8,14 @@ use shared::config;
 use tokio::sync::watch;
 use url::Url;
 
+use super::client::token_bucket;
 use super::parts::Shared;
 use crate::activity::lookup::ActivityLookup;
 use crate::activity::owners::Owners;
 use crate::activity::recorder::Recorder;
 use crate::activity::style::Style;
 use crate::consumer::Consumer;
+use crate::delivery::backfill::Backfill;
 use crate::delivery::poison::PoisonGuard;
 use crate::delivery::retry::RetrySchedule;
 use crate::delivery::settling::SettlePolicy;
@@ -46,6 +48,9 @@ pub(super) fn consumer(
         pause: shared.pause.clone(),
         breakers: shared.breakers.clone(),
         probe_poll: PROBE_POLL.min(settings.pipedrive.probe_interval),
+        backfill: Backfill {
+            bucket: token_bucket(&settings.pipedrive, &shared.store),
+        },
         consuming,
     }
 }

@@ -8,6 +8,7 @@ use super::headers::{
 };
 use super::settling::Settling;
 use crate::broker::topology;
+use crate::domain::event::Source;
 
 /// The content of a delivery's headers. Any may be absent: an operator may publish a bare body by hand.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,8 @@ pub struct Envelope {
     pub deferred: bool,
     /// How long it waited already for the other events of its interaction; a replay waits no more.
     pub settling: Settling,
+    /// Whether it was made from Genesys' own record. Its conversation is over: it waits for no other event.
+    pub is_reconciled: bool,
     /// Whether it comes back from the dead letter queue.
     pub is_replay: bool,
     /// Deliveries that were not settled: those that the broker counts, and those that it counted before the message was
@@ -55,10 +58,13 @@ impl Envelope {
                 .timestamp()
                 .and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok())
         };
-        // A message in a retry queue dies there by its TTL; one that first died in the work queue was dead-lettered.
+        // A message in a retry queue dies there by its TTL; one that first died where workers take it was dead-lettered.
+        let worked = [topology::WORK_QUEUE, topology::BACKFILL_QUEUE];
         let died_at_work =
-            text(FIRST_DEATH_QUEUE).is_some_and(|queue| queue == topology::WORK_QUEUE);
+            text(FIRST_DEATH_QUEUE).is_some_and(|queue| worked.contains(&queue.as_str()));
         let is_replay = text(dead::AT).is_some() || died_at_work;
+        let is_reconciled =
+            text(accepted::SOURCE).is_some_and(|source| source == Source::Reconcile.as_str());
         Self {
             event: text(accepted::EVENT),
             received_at: time(accepted::RECEIVED_AT).or_else(sent),
@@ -73,11 +79,12 @@ impl Envelope {
                 time(retried::SINCE)
             },
             deferred: text(retried::DEFERRED).is_some(),
-            settling: if is_replay {
+            settling: if is_replay || is_reconciled {
                 Settling::OVER
             } else {
                 Settling::read(text(retried::SETTLING), number(retried::SETTLED_MS))
             },
+            is_reconciled,
             is_replay,
             failed_deliveries: match (is_replay, redelivered) {
                 (true, false) => 0,

@@ -5,7 +5,8 @@ use lapin::BasicProperties;
 use lapin::types::AMQPValue;
 
 use super::headers::{
-    DETAIL_MAX_CHARS, accepted, dead, kept_headers, persistent, put, read_text, retried,
+    DETAIL_MAX_CHARS, KEPT_OF_ATTEMPTS, accepted, dead, keep, kept_headers, persistent, put,
+    read_text, retried,
 };
 use super::settling::Settling;
 
@@ -76,6 +77,21 @@ pub fn retry_properties(original: &BasicProperties, retry: &Retry<'_>) -> BasicP
         put(&mut headers, retried::DEFERRED, "true");
     }
     retry.settling.write(&mut headers);
+    persistent(original).with_headers(headers)
+}
+
+/// The properties with which a message returns to the backfill queue from a retry queue. `failed_deliveries` is how many
+/// were not settled so far: the broker begins to count anew.
+#[must_use]
+pub fn backfill_properties(original: &BasicProperties, failed_deliveries: u32) -> BasicProperties {
+    let mut headers = kept_headers(original);
+    keep(original, &KEPT_OF_ATTEMPTS, &mut headers);
+    if failed_deliveries > 0 {
+        headers.insert(
+            retried::FAILED_DELIVERIES.into(),
+            AMQPValue::LongLongInt(failed_deliveries.into()),
+        );
+    }
     persistent(original).with_headers(headers)
 }
 

@@ -63,6 +63,16 @@ const KEPT: [&str; 8] = [
     accepted::REFUSED,
 ];
 
+/// What a message that returns to the backfill queue keeps of its attempts, beside that.
+pub(super) const KEPT_OF_ATTEMPTS: [&str; 6] = [
+    retried::ATTEMPT,
+    retried::SINCE,
+    retried::REASON,
+    retried::DEFERRED,
+    retried::SETTLING,
+    retried::SETTLED_MS,
+];
+
 /// The properties without `expiration` and `priority`, which an operator may have set by hand, and persistent.
 pub(super) fn persistent(original: &BasicProperties) -> BasicProperties {
     let mut properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
@@ -91,16 +101,20 @@ pub(super) fn persistent(original: &BasicProperties) -> BasicProperties {
 
 pub(super) fn kept_headers(original: &BasicProperties) -> FieldTable {
     let mut headers = FieldTable::default();
-    for name in KEPT {
+    keep(original, &KEPT, &mut headers);
+    headers
+}
+
+pub(super) fn keep(original: &BasicProperties, names: &[&'static str], headers: &mut FieldTable) {
+    for name in names {
         let value = original
             .headers()
             .as_ref()
-            .and_then(|headers| headers.inner().get(name));
+            .and_then(|headers| headers.inner().get(*name));
         if let Some(value) = value {
-            headers.insert(name.into(), value.clone());
+            headers.insert((*name).into(), value.clone());
         }
     }
-    headers
 }
 
 pub(super) fn put(headers: &mut FieldTable, name: &str, value: &str) {

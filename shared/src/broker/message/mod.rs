@@ -12,6 +12,7 @@ mod tests;
 pub use accepted::{SCHEMA, accepted_properties, refused_properties, unrecognised_properties};
 pub use envelope::Envelope;
 pub use failed::{
-    DeadLetter, Retry, dead_at, dead_letter_properties, failure_reason, retry_properties,
+    DeadLetter, Retry, backfill_properties, dead_at, dead_letter_properties, failure_reason,
+    retry_properties,
 };
 pub use settling::Settling;

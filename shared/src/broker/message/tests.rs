@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
-use super::headers::{DELIVERY_COUNT, FIRST_DEATH_QUEUE, dead, put, retried};
+use super::headers::{DELIVERY_COUNT, FIRST_DEATH_QUEUE, accepted, dead, put, retried};
 use super::{
-    DeadLetter, Envelope, Retry, Settling, accepted_properties, dead_letter_properties,
-    failure_reason, retry_properties,
+    DeadLetter, Envelope, Retry, Settling, accepted_properties, backfill_properties,
+    dead_letter_properties, failure_reason, retry_properties,
 };
 use crate::domain::event::{Filter, Recognised, recognise};
 
@@ -126,6 +126,7 @@ fn attempts_of_a_replayed_dead_letter_start_anew() {
 fn a_message_dead_lettered_by_the_broker_is_a_replay_one_from_a_retry_queue_is_not() {
     for (queue, is_replay) in [
         ("interactions.work", true),
+        ("interactions.backfill", true),
         ("interactions.retry.5s", false),
     ] {
         let mut headers = FieldTable::default();
@@ -152,4 +153,24 @@ fn failed_deliveries_of_a_replay_count_from_its_own_first_one() {
     assert_eq!((failed(&replay, false), failed(&replay, true)), (0, 3));
     let retried = looked_at(retried::SINCE);
     assert_eq!(failed(&retried, false), 5);
+}
+
+#[test]
+fn a_message_that_returns_to_the_backfill_queue_keeps_its_attempts_and_waits_for_no_event() {
+    let mut headers = FieldTable::default();
+    put(&mut headers, accepted::SOURCE, "reconcile");
+    put(&mut headers, FIRST_DEATH_QUEUE, "interactions.retry.5s");
+    headers.insert(retried::ATTEMPT.into(), AMQPValue::LongLongInt(2));
+    put(&mut headers, retried::SINCE, "2026-03-11T00:00:00Z");
+    let parked = BasicProperties::default().with_headers(headers);
+
+    let back = backfill_properties(&parked, 1);
+
+    let envelope = Envelope::read(&back, false);
+    assert!(envelope.is_reconciled && !envelope.is_replay);
+    assert_eq!((envelope.attempts, envelope.failed_deliveries), (2, 1));
+    assert!(envelope.retry_since.is_some());
+    assert_eq!(envelope.settling, Settling::OVER);
+    let kept = back.headers().clone().unwrap();
+    assert!(!kept.inner().contains_key(FIRST_DEATH_QUEUE));
 }

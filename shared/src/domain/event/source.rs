@@ -13,6 +13,8 @@ pub enum Source {
     EventBody,
     /// An event body by itself, or the flat template of a trigger's data action.
     Flat,
+    /// Made by `worker` from Genesys' own record of a conversation whose events never came.
+    Reconcile,
 }
 
 impl Source {
@@ -25,6 +27,7 @@ impl Source {
             Self::EventBridge => "eventbridge",
             Self::EventBody => "event-body",
             Self::Flat => "flat",
+            Self::Reconcile => "reconcile",
         }
     }
 }

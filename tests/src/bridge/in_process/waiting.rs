@@ -142,7 +142,9 @@ impl TestApp {
     /// The queues that messages pass on their way to Pipedrive.
     fn queues(&self) -> Vec<String> {
         let delays = self.settings.queued_delays();
-        let mut queues = vec![topology::WORK_QUEUE.to_owned()];
+        let mut queues = [topology::WORK_QUEUE, topology::BACKFILL_QUEUE]
+            .map(str::to_owned)
+            .to_vec();
         queues.extend(delays.iter().map(topology::retry_queue));
         queues
     }
