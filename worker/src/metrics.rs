@@ -59,6 +59,10 @@ pub const DIRECTORY_POLLED: &str = "bridge_directory_polled_timestamp_seconds";
 pub const GENESYS_REQUESTS: &str = "bridge_genesys_requests_total";
 /// What Genesys has of conversations, by artefact and state.
 pub const GENESYS_ARTEFACTS: &str = "bridge_genesys_artefacts_total";
+/// Conversations of the last comparison with Genesys' record, by what became of them.
+pub const COVERAGE: &str = "bridge_worker_coverage_conversations";
+/// Conversations whose events this worker made from Genesys' record.
+pub const COVERAGE_PUBLISHED: &str = "bridge_worker_coverage_published_total";
 /// How long requests waited for tokens.
 pub const TOKEN_WAIT: &str = "bridge_pipedrive_token_wait_seconds";
 /// What Pipedrive said is left of the requests in 2 seconds.
@@ -97,6 +101,17 @@ const PARK_REASONS: [&str; 13] = [
     "pipedrive_blocked",
     "pipedrive_server_error",
     "pipedrive_unreachable",
+];
+
+/// What became of conversations.
+const STANDINGS: [&str; 7] = [
+    "written",
+    "left_out",
+    "waiting",
+    "dead",
+    "missing",
+    "incomplete",
+    "repaired",
 ];
 
 const OUTCOMES: [&str; 9] = [
@@ -185,7 +200,10 @@ pub fn register(_recorder: &PrometheusHandle, labels: &Labels<'_>) {
                 .increment(0);
         }
     }
-    for name in [LEASE_LOSSES, PEOPLE_CREATED] {
+    for standing in STANDINGS {
+        metrics::gauge!(COVERAGE, "standing" => standing).set(0);
+    }
+    for name in [LEASE_LOSSES, PEOPLE_CREATED, COVERAGE_PUBLISHED] {
         metrics::counter!(name).increment(0);
     }
     for &alarm in labels.alarms {
@@ -231,6 +249,10 @@ fn describe_counters() {
         (
             GENESYS_ARTEFACTS,
             "Artefacts of conversations in Genesys, by the state that they reached",
+        ),
+        (
+            COVERAGE_PUBLISHED,
+            "Conversations whose events this worker made from Genesys' record and published",
         ),
         (
             ALARM_DELIVERIES,
@@ -319,6 +341,10 @@ fn describe_gauges() {
         (
             DIRECTORY_POLLED,
             "Unix time at which changes were last read into the directory of people",
+        ),
+        (
+            COVERAGE,
+            "Conversations of the last comparison with Genesys' record, by what became of them",
         ),
         (ALARM_FIRING, "1 while an alarm rings, by alarm"),
         (

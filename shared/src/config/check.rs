@@ -46,6 +46,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
         return Err(ConfigError::value("ingest.auth.signature_max_age", problem));
     }
     settings.genesys.check()?;
+    settings.reconcile.check(settings.redis.done_ttl)?;
     check_base_url(&settings.pipedrive)
 }
 
@@ -96,9 +97,13 @@ fn check_genesys(settings: &Settings) -> Result<(), ConfigError> {
 }
 
 fn check_alarm(alarm: &Alarm) -> Result<(), ConfigError> {
-    if !(0.0..100.0).contains(&alarm.failed_percent) {
-        let problem = "must be at least 0 and below 100";
-        return Err(ConfigError::value("alarm.failed_percent", problem));
+    for (key, percent) in [
+        ("alarm.failed_percent", alarm.failed_percent),
+        ("alarm.missing_percent", alarm.missing_percent),
+    ] {
+        if !(0.0..100.0).contains(&percent) {
+            return Err(ConfigError::value(key, "must be at least 0 and below 100"));
+        }
     }
     if alarm.failed_window < Duration::from_secs(10) {
         let problem = "must be at least 10s";

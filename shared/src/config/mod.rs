@@ -13,6 +13,7 @@ mod ingest;
 mod load;
 mod oauth;
 mod proxies;
+mod reconcile;
 mod safety;
 mod secret;
 mod secret_keys;
@@ -42,6 +43,7 @@ pub use hours::Hours;
 pub use load::{DEFAULTS, load, load_from};
 pub use oauth::{Credential, OAuth, OAuthApp};
 pub use proxies::Proxies;
+pub use reconcile::Reconcile;
 pub use safety::SOUND_SECRET_CHARS;
 pub use secret::{Rotated, Secret, SecretFiles};
 pub use values::{ClockTime, RetryDelay};
@@ -61,6 +63,7 @@ pub struct Settings {
     pub worker: Worker,
     pub phone: Phone,
     pub genesys: Genesys,
+    pub reconcile: Reconcile,
     /// Which secrets were given as files; no key.
     #[serde(skip)]
     pub secret_files: SecretFiles,
@@ -348,6 +351,7 @@ pub struct Alarm {
     pub failed_minimum: u64,
     #[serde(deserialize_with = "values::duration")]
     pub failed_window: Duration,
+    pub missing_percent: f64,
     #[serde(deserialize_with = "values::duration")]
     pub queue_max_age: Duration,
     #[serde(deserialize_with = "values::duration")]

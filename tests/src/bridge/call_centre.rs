@@ -42,10 +42,16 @@ impl CallCentre {
 
     /// A day of so many conversations, and a bridge to put together.
     pub async fn of(conversations: usize, builder: Builder) -> Self {
-        let day = Day::generate(&Plan {
+        let plan = Plan {
             conversations,
             ..Plan::default()
-        });
+        };
+        Self::of_plan(&plan, builder).await
+    }
+
+    /// A day by a plan, and a bridge to put together.
+    pub async fn of_plan(plan: &Plan, builder: Builder) -> Self {
+        let day = Day::generate(plan);
         let app = builder.spawn().await;
         day.fill(app.genesys());
         let customers = day.cast.customers.iter();

@@ -2,7 +2,9 @@
 
 mod alarm_receiver;
 pub mod call_centre;
+pub mod day_truth;
 pub mod fleet;
+pub mod gaps;
 mod in_process;
 mod oauth;
 mod process;

@@ -28,6 +28,8 @@ pub(super) fn for_tests() -> Vec<(String, String)> {
         ("PIPEDRIVE__REQUEST_TIMEOUT", "2s"),
         ("PIPEDRIVE__SETTLE_TIME", "2s"),
         ("PIPEDRIVE__PROBE_INTERVAL", "200ms"),
+        // Tests of the comparisons switch them on.
+        ("RECONCILE__INTERVAL", "0s"),
         // Prices and faults of most tests are those of the search, which serves where there is no directory. Tests of the
         // directory switch it on.
         ("DIRECTORY__MODE", "off"),

@@ -5,6 +5,7 @@
 mod activity_update;
 mod artefacts;
 mod catalogue;
+mod coverage;
 mod directory;
 mod emptied_redis;
 mod failing_redis;

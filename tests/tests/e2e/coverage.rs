@@ -24,6 +24,7 @@ async fn is_complete(centre: &CallCentre) -> bool {
     let span = Span {
         from: start - SignedDuration::from_hours(1),
         to: Some(start + SignedDuration::from_hours(30)),
+        repair: false,
         json: false,
     };
     let compared = reconcile(&centre.app.settings, &span).await;

@@ -9,6 +9,7 @@ mod certificates;
 mod checks;
 mod conversations;
 mod coverage;
+mod coverage_day;
 mod dead_letters;
 mod edits;
 mod enriched_day;

@@ -31,7 +31,10 @@ use tokio_util::sync::CancellationToken;
 use crate::metrics as names;
 use crate::pause::reason::PauseReason;
 use crate::pause::state::Pause;
-use crate::store::{self, Incidents, Store, TokenBucket, WaitingList, WaitingSummary, Window};
+use crate::store::{
+    self, Incidents, LastRun, Reconciliations, Store, TokenBucket, WaitingList, WaitingSummary,
+    Window,
+};
 
 pub(crate) use outcomes::OutcomeCounter;
 pub(crate) use rules::Rule;
@@ -199,7 +202,13 @@ impl Alarm {
             queues,
             budgets: self.budgets(now).await,
             memory: self.memory().await,
+            coverage: self.coverage(now).await,
         }
+    }
+
+    async fn coverage(&self, now: Timestamp) -> Option<LastRun> {
+        let last = Reconciliations::new(self.store.clone()).last(now).await;
+        last.ok().map(Option::unwrap_or_default)
     }
 
     fn grown(

@@ -12,7 +12,7 @@ use shared::incident::Verdict;
 use super::forecast::Budget;
 use super::queues::{QueueSnapshot, QueueState};
 use crate::pause::reason::PauseReason;
-use crate::store::{Memory, WaitingSummary, Window};
+use crate::store::{LastRun, Memory, WaitingSummary, Window};
 
 /// Part of the day's tokens that must be spent before a forecast fires: a busy hour in the morning is no incident yet.
 const BUDGET_FLOOR: f64 = 0.5;
@@ -23,6 +23,8 @@ const WAITING_MAX: SignedDuration = SignedDuration::from_mins(1);
 /// Percent of Redis' memory from which on the rule fires, and from which on it is urgent.
 const MEMORY_WARNING: u64 = 70;
 const MEMORY_CRITICAL: u64 = 90;
+/// Conversations without events below which there is no incident, whatever their share.
+const MISSING_MINIMUM: u64 = 3;
 /// Reasons that a message names.
 const REASONS_NAMED: usize = 3;
 
@@ -49,11 +51,13 @@ pub enum Rule {
     GrowingQueue,
     /// Redis' memory runs out.
     RedisMemory,
+    /// Conversations ended of which no event came.
+    MissingEvents,
 }
 
 impl Rule {
     /// All rules, in the order in which they are reported.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::FailedShare,
         Self::Unauthorized,
         Self::Paused,
@@ -64,6 +68,7 @@ impl Rule {
         Self::NoWebhook,
         Self::GrowingQueue,
         Self::RedisMemory,
+        Self::MissingEvents,
     ];
 
     /// The label in metrics and the name in Redis.
@@ -80,6 +85,7 @@ impl Rule {
             Self::NoWebhook => "no_webhook",
             Self::GrowingQueue => "growing_queue",
             Self::RedisMemory => "redis_memory",
+            Self::MissingEvents => "missing_events",
         }
     }
 
@@ -97,6 +103,7 @@ impl Rule {
             Self::NoWebhook => "No webhook comes",
             Self::GrowingQueue => "The work queue only grows",
             Self::RedisMemory => "Redis' memory runs out",
+            Self::MissingEvents => "Events of conversations never came",
         }
     }
 
@@ -140,6 +147,11 @@ impl Rule {
                 "Raise maxmemory. When it is full, Redis refuses writes and consumption pauses; the directory of people stops \
                  growing at 70 %."
             }
+            Self::MissingEvents => {
+                "Check in Genesys whether a trigger or the EventBridge rule is switched off, and the certificate of ingest. \
+                 `worker reconcile --from TIME` lists the conversations; with --repair, or reconcile.repair, they are written \
+                 from Genesys' record."
+            }
         }
     }
 }
@@ -164,6 +176,8 @@ pub struct Findings {
     pub grown: Option<u32>,
     /// How much memory Redis uses, of how much.
     pub memory: Option<Memory>,
+    /// The last comparison with Genesys' record; all zero where none was made lately.
+    pub coverage: Option<LastRun>,
 }
 
 impl Findings {
@@ -208,6 +222,7 @@ impl Findings {
             Rule::NoWebhook => self.no_webhook(),
             Rule::GrowingQueue => self.growing_queue(),
             Rule::RedisMemory => self.redis_memory(),
+            Rule::MissingEvents => self.missing_events(settings.missing_percent),
         }
     }
 
@@ -360,6 +375,24 @@ impl Findings {
                 ))
             }
         }
+    }
+
+    fn missing_events(&self, allowed: f64) -> Verdict {
+        let Some(run) = &self.coverage else {
+            return Verdict::Unknown;
+        };
+        let ended = run.written + run.waiting + run.dead + run.missing;
+        let missing = run.missing + run.incomplete + run.repaired;
+        #[expect(clippy::cast_precision_loss, reason = "a share in percent")]
+        let percent = missing as f64 * 100.0 / ended.max(1) as f64;
+        if missing < MISSING_MINIMUM || percent <= allowed {
+            return Verdict::Clear;
+        }
+        Verdict::Firing(format!(
+            "Of {ended} conversations that ended, {} are missing, of {} no customer.end came, and {} were written from \
+             Genesys' record ({percent:.1} %, allowed are {allowed} %).",
+            run.missing, run.incomplete, run.repaired
+        ))
     }
 
     fn queue(&self, name: &str) -> Option<&QueueState> {

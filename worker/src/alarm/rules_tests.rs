@@ -339,3 +339,40 @@ fn redis_memory_rings_from_seventy_percent_on() {
         "the user of Redis may not ask"
     );
 }
+
+#[test]
+fn conversations_without_events_ring_above_their_share_and_from_three_on() {
+    let verdict = |missing, incomplete, written| {
+        let run = LastRun {
+            written,
+            missing,
+            incomplete,
+            ..LastRun::default()
+        };
+        let findings = Findings {
+            coverage: Some(run),
+            ..Findings::default()
+        };
+        findings.verdict(Rule::MissingEvents, &settings())
+    };
+
+    assert!(matches!(verdict(3, 0, 20), Verdict::Firing(_)));
+    assert!(matches!(verdict(0, 3, 20), Verdict::Firing(_)));
+    let repaired = Findings {
+        coverage: Some(LastRun {
+            written: 20,
+            repaired: 3,
+            ..LastRun::default()
+        }),
+        ..Findings::default()
+    };
+    let rings = repaired.verdict(Rule::MissingEvents, &settings());
+    assert!(matches!(rings, Verdict::Firing(_)), "they had been missing");
+    assert_eq!(verdict(2, 0, 0), Verdict::Clear);
+    assert_eq!(verdict(5, 0, 95), Verdict::Clear, "5 % are allowed");
+    assert_eq!(verdict(0, 0, 0), Verdict::Clear);
+    assert_eq!(
+        Findings::default().verdict(Rule::MissingEvents, &settings()),
+        Verdict::Unknown
+    );
+}

@@ -5,6 +5,7 @@
 //! again: the message that carried the event waits in a retry queue meanwhile, so that nothing rests on memory. What Genesys
 //! said is kept in Redis, and the decisions are pure functions: `conversation.rs`, `customer.rs`, `fold.rs`, `recheck.rs`.
 
+mod absent;
 pub(crate) mod access;
 mod artefacts;
 mod ask;
@@ -31,6 +32,7 @@ use crate::failure::Failure;
 use crate::metrics::GENESYS_ARTEFACTS;
 use crate::store::{Enrichments, Lease, NameKind};
 
+pub(crate) use absent::{Absent, absent};
 pub(crate) use ask::Genesys;
 pub(crate) use known::ARTEFACTS;
 

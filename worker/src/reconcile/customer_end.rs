@@ -72,13 +72,14 @@ impl CustomerEnd<'_> {
         kind.map_or_else(|| "unknown".to_owned(), |kind| kind.to_lowercase())
     }
 
-    /// The body, in the form of a trigger's data action.
+    /// The body, in the form of EventBridge.
     pub fn body(&self) -> Vec<u8> {
         let topic = format!(
             "v2.detail.events.conversation.{}.customer.end",
             self.conversation
         );
-        let body = json!({"topicName": topic, "eventBody": self.members()});
+        let detail = json!({"topicName": topic, "eventBody": self.members()});
+        let body = json!({"detail-type": topic, "detail": detail});
         body.to_string().into_bytes()
     }
 

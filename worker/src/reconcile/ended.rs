@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use genesys::model::ConversationDetails;
 use jiff::Timestamp;
-use shared::domain::event::{Event, Filter, Recognised, recognise};
+use shared::domain::event::{Event, Filter, Recognised, Source, recognise};
 use shared::domain::facts::Facts;
 use shared::domain::ids::InteractionId;
 use shared::domain::interaction::Interaction;
@@ -21,6 +21,17 @@ pub(super) struct Ended {
     pub at: Timestamp,
     /// Whether it belongs into Pipedrive, or why not.
     pub content: Result<(), LeftOut>,
+    /// The events that say so; none where it does not belong there.
+    pub events: Vec<Made>,
+}
+
+/// An event that was made from Genesys' record.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// What the body is recognised as.
+    pub event: Box<Event>,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 /// Why a conversation has no record, by the settings and by what it is.
@@ -59,9 +70,14 @@ impl Ended {
     /// Reads Genesys' record; nothing of one without id or end.
     pub fn of(details: &ConversationDetails, recorded: &Recorded<'_>) -> Option<Self> {
         let id = InteractionId::parse(details.conversation_id.as_deref()?).ok()?;
+        let (content, events) = match content(&id, details, recorded) {
+            Ok(events) => (Ok(()), events),
+            Err(left_out) => (Err(left_out), Vec::new()),
+        };
         Some(Self {
             at: details.conversation_end?,
-            content: content(&id, details, recorded),
+            content,
+            events,
             id,
         })
     }
@@ -72,7 +88,7 @@ fn content(
     id: &InteractionId,
     details: &ConversationDetails,
     recorded: &Recorded<'_>,
-) -> Result<(), LeftOut> {
+) -> Result<Vec<Made>, LeftOut> {
     let ends = customer_end::of(details);
     if ends.is_empty() {
         return Err(LeftOut::NoCustomer);
@@ -81,7 +97,11 @@ fn content(
     let mut channel = None;
     for end in &ends {
         match recognised(end, recorded.filter) {
-            Some(Recognised::Event(event)) => made.push(event),
+            Some(Recognised::Event(mut event)) => {
+                event.source = Source::Reconcile;
+                let body = end.body();
+                made.push(Made { event, body });
+            }
             Some(Recognised::Ignored(_)) => channel = Some(end.channel()),
             None => {}
         }
@@ -92,21 +112,18 @@ fn content(
     if !recorded.internal_calls && is_internal(id, &made, recorded.is_own) {
         return Err(LeftOut::Internal);
     }
-    Ok(())
+    Ok(made)
 }
 
 fn recognised(end: &CustomerEnd<'_>, filter: &Filter) -> Option<Recognised> {
     recognise(&end.body(), None, filter).ok()
 }
 
-fn is_internal(
-    id: &InteractionId,
-    made: &[Box<Event>],
-    is_own: &(dyn Fn(&str) -> bool + Sync),
-) -> bool {
+fn is_internal(id: &InteractionId, made: &[Made], is_own: &(dyn Fn(&str) -> bool + Sync)) -> bool {
     let facts: BTreeMap<String, Facts> = made
         .iter()
-        .map(|event| {
+        .map(|made| {
+            let event = &made.event;
             let at = event.at.unwrap_or(Timestamp::MAX);
             (event.key.digest(), Facts::of(event, at))
         })

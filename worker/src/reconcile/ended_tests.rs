@@ -54,6 +54,7 @@ fn the_event_made_of_a_call_is_the_one_that_genesys_raises() {
     let ended = ended(&conversation(&customer(CALL)), &["voice", "chat"]);
 
     assert_eq!(ended.content, Ok(()));
+    assert_eq!(ended.events[0].event.source, Source::Reconcile);
     let event = events(&conversation(&customer(CALL))).remove(0);
     assert_eq!(event.kind, Kind::CustomerEnd);
     assert_eq!(event.interaction, ended.id);
@@ -92,9 +93,10 @@ fn a_channel_that_is_not_recorded_is_left_out() {
     let ended = ended(&conversation(&customer(&email)), &["voice", "chat"]);
 
     assert_eq!(
-        ended.content.unwrap_err(),
+        ended.content.clone().unwrap_err(),
         LeftOut::Channel("email".to_owned())
     );
+    assert!(ended.events.is_empty());
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::pause::recovery::PauseSupervisor;
 use crate::pause::spent::SpentDay;
 use crate::pause::state::Pause;
 use crate::person::directory::sync::DirectorySync;
+use crate::reconcile::{Reconciler, Routine};
 use crate::store::first_start::FirstStart;
 use crate::store::{Pauses, QueueAges};
 
@@ -30,6 +31,7 @@ pub(super) struct Tasks {
     rotation: Rotation,
     refresher: Option<TokenRefresher>,
     directory: Option<DirectorySync>,
+    coverage: Option<Routine>,
     queue_monitor: QueueMonitor,
     alarm: Alarm,
 }
@@ -47,6 +49,9 @@ impl Tasks {
         }
         if let Some(directory) = self.directory {
             supervisor.spawn("directory", directory.run(stop()));
+        }
+        if let Some(coverage) = self.coverage {
+            supervisor.spawn("coverage", coverage.run(stop()));
         }
     }
 }
@@ -107,6 +112,7 @@ pub(super) fn tasks(
 ) -> Tasks {
     let probe_interval = settings.pipedrive.probe_interval;
     Tasks {
+        coverage: coverage(&settings, &shared),
         directory: shared.directory.map(|directory| DirectorySync {
             directory,
             pause: shared.pause.clone(),
@@ -141,6 +147,18 @@ pub(super) fn tasks(
         queue_monitor,
         alarm,
     }
+}
+
+/// The comparisons with Genesys' record, where Genesys is configured and they are not switched off.
+fn coverage(settings: &config::Settings, shared: &Shared) -> Option<Routine> {
+    let client = shared.genesys.clone()?;
+    let is_on = !settings.reconcile.interval.is_zero();
+    is_on.then(|| Routine {
+        reconciler: Reconciler::new(settings.clone(), client, shared.store.clone()),
+        publisher: shared.publisher.clone(),
+        pause: shared.pause.clone(),
+        settings: settings.reconcile.clone(),
+    })
 }
 
 /// The task that refreshes an app's tokens before they expire.
