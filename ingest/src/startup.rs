@@ -313,11 +313,12 @@ fn connector(settings: &Settings) -> impl Connect {
     }
 }
 
-/// Each thread has a connection of its own, so that a request and its confirm never change threads.
+/// Each thread has a connection of its own, so that a request and its confirm never change threads. lapin writes and reads
+/// on a thread of its own for each connection: half of the cores are for those. With more threads than that, each has
+/// fewer requests at once, and wakes lapin's for fewer messages.
 fn threads() -> usize {
-    thread::available_parallelism()
-        .map_or(1, NonZero::get)
-        .min(MAX_THREADS)
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    (cores / 2).clamp(1, MAX_THREADS)
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, ConfigError> {

@@ -29,13 +29,12 @@ pub enum Audience {
 
 /// Adds the webhook and the pages.
 pub fn configure(app: &mut web::ServiceConfig, audience: Audience) {
-    let webhook = web::resource([WEBHOOK_PATH, WEBHOOK_PATH_WITH_SLASH]);
-    app.service(only(
-        "POST",
-        "only POST is allowed here",
-        webhook.route(web::post().to(webhook::receive)),
-    ))
-    .default_service(web::to(not_found));
+    // A resource each: actix compares one path, and matches several with a regular expression.
+    for path in [WEBHOOK_PATH, WEBHOOK_PATH_WITH_SLASH] {
+        let webhook = web::resource(path).route(web::post().to(webhook::receive));
+        app.service(only("POST", "only POST is allowed here", webhook));
+    }
+    app.default_service(web::to(not_found));
     configure_pages(app, audience);
 }
 

@@ -165,7 +165,8 @@ pub async fn receive(
                 (response, true)
             }
             Err(error) if error.is_unauthenticated() => {
-                let error = webhook.slow_down(&request, error).await;
+                // On the heap, as all that is rare: every request moves the state of its handler.
+                let error = Box::pin(webhook.slow_down(&request, error)).await;
                 (webhook.answer(&error), false)
             }
             Err(error) => (webhook.answer(&error), true),
@@ -200,7 +201,7 @@ impl Webhook {
                     let keeping = self
                         .unreadable
                         .keep(&self.storage, publisher, &arrival, &error);
-                    if let Some(outcome) = keeping.await {
+                    if let Some(outcome) = Box::pin(keeping).await {
                         self.metrics.unreadable(outcome);
                     }
                 }

@@ -53,7 +53,7 @@ impl MessageStorage {
                 self.log_recovery();
                 fail_point::reach(FailPoint::WebhookConfirmed).await;
             }
-            Err(error) => self.spool_message(message(), received_at, error).await?,
+            Err(error) => Box::pin(self.spool_message(message(), received_at, error)).await?,
         }
         Ok(())
     }

@@ -33,6 +33,8 @@ pub(super) struct Session {
     _connection: Connection,
     events: BoxStream<'static, Event>,
     in_flight: FuturesUnordered<InFlight>,
+    /// What is settled and not answered yet: empty but for the time of one call, kept for its room.
+    settled: Vec<SettledMessage>,
     /// Why the broker takes nothing at present.
     blocked: Option<String>,
     /// Whether a message was returned, so that a confirm may be another's.
@@ -56,6 +58,7 @@ impl Session {
             _connection: connection,
             events,
             in_flight: FuturesUnordered::new(),
+            settled: Vec::with_capacity(MAX_IN_FLIGHT),
             blocked: None,
             is_doubtful: false,
             refused_since: None,
@@ -132,12 +135,12 @@ impl Session {
     /// one acknowledgement covers several messages, the return goes to any of them. So from the first return on no
     /// message of this session is reported as confirmed.
     fn answer_settled(&mut self, first: SettledMessage) -> Option<String> {
-        let mut settled = vec![first];
+        self.settled.push(first);
         while let Some(Some(next)) = self.in_flight.next().now_or_never() {
-            settled.push(next);
+            self.settled.push(next);
         }
         let mut failure = None;
-        for (_, outcome) in &settled {
+        for (_, outcome) in &self.settled {
             if matches!(outcome, Err(PublishError::Refused)) {
                 self.refused_since.get_or_insert_with(Instant::now);
             } else if outcome.is_ok() {
@@ -148,9 +151,10 @@ impl Session {
                 failure = Some(chain(error));
             }
         }
-        for (reply, outcome) in settled {
+        let is_doubtful = self.is_doubtful;
+        for (reply, outcome) in self.settled.drain(..) {
             let outcome = match outcome {
-                Ok(()) if self.is_doubtful => Err(PublishError::Unconfirmed),
+                Ok(()) if is_doubtful => Err(PublishError::Unconfirmed),
                 outcome => outcome,
             };
             answer(reply, outcome);
