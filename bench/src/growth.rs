@@ -18,7 +18,7 @@ use crate::worker::Mark;
 use crate::{ingest, messages, worker};
 
 /// Of a larger backlog, only so much is worked off.
-const DRAINED: u64 = 100_000;
+const DRAINED: u64 = 20_000;
 const POLL: Duration = Duration::from_millis(20);
 const LIMIT: Duration = Duration::from_secs(1_800);
 /// Copies of a done marker that go out in one pipeline.

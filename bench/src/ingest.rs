@@ -129,7 +129,7 @@ async fn raw(
         seconds: 0.0,
     };
     Ok(Sample {
-        broker_cpu: Some(whole.per_thousand((after.cpu - before.cpu).as_secs_f64())),
+        broker_cpu: Some(whole.per_thousand(after.cpu_since(&before))),
         ..sample
     })
 }
@@ -170,7 +170,7 @@ async fn full_load(
         seconds: (after.0 - before.0).as_secs_f64(),
     };
     ensure!(window.count > 0.0, "no request was answered");
-    let broker = (after.3.cpu - before.3.cpu).as_secs_f64();
+    let broker = after.3.cpu_since(&before.3);
     Ok(Sample {
         broker_cpu: Some(window.per_thousand(broker)),
         ..Sample::between(before.2, after.2, window)

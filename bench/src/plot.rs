@@ -21,7 +21,7 @@ pub fn bars(title: &str, values: &[(String, f64)]) -> String {
         let (text_y, name) = (y + 15.0, escape(name));
         write!(
             svg,
-            r##"<text x="{}" y="{text_y}" text-anchor="end" {FONT}>{name}</text><rect x="{LEFT}" y="{y}" width="{width:.1}" height="{}" fill="{colour}"/><text x="{:.1}" y="{text_y}" {FONT}>{}</text>"##,
+            r#"<text x="{}" y="{text_y}" text-anchor="end" {FONT}>{name}</text><rect x="{LEFT}" y="{y}" width="{width:.1}" height="{}" fill="{colour}"/><text x="{:.1}" y="{text_y}" {FONT}>{}</text>"#,
             LEFT - 8.0,
             BAR - 4.0,
             LEFT + width + 6.0,

@@ -39,7 +39,7 @@ impl Sample {
             f64::from(u32::try_from(after.switches - before.switches).unwrap_or(u32::MAX));
         Self {
             per_second: window.count / window.seconds,
-            cpu: window.per_thousand((after.cpu - before.cpu).as_secs_f64()),
+            cpu: window.per_thousand(after.cpu_since(&before)),
             switches: Some(switches / window.count.max(1.0)),
             rss_mb: megabytes(after.rss_bytes),
             ..Self::default()

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// Length of a tick in `/proc/PID/stat`: the kernel shows a hundredth of a second to every program.
 const TICK: Duration = Duration::from_millis(10);
@@ -20,12 +20,19 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Processor seconds since an earlier reading.
+    pub fn cpu_since(&self, before: &Self) -> f64 {
+        self.cpu.saturating_sub(before.cpu).as_secs_f64()
+    }
+
     /// Reads it.
     pub fn of(pid: u32) -> Result<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the process ended")?;
         // `pid (name) state …`: the name may contain anything.
         let (_, fields) = stat.rsplit_once(") ").context("/proc/PID/stat")?;
         let fields: Vec<&str> = fields.split(' ').collect();
+        // Ended, and not yet waited for.
+        ensure!(fields.first() != Some(&"Z"), "the process ended");
         let ticks = |index: usize| fields.get(index)?.parse::<u32>().ok();
         let ticks = ticks(11).zip(ticks(12)).context("/proc/PID/stat")?;
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;

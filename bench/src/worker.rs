@@ -21,7 +21,7 @@ pub const NODE: &str = "tuned Node (amqplib, ioredis, undici)";
 const LEAST: &str = "least lapin + redis + reqwest consumer";
 
 const LIMIT: Duration = Duration::from_secs(300);
-const POLL: Duration = Duration::from_millis(2);
+const POLL: Duration = Duration::from_millis(10);
 
 /// A program that consumes.
 enum Contender<'b> {
@@ -98,6 +98,7 @@ pub fn ours(build: &Build, crm: &Crm, stage: &Stage) -> Result<Command> {
         variable("PIPEDRIVE__REQUESTS_PER_2S", "1000000"),
         variable("PIPEDRIVE__SEARCHES_PER_2S", "1000000"),
         variable("PIPEDRIVE__DAILY_TOKENS", "1000000000"),
+        variable("PIPEDRIVE__DAILY_WRITES", "1000000000"),
         variable("GENESYS__SETTLE_DELAY", "0s"),
         variable("DIRECTORY__MODE", "off"),
     ]);
@@ -122,6 +123,7 @@ impl Mark {
     pub async fn at(servers: &Servers, crm: &Crm, child: &Child, activities: u64) -> Result<Self> {
         let began = Instant::now();
         while crm.activities() < activities {
+            child.usage()?;
             if began.elapsed() > LIMIT {
                 bail!(
                     "only {} of {activities} activities: {}",
@@ -148,7 +150,7 @@ impl Mark {
             seconds: (self.at - begin.at).as_secs_f64(),
         };
         let calls = f64::from(u32::try_from(self.requests - begin.requests)?);
-        let broker = (self.broker.cpu - begin.broker.cpu).as_secs_f64();
+        let broker = self.broker.cpu_since(&begin.broker);
         Ok(Sample {
             redis_cpu: Some(window.per_thousand(self.redis_cpu - begin.redis_cpu)),
             broker_cpu: Some(window.per_thousand(broker)),

@@ -42,7 +42,7 @@ pub async fn run(amqp: &str, seconds: f64, with_headers: bool) -> Result<()> {
             continue;
         };
         count += 1;
-        let passed: Duration = Instant::now() - since;
+        let passed = since.elapsed();
         if passed.as_secs_f64() >= seconds {
             let after = Usage::of(std::process::id())?;
             let window = Window {
