@@ -1,6 +1,6 @@
 //! How a call is sent: its tokens before it, limits and errors after it, again where that is harmless and may help.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{RequestBuilder, Response};
@@ -20,14 +20,23 @@ use crate::reservation::Reservation;
 /// How often a call that a rate limit refused is sent again while its message is held.
 const RATE_LIMITED_REPEATS: u32 = 2;
 
-/// The right to send one request: its tokens are taken, its authorization is at hand, nothing has to be waited for any
-/// more. What a caller notes now says when the request has ended at the latest.
+/// The right to send one request: its tokens are taken, its authorization is at hand, and it is sent after
+/// [`Self::wait`]. What a caller notes now says when the request has ended at the latest.
 #[derive(Debug)]
 #[must_use = "its tokens are taken until it is dropped"]
 pub struct Permit {
     reservation: Reservation,
     authorization: Authorization,
     repeats: Repeats,
+}
+
+impl Permit {
+    /// How long it is until the request may be sent: a moment, for which [`Client::send`] waits.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        let due = self.reservation.receipt().granted;
+        due.saturating_duration_since(Instant::now())
+    }
 }
 
 /// How often one call was refused for a reason that the client handles itself.
@@ -72,8 +81,9 @@ impl Client {
         })
     }
 
-    /// Sends a write once.
+    /// Sends a write once, at the moment of its permit.
     pub async fn send<T: DeserializeOwned>(&self, permit: Permit, call: &Call<T>) -> Sent<T> {
+        permit.reservation.due().await;
         let receipt = permit.reservation.redeem();
         match self
             .attempt(call, &permit.authorization, Some(receipt))
@@ -161,6 +171,7 @@ impl Client {
         let mut pauses = (self.settings.repeat_pauses)();
         let mut permit = self.reserve(call).await?;
         loop {
+            permit.reservation.due().await;
             let receipt = permit.reservation.redeem();
             let attempt = self.attempt(call, &permit.authorization, Some(receipt));
             let error = match attempt.await {
@@ -249,6 +260,11 @@ impl Client {
         if result.is_ok() && receipt.is_some() {
             self.budget.answered(call.spend()).await;
         }
+        let receipt = receipt.map(|receipt| Receipt {
+            took: begun.elapsed(),
+            was_refused: matches!(result, Err(PipedriveError::RateLimited { .. })),
+            ..receipt
+        });
         self.settle(receipt, limits, was_sent).await;
         result
     }

@@ -39,10 +39,16 @@ pub struct Receipt {
     pub writes: i64,
     /// When it was granted, in seconds of Unix time: names the day from whose count it is given back.
     pub at: i64,
-    /// The moment at which it was granted.
+    /// The moment from which on it may be sent: now, or shortly.
     pub granted: Instant,
-    /// How long after that it was sent.
+    /// How much later than the budget's own clock says that moment may be: the time that the budget took to answer.
+    pub lag: Duration,
+    /// How long after the budget's moment it was sent, at most.
     pub delay: Duration,
+    /// How long its answer took.
+    pub took: Duration,
+    /// Whether the answer was that a rate limit refuses it: it is not counted then.
+    pub was_refused: bool,
 }
 
 /// The limits that all processes share: requests and searches in 2 seconds, tokens and writes a day.

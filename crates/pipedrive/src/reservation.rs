@@ -32,6 +32,11 @@ impl Reservation {
         self.receipt.expect("a receipt is redeemed once")
     }
 
+    /// Waits for the moment from which on its request may be sent.
+    pub async fn due(&self) {
+        tokio::time::sleep_until(self.receipt().granted.into()).await;
+    }
+
     /// Its request is sent now, or is handed on: nothing goes back by itself any more.
     ///
     /// # Panics
@@ -41,7 +46,7 @@ impl Reservation {
     pub fn redeem(mut self) -> Receipt {
         let receipt = self.receipt.take().expect("a receipt is redeemed once");
         Receipt {
-            delay: receipt.granted.elapsed(),
+            delay: receipt.granted.elapsed() + receipt.lag,
             ..receipt
         }
     }

@@ -49,8 +49,8 @@ impl From<NotDone> for Failure {
 
 /// Carries out `call`, with its intent noted before every request.
 ///
-/// Room in the budget is reserved first, so that nothing is waited for between the note and the request: the time in the
-/// note is then an upper bound for when the request has ended.
+/// Room in the budget is reserved first, so that only a known moment is waited for between the note and the request: the
+/// time in the note is then an upper bound for when the request has ended.
 pub(crate) async fn once<T: DeserializeOwned>(
     client: &Client,
     call: &Call<T>,
@@ -60,7 +60,7 @@ pub(crate) async fn once<T: DeserializeOwned>(
     let mut permit = client.reserve(call).await.map_err(NotDone::NotSent)?;
     loop {
         intent
-            .write(timing.latest_end())
+            .write(timing.latest_end(permit.wait()))
             .await
             .map_err(NotDone::NotNoted)?;
         match client.send(permit, call).await {

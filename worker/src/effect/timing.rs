@@ -36,12 +36,12 @@ impl Timing {
         self.request_timeout + self.settle_time
     }
 
-    /// When a request that begins now has certainly ended. It is stored as the time of an intent, so that a crash, or a
+    /// When a request that begins after `wait` has certainly ended. It is stored as the time of an intent, so that a crash, or a
     /// second write that fails, never makes the intent seem older than it is.
     #[must_use]
-    pub fn latest_end(&self) -> Timestamp {
+    pub fn latest_end(&self, wait: Duration) -> Timestamp {
         let now = clock::now();
-        now.checked_add(self.request_timeout).unwrap_or(now)
+        now.checked_add(wait + self.request_timeout).unwrap_or(now)
     }
 }
 

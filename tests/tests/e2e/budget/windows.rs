@@ -80,7 +80,7 @@ fn rate(sent: &[RequestRecord], limit: usize) -> f64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_uses_the_allowance_and_does_not_exceed_it() {
-    for clients in [1, 2] {
+    for clients in [1, 2, 4] {
         for is_search in [false, true] {
             let (part, refused) = part_used(clients, is_search).await;
 
@@ -90,10 +90,10 @@ async fn a_backlog_uses_the_allowance_and_does_not_exceed_it() {
                 refused <= 1,
                 "{refused} of {BACKLOG} exceeded the allowance"
             );
-            // How much is used depends on the machine: what is free again is known by answers, and a busy one answers late.
+            // The simulation in the worker's own tests asserts 98 %; a busy machine sends late.
             assert!(
-                part > 0.5,
-                "{part:.3}: more than one window in two passed unused"
+                part > 0.85,
+                "{part:.3}: more than one window in seven passed unused"
             );
         }
     }

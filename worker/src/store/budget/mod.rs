@@ -1,11 +1,22 @@
 //! The budget that all workers share: requests and searches in 2 seconds, tokens and writes a day.
 
+mod call;
+mod calls;
 mod day;
+mod quickest;
+mod scripts {
+    pub(super) const TAKE: &str = include_str!("../scripts/take.lua");
+    pub(super) const GIVE_BACK: &str = include_str!("../scripts/give_back.lua");
+    pub(super) const PAUSE: &str = include_str!("../scripts/pause.lua");
+    pub(super) const LEARN: &str = include_str!("../scripts/learn.lua");
+}
+#[cfg(test)]
+mod simulation;
 mod verdict;
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -16,35 +27,45 @@ use shared::config;
 use shared::fail_point::{self, FailPoint};
 
 use super::connection::Store;
-use super::script::ms;
 use crate::metrics as names;
 
+use call::Call;
 pub(crate) use day::{Day, smallest_plan};
+use quickest::Quickest;
 use verdict::Verdict;
 
 /// `scripts/take.lua`, hashed once.
-static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../scripts/take.lua")));
+static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(scripts::TAKE));
 /// `scripts/give_back.lua`, hashed once.
-static GIVE_BACK: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../scripts/give_back.lua")));
+static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| Script::new(scripts::GIVE_BACK));
 /// `scripts/pause.lua`, hashed once.
-static PAUSE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../scripts/pause.lua")));
+static PAUSE: LazyLock<Script> = LazyLock::new(|| Script::new(scripts::PAUSE));
 /// `scripts/learn.lua`, hashed once.
-static LEARN: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../scripts/learn.lua")));
+static LEARN: LazyLock<Script> = LazyLock::new(|| Script::new(scripts::LEARN));
 
 /// Pipedrive's window of 2 seconds, and a little for clocks.
-const WINDOW: Duration = Duration::from_millis(2_005);
+const WINDOW: Duration = Duration::from_millis(2_002);
 /// How long after it is sent Pipedrive counts a request at the latest, as far as is known before its answer.
 const MARGIN: Duration = Duration::from_secs(1);
 /// The same of a request that is answered, unless its answer came sooner: most of the time that a slow answer takes follows
 /// after the count.
 const ANSWERED_MARGIN: Duration = Duration::from_millis(300);
-/// The same of a request that is planned only.
-const PLANNED_MARGIN: Duration = Duration::from_millis(10);
-/// The longest that a held message waits for its turn: longer waits are in a queue.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The same of a request that is not sent yet.
+const UNSENT_MARGIN: Duration = Duration::from_millis(2);
+/// A moment that is no further away is granted for good: what its caller still has to do is done before it.
+const LEAD: Duration = Duration::from_millis(100);
+/// A planned moment is asked for again so long before it: some time later than it could be granted, since the answers may
+/// have put it off a little.
+const EARLY: Duration = Duration::from_millis(50);
+/// How much later a request was sent, at most, that is counted before another.
+const OVERTAKING: Duration = Duration::from_millis(30);
+/// What others take is kept free for one to two such periods after answers showed it: each has more than a whole window.
+const OTHERS_PERIOD: Duration = Duration::from_millis(2_500);
+/// The longest that a held message waits for its turn: longer waits are in a queue. Four workers of 16 messages each
+/// search 10 in 2 seconds, in 12.8 seconds.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// How long a message waits in a queue at most before it asks again: while it does, the allowance must not run idle.
+const LONGEST_QUEUED: Duration = Duration::from_secs(5);
 /// How much longer it waits where a planned moment is put off.
 const LONGEST_DELAY: Duration = Duration::from_secs(1);
 /// A day's counter outlives its day, whatever the clocks say.
@@ -132,6 +153,13 @@ pub struct TokenBucket {
     settings: TokenBucketSettings,
     /// The limits that Pipedrive reported last, where they are lower than those configured: of requests, of searches.
     reported: Arc<[AtomicU32; 2]>,
+    /// The quickest answers of late.
+    quickest: Arc<Mutex<Quickest>>,
+}
+
+/// How long a caller waits before it asks again for a moment that is planned; `None` where it is granted for good.
+fn until_asked_again(wait: Duration) -> Option<Duration> {
+    (wait > LEAD).then(|| wait.saturating_sub(EARLY))
 }
 
 /// What a window counts.
@@ -149,6 +177,7 @@ impl TokenBucket {
             store,
             settings,
             reported: Arc::new([AtomicU32::new(u32::MAX), AtomicU32::new(u32::MAX)]),
+            quickest: Arc::default(),
         }
     }
 
@@ -167,22 +196,23 @@ impl TokenBucket {
                     let reservation = planned
                         .take()
                         .unwrap_or_else(|| Reservation::new(Arc::new(self.clone()), receipt));
-                    if wait.is_zero() {
-                        metrics::histogram!(names::TOKEN_WAIT).record(waited.as_secs_f64());
+                    let Some(until_asked) = until_asked_again(wait) else {
+                        metrics::histogram!(names::TOKEN_WAIT)
+                            .record((waited + wait).as_secs_f64());
                         // Its count is that of the first time; what it is sent by is the last.
-                        let granted = receipt.granted;
                         return Ok(Receipt {
-                            granted,
+                            granted: receipt.granted,
+                            lag: receipt.lag,
                             ..reservation.redeem()
                         });
-                    }
+                    };
                     // Given back if its caller goes away meanwhile.
                     planned = Some(reservation);
-                    tokio::time::sleep(wait).await;
-                    waited += wait;
+                    tokio::time::sleep(until_asked).await;
+                    waited += until_asked;
                     continue;
                 }
-                Verdict::Wait(wait) => SpendError::Busy(wait),
+                Verdict::Wait(wait) => SpendError::Busy(wait.min(LONGEST_QUEUED)),
                 Verdict::Spent(of, wait) => SpendError::Spent { of, wait },
                 Verdict::Counted(of) => self.spent(of, self.until_renewed(of)).await?,
                 Verdict::Reported(Allowance::Tokens, _) => {
@@ -203,153 +233,42 @@ impl TokenBucket {
         Ok(SpendError::Spent { of, wait })
     }
 
-    /// Asks for a moment to send a request at; again for one that was planned, once its moment has come.
+    /// Asks for a moment to send a request at; again for one that was planned, shortly before its moment.
     async fn try_take(
         &self,
         spend: Spend,
         planned: Option<Receipt>,
         longest: Duration,
     ) -> Result<Verdict, RedisError> {
-        let settings = &self.settings;
         let now = shared::clock::now().as_second();
-        let mut call = TAKE.prepare_invoke();
-        call.key(self.slots(Window::Requests))
-            .key(self.slots(Window::Searches))
-            .key(self.pause_key(Window::Requests))
-            .key(self.pause_key(Window::Searches))
-            .key(self.spent_key(Allowance::Tokens))
-            .key(self.spent_key(Allowance::Writes))
-            .key(self.day_key(now))
-            .key(self.writes_key(now))
-            .key(self.report_key());
-        call.arg(WINDOW.as_micros())
-            .arg(MARGIN.as_micros())
-            .arg(self.limit(Window::Requests))
-            .arg(self.limit(Window::Searches))
-            .arg(u8::from(spend.is_search))
-            .arg(spend.tokens)
-            .arg(settings.daily_tokens.unwrap_or(0))
-            .arg(u8::from(spend.is_write))
-            .arg(settings.daily_writes.unwrap_or(0))
-            .arg(ms(DAY_TTL))
-            .arg(longest.as_micros())
-            .arg(settings.probe_interval.as_micros())
-            .arg(planned.map_or(0, |receipt| receipt.number))
-            .arg(PLANNED_MARGIN.as_micros());
-        let answer = call.invoke_async(&mut self.store.connection()?).await?;
-        Verdict::parse(spend, now, answer)
+        let call = self.take_call(spend, planned, longest, now);
+        let asked = Instant::now();
+        let answer = call.run(&TAKE, &self.store).await?;
+        Verdict::parse(spend, now, asked.elapsed(), answer)
     }
 
     async fn take_back(&self, receipt: Receipt) -> Result<(), RedisError> {
-        let mut call = GIVE_BACK.prepare_invoke();
-        call.key(self.slots(Window::Requests))
+        let call = Call::new()
+            .key(self.slots(Window::Requests))
             .key(self.slots(Window::Searches))
             .key(self.day_key(receipt.at))
             .key(self.writes_key(receipt.at))
-            .key(self.report_key());
-        call.arg(receipt.number)
+            .key(self.report_key())
+            .arg(receipt.number)
             .arg(receipt.spend.tokens)
-            .arg(u8::from(receipt.spend.is_write))
-            .invoke_async(&mut self.store.connection()?)
-            .await
+            .arg(u8::from(receipt.spend.is_write));
+        call.run(&GIVE_BACK, &self.store).await
     }
 
     /// Corrects the budget by an answer.
     async fn correct(&self, receipt: Option<Receipt>, limits: Limits) -> Result<(), RedisError> {
-        let is_search = receipt.is_some_and(|receipt| receipt.spend.is_search);
-        // Its caller may have noted its intent in between.
-        let delay = receipt.map_or(Duration::ZERO, |receipt| receipt.delay);
-        let (window, used) = self.note_window(is_search, limits.requests);
-        if let Some(left) = limits.daily_left {
-            #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-            metrics::gauge!(names::DAILY_LEFT).set(left as f64);
-        }
-        let or_none =
-            |value: Option<u64>| value.map_or(-1, |value| i64::try_from(value).unwrap_or(i64::MAX));
-        let mut call = LEARN.prepare_invoke();
-        call.key(self.slots(Window::Requests))
-            .key(self.slots(Window::Searches))
-            .key(self.report_key())
-            .key(self.limit_key())
-            .key(self.spent_key(Allowance::Tokens));
-        call.arg(WINDOW.as_micros())
-            .arg(MARGIN.as_micros())
-            .arg(receipt.map_or(0, |receipt| receipt.number))
-            .arg(receipt.map_or(0, |receipt| receipt.tokens))
-            .arg(receipt.map_or(0, |receipt| receipt.writes))
-            .arg(used)
-            .arg(match window {
-                Window::Requests => 1,
-                Window::Searches => 2,
-            })
-            .arg(or_none(limits.daily_left))
-            .arg(or_none(limits.daily_limit))
-            .arg(or_none(limits.writes_left))
-            .arg(ms(LIMIT_TTL))
-            .arg((delay + ANSWERED_MARGIN).as_micros());
-        call.invoke_async(&mut self.store.connection()?).await
-    }
-
-    /// Notes what an answer says of its window; which one it is, and how many requests it has, or -1.
-    fn note_window(&self, is_search: bool, reported: Option<(u32, u32)>) -> (Window, i64) {
-        let Some((limit, left)) = reported else {
-            return (Window::Requests, -1);
-        };
-        // A search counts in both windows. A limit above that of searches is that of requests.
-        let window = if is_search && limit <= self.settings.searches {
-            Window::Searches
-        } else {
-            Window::Requests
-        };
-        self.reported[window as usize].store(limit, Ordering::Relaxed);
-        if window == Window::Requests {
-            metrics::gauge!(names::REQUESTS_LEFT).set(left);
-        }
-        // What others take matters near the limit only.
-        let used = (left <= limit / 4).then(|| limit.saturating_sub(left));
-        (window, used.map_or(-1, i64::from))
-    }
-
-    /// The limit of a window: the one configured, or a lower one that Pipedrive reported.
-    fn limit(&self, window: Window) -> u32 {
-        let configured = match window {
-            Window::Requests => self.settings.requests,
-            Window::Searches => self.settings.searches,
-        };
-        let reported = self.reported[window as usize].load(Ordering::Relaxed);
-        configured.min(reported).max(1)
+        let call = self.learn_call(receipt, limits, Instant::now());
+        call.run(&LEARN, &self.store).await
     }
 
     /// Stops searches for `wait`, or, after another request, everything.
     async fn hold(&self, spend: Spend, wait: Duration) -> Result<(), RedisError> {
-        let window = if spend.is_search {
-            Window::Searches
-        } else {
-            Window::Requests
-        };
-        let mut call = PAUSE.prepare_invoke();
-        call.key(self.pause_key(window))
-            .arg(ms(wait))
-            .invoke_async(&mut self.store.connection()?)
-            .await
-    }
-
-    fn slots(&self, window: Window) -> String {
-        self.key(match window {
-            Window::Requests => "slots",
-            Window::Searches => "slots:searches",
-        })
-    }
-
-    fn pause_key(&self, window: Window) -> String {
-        self.key(match window {
-            Window::Requests => "pause",
-            Window::Searches => "pause:searches",
-        })
-    }
-
-    /// The keys lie in one slot of a cluster: one script touches them.
-    fn key(&self, name: &str) -> String {
-        self.store.key(&format!("{{tokens}}:{name}"))
+        let call = self.pause_call(spend, wait);
+        call.run(&PAUSE, &self.store).await
     }
 }

@@ -28,12 +28,17 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
-    /// Reads the answer to a request at the second `now` of our clock.
+    /// Reads the answer to a request at the second `now` of our clock, which took `lag` to come.
     ///
     /// # Errors
     ///
     /// When its word is unknown.
-    pub(super) fn parse(spend: Spend, now: i64, answer: Answer) -> Result<Self, RedisError> {
+    pub(super) fn parse(
+        spend: Spend,
+        now: i64,
+        lag: Duration,
+        answer: Answer,
+    ) -> Result<Self, RedisError> {
         let (word, wait, number, tokens, writes) = answer;
         let wait = Duration::from_micros(wait);
         let receipt = Receipt {
@@ -42,8 +47,11 @@ impl Verdict {
             tokens,
             writes,
             at: now,
-            granted: Instant::now(),
+            granted: Instant::now() + wait,
+            lag,
             delay: Duration::ZERO,
+            took: Duration::ZERO,
+            was_refused: false,
         };
         match &*word {
             "taken" => Ok(Self::Granted(receipt, wait)),
