@@ -13,7 +13,7 @@ use crate::process::Worker;
 /// Longer than a worker needs to miss the answer, to wait for it to settle, and to list what there is.
 const LATE: Duration = Duration::from_secs(12);
 /// More than a held message waits for tokens, and less than a spent day.
-const BUSY_MS: u64 = 8_000;
+const BUSY_MS: u64 = 18_000;
 
 /// Lets the budget of all workers have no room for a while, as a burst that Pipedrive refused does.
 async fn fill_the_budget(app: &TestApp) {
