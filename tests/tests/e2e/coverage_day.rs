@@ -1,11 +1,14 @@
 //! A day with gaps: what Genesys' record says is written all the same, by a repair or by the workers themselves.
 //! `BRIDGE_TEST_DAY=5000` makes it longer.
 
+use std::time::{Duration, Instant};
+
 use anyhow::ensure;
 use bridge_tests::bridge::call_centre::CallCentre;
 use bridge_tests::bridge::day_truth::wrong;
 use bridge_tests::bridge::gaps::recent;
-use bridge_tests::bridge::{AlarmReceiver, PATIENCE};
+use bridge_tests::bridge::{AlarmReceiver, PATIENCE, call};
+use bridge_tests::sandbox::pipedrive::{Limits, SandboxConfig};
 use bridge_tests::servers::wait_until;
 use shared::broker::topology;
 use shared::domain::event::{Filter, Kind, Recognised, recognise};
@@ -85,6 +88,50 @@ async fn a_repair_from_two_places_at_once_writes_each_conversation_once() {
         centre.app.start_worker().await;
     }
     centre.wait_for_the_truth().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_day_is_nearly_spent_only_live_calls_are_written() {
+    const DAY: u64 = 100_000;
+    /// A worker looks into the queue every two seconds.
+    const LOOKS: Duration = Duration::from_secs(5);
+    let limits = Limits {
+        daily_tokens: Some(DAY),
+        ..Limits::unlimited()
+    };
+    let builder = CallCentre::builder()
+        .without_worker()
+        .sandbox(SandboxConfig {
+            limits,
+            ..SandboxConfig::default()
+        });
+    let mut centre = CallCentre::of_plan(&recent(10), builder).await;
+    centre.reconcile(true).await;
+    let app = &mut centre.app;
+    let published = app.backfill_length().await;
+    // A twentieth is less than what live calls keep at any hour.
+    app.pipedrive.set_budget_left(DAY / 20, None);
+    app.post(call("live", "Unknown")).await.assert_accepted();
+    app.start_worker().await;
+    app.wait_for_activities(1).await;
+    let begin = Instant::now();
+    while begin.elapsed() < LOOKS {
+        assert_eq!(app.backfill_length().await, published);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(published > 0);
+
+    app.pipedrive.set_budget_left(DAY, None);
+    app.post(call("last", "Unknown")).await.assert_accepted();
+
+    wait_until("an empty backfill queue", PATIENCE, async || {
+        let rest = app.backfill_length().await;
+        ensure!(rest == 0, "{rest} wait");
+        Ok(())
+    })
+    .await
+    .unwrap();
+    app.wait_for_at_least(3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

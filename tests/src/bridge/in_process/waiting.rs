@@ -139,6 +139,16 @@ impl TestApp {
         queued.await.unwrap_or_else(|error| panic!("{error:#}"));
     }
 
+    /// How many messages wait in the backfill queue.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such queue.
+    pub async fn backfill_length(&self) -> u32 {
+        let waiting = self.vhost.message_count(topology::BACKFILL_QUEUE).await;
+        waiting.unwrap()
+    }
+
     /// The queues that messages pass on their way to Pipedrive.
     fn queues(&self) -> Vec<String> {
         let delays = self.settings.queued_delays();
