@@ -16,8 +16,8 @@ use proptest::prelude::*;
 use shared::config;
 use tokio_util::sync::CancellationToken;
 
-/// Far above what a local answer takes.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Far above what a local answer takes, on a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Each is a request, and a connection of its own.
 const CASES: u32 = 300;
 

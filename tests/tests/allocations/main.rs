@@ -23,7 +23,7 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 /// Allocations of one webhook, from the first byte to the answer, lapin's included.
 const PER_WEBHOOK: u64 = 98;
 /// Allocations of one interaction, from the delivery to the acknowledgement, with a search, a read and a create.
-const PER_INTERACTION: u64 = 1741;
+const PER_INTERACTION: u64 = 1930;
 /// What a count may differ from its figure, in percent. Beyond that the figure is to be committed anew, with the reason:
 /// also when there are fewer, or the next change could take back what was won.
 const TOLERANCE_PERCENT: u64 = 6;
