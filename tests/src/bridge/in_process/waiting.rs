@@ -146,7 +146,7 @@ impl TestApp {
     /// Panics if there is no such queue.
     pub async fn backfill_length(&self) -> u32 {
         let waiting = self.vhost.message_count(topology::BACKFILL_QUEUE).await;
-        waiting.unwrap()
+        waiting.expect("RabbitMQ has the backfill queue")
     }
 
     /// The queues that messages pass on their way to Pipedrive.
