@@ -272,7 +272,11 @@ fn counts(text: &mut String, title: &str, counts: &BTreeMap<String, usize>) -> s
         .iter()
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
-    writeln!(text, "## {title}\n\n{total}: {}.\n", listed.join("; "))
+    let listed = match listed.as_slice() {
+        [] => "none".to_owned(),
+        some => format!("{total}: {}", some.join("; ")),
+    };
+    writeln!(text, "## {title}\n\n{listed}.\n")
 }
 
 fn list(text: &mut String, title: &str, rows: &[(&str, String)]) -> std::fmt::Result {
