@@ -27,7 +27,7 @@ impl TestApp {
         self.keys_of(self.redis().await, name).await
     }
 
-    /// The interactions that are worked on. None where Redis answers nobody but the services: with a password or an
+    /// The leases that are held. None where only the services can connect to Redis: with a password or an
     /// authority of its own.
     pub(super) async fn leases(&self) -> Vec<String> {
         match self.connect_to_redis().await {
