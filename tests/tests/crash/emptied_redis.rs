@@ -137,6 +137,44 @@ async fn a_third_party_whose_event_comes_after_redis_forgot_the_customer_takes_p
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_customer_whose_event_comes_after_redis_forgot_a_third_party_gets_the_record() {
+    let (app, redis) = app().await;
+    record(&app, supplier_end(), SUPPLIER).await;
+    let supplier = app.pipedrive.persons()[0].id;
+    redis.flush().await.unwrap();
+
+    let end = now("eventbridge-customer-end-voice-inbound");
+    record(&app, end.clone(), "<b>Duration:</b> 7 min 22 s").await;
+    // It stays so when another event follows, and when Redis forgets once more.
+    let wrapup = now("eventbridge-acw-voice-inbound");
+    record(&app, wrapup, "call back on Friday").await;
+    redis.flush().await.unwrap();
+    let leg = now("eventbridge-user-end-voice-inbound");
+    let activity = record(&app, leg, "<b>Hold:</b> 30 s").await;
+
+    let people = app.pipedrive.persons();
+    let customer = people.iter().find(|person| person.id != supplier);
+    assert_eq!(activity.person_id, customer.map(|person| person.id));
+    let takes_part = |who| activity.participants.iter().any(|one| one.person_id == who);
+    assert!(takes_part(supplier), "{:?}", activity.participants);
+    assert_eq!(
+        activity.subject,
+        "Inbound call from +12025550143 (7 min 22 s)"
+    );
+    assert_eq!(activity.duration.as_deref(), Some("00:08"));
+    let note = activity.note.unwrap();
+    for once in [
+        "<b>Outcome:</b> Inbound call, connected",
+        "<b>Number:</b> +12025550143",
+        "<b>Duration:</b> 7 min 22 s",
+        "<b>Also took part:</b> +12025550177",
+    ] {
+        assert_eq!(note.matches(once).count(), 1, "{once} in {note}");
+    }
+    assert!(!note.contains("15 s<br>"), "{note}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_sent_again_after_redis_forgot_it_is_recorded_once() {
     let (app, redis) = app().await;
     record(

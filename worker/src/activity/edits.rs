@@ -10,7 +10,8 @@ use crate::activity::content::Activity;
 use crate::activity::durations::{self, hours_and_minutes};
 use crate::activity::note_pieces::lines_of;
 use crate::activity::{labels, subject, zone};
-use crate::store::{Answered, clock, due, primary};
+use crate::person::attachment::Attachment;
+use crate::store::{Answered, Progress, clock, due, primary};
 
 /// Body of `PATCH /api/v2/activities/{id}`: only what differs, and is not a person's. Type and "done" are left to
 /// people once the activity exists; the owner changes to the agent's user when that is known late.
@@ -238,6 +239,21 @@ pub(crate) fn by_evidence(
         deal: attached.is_none().then_some(None).into_iter().collect(),
         ..Answered::default()
     }
+}
+
+/// Adds the subject and the person that the activity has from a customer who turned out to be a third party.
+pub(crate) fn or_of_displaced(
+    mut known: Answered,
+    progress: &Progress,
+    attachment: &Attachment,
+) -> Answered {
+    known
+        .subject
+        .extend(progress.adoption.displaced_subject.clone());
+    let displaced = progress.displaced.as_ref();
+    let person = displaced.and_then(|number| attachment.named.get(number));
+    known.person.extend(person.map(|person| Some(person.id)));
+    known
 }
 
 fn value(note: &str, label: &str) -> Option<String> {

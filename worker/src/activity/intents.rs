@@ -53,9 +53,8 @@ impl ChangeIntent<'_> {
         lines: &str,
         answered: &Answered,
     ) -> Result<(), LeaseError> {
-        let written = self.progress.written.as_deref();
         self.lease
-            .doubt_update(until, lines, answered, written)
+            .doubt_update(until, lines, answered, self.progress)
             .await
     }
 }

@@ -33,6 +33,14 @@ pub(crate) fn fingerprint(note: &str) -> String {
     digests.join(" ")
 }
 
+/// The fingerprint of those lines of a note that are about its customer, or that the customer's session gave it.
+#[must_use]
+pub(crate) fn fingerprint_of_head(note: &str) -> String {
+    let lines = lines_of(note);
+    let head = lines.iter().filter(|line| only_once(line).is_some());
+    head.map(digest).collect::<Vec<_>>().join(" ")
+}
+
 /// The fingerprint of two notes of ours, either of which may be there: the answer to the later one was lost.
 #[must_use]
 pub(crate) fn either(written: &str, sent: &str) -> String {

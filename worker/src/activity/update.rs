@@ -218,7 +218,8 @@ fn known(progress: &Progress, present: &ActivityRecord, wanted: &Wanted<'_>) -> 
             party,
             ..
         } = wanted;
-        return edits::by_evidence(present, activity, interaction, party, progress.person);
+        let known = edits::by_evidence(present, activity, interaction, party, progress.person);
+        return edits::or_of_displaced(known, progress, wanted.attachment);
     }
     progress.answered.clone()
 }

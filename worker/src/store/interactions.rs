@@ -17,6 +17,7 @@
 //! | `answered` | values of ours that its other members may have, as JSON: [`Answered`](super::Answered) |
 //! | `doubted` | when the answer to an update was lost: it may still undo a later one |
 //! | `inherited` | the activity was found in Pipedrive, written for events that Redis has lost |
+//! | `displaced` | the number that it named as the customer's then, where known events show who began earlier |
 //!
 //! Beside it, the lease: a key with its owner, set if absent (`SET NX`), with an expiry. Every script checks owner and
 //! fencing token before it writes.

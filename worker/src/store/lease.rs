@@ -113,7 +113,7 @@ impl Lease {
     }
 
     /// Stores until when an update is in flight that may take effect late, or that none is; and the lines and values of
-    /// ours that the note and the other members may have by now. `written` is the record's digest, which stays.
+    /// ours that the note and the other members may have by now. The rest of `progress` stays.
     ///
     /// # Errors
     ///
@@ -123,12 +123,18 @@ impl Lease {
         until: Option<Timestamp>,
         lines: &str,
         answered: &Answered,
-        written: Option<&str>,
+        progress: &Progress,
     ) -> Result<(), LeaseError> {
         let until = until.map(|until| until.as_millisecond().to_string());
         let update_in_doubt = ("doubted", until.as_deref().unwrap_or_default());
-        let answered = answered.to_field(written);
-        let fields = [update_in_doubt, ("lines", lines), ("answered", &answered)];
+        let answered = answered.to_field(progress.written.as_deref());
+        let displaced = progress.displaced.as_deref().unwrap_or_default();
+        let fields = [
+            update_in_doubt,
+            ("lines", lines),
+            ("answered", &answered),
+            ("displaced", displaced),
+        ];
         self.step(&fields, self.duration, self.store.settings().open_ttl)
             .await
     }
@@ -208,6 +214,10 @@ impl Lease {
             ("lines", &progress.lines),
             ("answered", &answered),
             ("inherited", if progress.adopted { "1" } else { "" }),
+            (
+                "displaced",
+                progress.displaced.as_deref().unwrap_or_default(),
+            ),
             ("doubted", ""),
         ];
         fields.extend(events.iter().map(|event| (event.as_str(), "1")));

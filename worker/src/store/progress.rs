@@ -39,6 +39,8 @@ pub struct Progress {
     pub update_in_doubt: Option<Timestamp>,
     /// Whether the activity was found in Pipedrive, written for events that Redis has lost.
     pub adopted: bool,
+    /// The number that an adopted activity named as its customer's before the known events showed who began earlier.
+    pub displaced: Option<String>,
     /// What this delivery read of an adopted activity. Not stored.
     pub adoption: Adoption,
     /// Whether this entry is complete: no activity can exist that it does not show.
@@ -46,12 +48,14 @@ pub struct Progress {
 }
 
 /// What a delivery reads of an activity that was found in Pipedrive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Adoption {
     /// Whether the activity was found in this delivery, attached to a person.
     pub has_person: bool,
     /// Whether no event of the customer that the activity names is known: its subject, number and times stay.
     pub leads: bool,
+    /// The subject that events of the displaced customer led to.
+    pub displaced_subject: Option<String>,
 }
 
 /// State of an effect that must happen once.
@@ -127,6 +131,7 @@ impl Progress {
                 .and_then(|ms| ms.parse().ok())
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
             adopted: fields.contains_key("inherited"),
+            displaced: text("displaced"),
             adoption: Adoption::default(),
             known_unrecorded: same_epoch && fields.get("clean") == Some(&"1"),
         }

@@ -159,7 +159,10 @@ impl Recording {
         let now = shared::clock::now();
         let intended = match known {
             Some(id) if is_written => return At::Written(lease, job, id),
-            Some(_) => lease.doubt_update(Some(now), "", &job.answered, None).await,
+            Some(_) => {
+                let doubting = lease.doubt_update(Some(now), "", &job.answered, &job);
+                doubting.await
+            }
             None => lease.intend_activity(&job, now).await,
         };
         match intended {
