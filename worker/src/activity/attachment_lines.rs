@@ -80,6 +80,10 @@ fn third_parties(
             Some(person) => target_line::linked(person, person_url),
             None => party.name.as_deref().map(target_line::named),
         };
+        // A person whom we created for a number is called by it.
+        let name = known.and_then(|person| person.name.as_deref());
+        let is_said = |number: &&str| name.is_some_and(|name| is_same_number(name, number));
+        let number = number.filter(|number| !is_said(number));
         let number = number.map(|number| target_line::named(bare(number)));
         match (named, number) {
             (Some(name), Some(number)) => Some(format!("{name} ({number})")),
@@ -89,6 +93,16 @@ fn third_parties(
     };
     let parties = interaction.third_parties.iter().filter_map(html);
     parties.take(NAMED_MAX).collect()
+}
+
+/// Whether a name is the number itself, however both are written.
+fn is_same_number(name: &str, number: &str) -> bool {
+    let digits = |text: &str| {
+        text.chars()
+            .filter(char::is_ascii_digit)
+            .collect::<String>()
+    };
+    !name.contains(char::is_alphabetic) && digits(name) == digits(number)
 }
 
 fn bare(address: &str) -> &str {

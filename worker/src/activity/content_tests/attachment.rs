@@ -89,7 +89,7 @@ fn a_third_party_who_is_known_is_named_as_in_pipedrive_with_a_link() {
             "../../../../shared/fixtures/events/guide-interaction-completed.json"
         )])
     };
-    let attachment = Attachment {
+    let mut attachment = Attachment {
         named: BTreeMap::from([
             (
                 "tel:+12025550199".to_owned(),
@@ -118,6 +118,15 @@ fn a_third_party_who_is_known_is_named_as_in_pipedrive_with_a_link() {
         let line = format!("<b>Also took part:</b> {name} (+12025550199), +12025550197<br>");
         assert!(note.contains(&line), "{note}");
     }
+
+    // A person of ours without a name.
+    let unnamed = named(8, Some("+12025550199"));
+    attachment
+        .named
+        .insert("tel:+12025550199".to_owned(), unnamed);
+    let note = written_in(&call, &attachment, &style()).note;
+    let line = "<b>Also took part:</b> +12025550199, +12025550197<br>";
+    assert!(note.contains(line), "{note}");
 }
 
 #[test]
