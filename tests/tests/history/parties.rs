@@ -41,6 +41,23 @@ fn a_third_party_is_named_and_takes_no_record_over() {
 }
 
 #[test]
+fn a_third_party_who_has_a_name_from_another_interaction_is_named_by_it() {
+    let mut history = with_third_party();
+    let name = "Caller 000417";
+    history.posted[2].facts = vec![name.to_owned()];
+    let note = &mut history.activities[0].note;
+    *note = note.replace(STRANGER, &format!("{name} ({STRANGER})"));
+    assert_eq!(violations(&history), ["foreign fact"]);
+
+    history.persons.push(Person {
+        was_there_before: true,
+        name: name.to_owned(),
+        ..person(2, STRANGER)
+    });
+    assert_eq!(violations(&history), [""; 0]);
+}
+
+#[test]
 fn no_person_is_created_for_a_third_party_once_the_call_is_recorded() {
     let mut history = with_third_party();
     history.persons.push(Person {

@@ -29,12 +29,21 @@ impl<'h> Owners<'h> {
         Self(owners)
     }
 
-    /// The first word of a note that only another interaction states, and which.
-    fn foreign<'n>(&self, note: &'n str, interaction: &str) -> Option<(&'n str, &'h str)> {
-        distinct_words(note).find_map(|word| {
-            let owner = self.0.get(word).copied().flatten()?;
-            (owner != interaction).then_some((word, owner))
-        })
+    /// The first word of a note that only another interaction states, and which. The `people` of this one are named by what
+    /// another one stated, where that created them.
+    fn foreign<'n>(
+        &self,
+        note: &'n str,
+        interaction: &str,
+        people: &[&Person],
+    ) -> Option<(&'n str, &'h str)> {
+        let is_name = |word: &&str| {
+            let mut names = people.iter().map(|person| &*person.name);
+            names.any(|name| distinct_words(name).any(|part| part == *word))
+        };
+        let words = distinct_words(note).filter(|word| !is_name(word));
+        let mut owners = words.filter_map(|word| Some((word, self.0.get(word).copied()??)));
+        owners.find(|(_, owner)| *owner != interaction)
     }
 }
 
@@ -47,7 +56,9 @@ fn distinct_words(text: &str) -> impl Iterator<Item = &str> {
 impl Check<'_> {
     /// The fields of an activity are what its events make of it.
     pub(super) fn content(&mut self, interaction: &str, events: &[&Posted], activity: &Activity) {
-        if let Some((foreign, owner)) = self.owners.foreign(&activity.note, interaction) {
+        let people = self.people_of(events);
+        let foreign = self.owners.foreign(&activity.note, interaction, &people);
+        if let Some((foreign, owner)) = foreign {
             self.violations.push(Violation::ForeignFact {
                 interaction: interaction.to_owned(),
                 foreign: foreign.to_owned(),
@@ -68,6 +79,17 @@ impl Check<'_> {
                 expected: wrong.expected,
             });
         self.violations.extend(violations);
+    }
+
+    /// Everyone who has a number of the interaction.
+    fn people_of(&self, events: &[&Posted]) -> Vec<&Person> {
+        let numbers = events
+            .iter()
+            .flat_map(|event| [&event.number, &event.third_party]);
+        let people = numbers
+            .flatten()
+            .filter_map(|number| self.index.owners.get(&comparable(number)));
+        people.flatten().copied().collect()
     }
 
     /// What several people with one number make of a record: it is linked to the organisation of all of them, if there is
