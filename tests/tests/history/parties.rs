@@ -1,6 +1,6 @@
 //! Third parties, and several people with one number.
 
-use bridge_tests::history::{Deal, History, Person, Posted, check};
+use bridge_tests::history::{Deal, Gone, History, Person, Posted, check};
 
 use crate::content::wrong_fields;
 use crate::{CALLER, at, event, person, right, violations};
@@ -53,6 +53,15 @@ fn a_third_party_who_has_a_name_from_another_interaction_is_named_by_it() {
         was_there_before: true,
         name: name.to_owned(),
         ..person(2, STRANGER)
+    });
+    assert_eq!(violations(&history), [""; 0]);
+
+    // The supplier was merged into them.
+    history.persons.push(Person {
+        was_there_before: true,
+        name: "Supplier".to_owned(),
+        gone: Some(Gone::MergedInto(2)),
+        ..person(3, STRANGER)
     });
     assert_eq!(violations(&history), [""; 0]);
 }

@@ -81,14 +81,17 @@ impl Check<'_> {
         self.violations.extend(violations);
     }
 
-    /// Everyone who has a number of the interaction.
+    /// Everyone who has a number of the interaction, or had it.
     fn people_of(&self, events: &[&Posted]) -> Vec<&Person> {
         let numbers = events
             .iter()
             .flat_map(|event| [&event.number, &event.third_party]);
-        let people = numbers
-            .flatten()
-            .filter_map(|number| self.index.owners.get(&comparable(number)));
+        let numbers = numbers.flatten().map(|number| comparable(number));
+        // Who took another person in by a merge has that one's numbers, and owns none of them.
+        let people = numbers.flat_map(|number| {
+            let both = [&self.index.persons, &self.index.owners];
+            both.into_iter().filter_map(move |all| all.get(&number))
+        });
         people.flatten().copied().collect()
     }
 
